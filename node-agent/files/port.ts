@@ -1,0 +1,45 @@
+// What the engine asks of the file mover: a container's changed files, scanned, compared, sent and applied.
+
+/** Where a tree of changed files is read from. */
+export type FileRoot =
+  /** Upper directory of an overlay: whiteouts and opaque directories are deletions below it. */
+  | { kind: 'overlay-upper'; path: string }
+  /** A plain directory that belongs to the container (bind mount): mirrored as it is. */
+  | { kind: 'directory'; path: string };
+
+/** Sends one encoded frame of file records (at most 1 MiB each); resolves when the peer may take more. */
+export type FrameSink = (frame: Buffer) => Promise<void>;
+
+export interface FileCounts {
+  entries: number;
+  bytes: number;
+}
+
+/** Source side: one per root; remembers what was sent. Work runs off the event loop. */
+export interface FileSender extends AsyncDisposable {
+  /** Number and size of what a first `send` would carry; for preflight and progress. */
+  measure(): Promise<FileCounts>;
+  /**
+   * Scans the root and sends everything that is new, changed or gone since the last `send` (all of it the first time).
+   * `always` names files (relative paths) to send again even if they look unchanged: shared writable mappings.
+   */
+  send(sink: FrameSink, always?: ReadonlySet<string>): Promise<FileCounts>;
+}
+
+/** Target side: writes records below `root` (a mounted root or a directory), never outside it whatever the records say. */
+export interface FileReceiver extends AsyncDisposable {
+  /** Applies one frame; rejects with ERR_FILES_INVALID for a malformed or escaping record, ERR_FILES_LIMIT beyond limits. */
+  apply(frame: Buffer): Promise<void>;
+  /** All frames of a round were given: directory times and modes are final when this resolves. */
+  finish(): Promise<FileCounts>;
+}
+
+export interface FileLimits {
+  maxEntries: number;
+  maxBytes: number;
+}
+
+export interface FilePort {
+  sender(root: FileRoot): FileSender;
+  receiver(root: string, limits: FileLimits): FileReceiver;
+}
