@@ -1,0 +1,7 @@
+// Test groups are chosen by file name: x.test.ts runs anywhere, x.root.test.ts needs root and network namespaces.
+export default {
+  extensions: ['ts'],
+  workerThreads: false,
+  timeout: '2m',
+  files: ['{core,node-agent,cni-plugin,cli,test-e2e,bench}/**/*.test.ts', '!**/*.root.test.ts'],
+};
