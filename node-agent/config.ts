@@ -1,0 +1,62 @@
+// The agent's configuration file: one JSON object, checked whole before anything starts.
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { GodwitError } from '#core/errors.ts';
+
+const endpointSchema = z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) });
+export const nodeNameSchema = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/);
+const absolutePath = z.string().startsWith('/');
+const milliseconds = z.number().int().positive();
+
+export const agentConfigSchema = z.strictObject({
+  /** This node's name; its certificate must bear it. */
+  node: nodeNameSchema,
+  /** Where peers reach this agent. */
+  listen: endpointSchema,
+  /** Agents that this one may hand over to and accept from, by node name. */
+  peers: z.record(nodeNameSchema, endpointSchema).default({}),
+  pki: z.strictObject({ ca: absolutePath, certificate: absolutePath, key: absolutePath }),
+  /** Sockets, markers and images; a tmpfs, empty after a reboot. @default /run/godwit */
+  runDir: absolutePath.default('/run/godwit'),
+  /** Journals and leases; survives a reboot. @default /var/lib/godwit */
+  stateDir: absolutePath.default('/var/lib/godwit'),
+  /** CNI network configurations of this node. @default /etc/cni/net.d */
+  networkDir: absolutePath.default('/etc/cni/net.d'),
+  /** Limit of the tmpfs that keeps images while they move; counted before a freeze. @default 8 GiB */
+  imageLimitBytes: z.number().int().min(16 * 2 ** 20).default(8 * 2 ** 30),
+  /** Images from this size on are restored lazily: the tasks run before all pages are in. @default 64 MiB */
+  lazyFromBytes: z.number().int().nonnegative().default(64 * 2 ** 20),
+  containerdSocket: absolutePath.default('/run/containerd/containerd.sock'),
+  criuHook: absolutePath.default('/usr/local/bin/godwit-criu-hook'),
+  runc: z.string().default('runc'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  /** Deadlines of the steps, in milliseconds. */
+  deadlines: z
+    .strictObject({
+      prepareMs: milliseconds.default(30_000),
+      copyMs: milliseconds.default(600_000),
+      freezeMs: milliseconds.default(5_000),
+      dumpMs: milliseconds.default(60_000),
+      restoreMs: milliseconds.default(60_000),
+      commitMs: milliseconds.default(5_000),
+      /** How long the source asks a target that is silent after the commit, and a held target its source. */
+      settleMs: milliseconds.default(120_000),
+    })
+    .prefault({}),
+});
+export type AgentConfig = z.infer<typeof agentConfigSchema>;
+
+/** Reads and checks a configuration; throws ERR_CONFIG_INVALID that names the file and every wrong field. */
+export function readAgentConfig(path: string): AgentConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new GodwitError('ERR_CONFIG_INVALID', `${path} is not readable JSON`, { cause, details: { path } });
+  }
+  const parsed = agentConfigSchema.safeParse(json);
+  if (!parsed.success) {
+    throw new GodwitError('ERR_CONFIG_INVALID', `${path}: ${z.prettifyError(parsed.error)}`, { details: { path } });
+  }
+  return parsed.data;
+}
