@@ -1,0 +1,11 @@
+#!/bin/sh
+# Builds godwit-runc: `build.sh` the static release, `build.sh test|sanitized` the same program on paths below the working directory, `build.sh fuzz`.
+set -eu
+cd "$(dirname "$0")/../.."
+. core/native/build-c.sh
+
+name=godwit-runc
+sources="node-agent/native/$name.c core/native/unix-client.h"
+tests='-DGODWIT_RUN_DIR="run" -DGODWIT_RUNC_PATHS="bin/runc" -DGODWIT_NEXT_FRAME_MS=3000 -DGODWIT_HOOK_ALONE_MS=4000'
+
+build_variant "${1:-release}"
