@@ -18,6 +18,30 @@ const entries = {
     meaning: 'The handover was cancelled before its commit; the source goes on.',
     remedy: 'Start it again when the reason for cancelling is gone.',
   },
+  ERR_AGENT_REPLY: {
+    reason: 'AgentReplyInvalid',
+    retryable: false,
+    meaning: 'The agent answered something that this command line does not understand.',
+    remedy: 'Install the same version of `godwit` and of the agent; `--socket` must be the control socket of an agent.',
+  },
+  ERR_AGENT_UNREACHABLE: {
+    reason: 'AgentUnreachable',
+    retryable: true,
+    meaning: 'The command line cannot talk to the agent of this node.',
+    remedy: 'Check that the agent runs (`systemctl status godwit`), that you may use its socket (root), and `--socket`.',
+  },
+  ERR_CERTIFICATE_EXISTS: {
+    reason: 'CertificateExists',
+    retryable: false,
+    meaning: 'A file that would be written exists already; nothing was written.',
+    remedy: 'Move the old files away to issue new ones; other nodes need no change, they trust the authority.',
+  },
+  ERR_CERTIFICATE_FILES: {
+    reason: 'CertificateFilesUnusable',
+    retryable: false,
+    meaning: 'A certificate file could not be read or written, or does not fit the others.',
+    remedy: 'Look at the file that the message names.',
+  },
   ERR_CONFIG_INVALID: {
     reason: 'ConfigInvalid',
     retryable: false,
@@ -35,6 +59,48 @@ const entries = {
     retryable: false,
     meaning: 'Something that should not happen did happen.',
     remedy: 'Report it with the agent log of both nodes and the handover id.',
+  },
+  ERR_LISTEN: {
+    reason: 'ListenFailed',
+    retryable: false,
+    meaning: 'A socket or port that the agent serves cannot be opened.',
+    remedy: 'End the process that uses it, or configure another one.',
+  },
+  ERR_PEER_IDENTITY: {
+    reason: 'PeerIdentity',
+    retryable: false,
+    meaning: 'The agent that answered has a certificate of another node.',
+    remedy: 'Correct the address in `peers`, or issue a certificate for that node.',
+  },
+  ERR_PEER_LOST: {
+    reason: 'PeerLost',
+    retryable: true,
+    meaning: 'The connection to the other agent broke during a handover.',
+    remedy: 'Nothing: before the commit the source goes on, after it both agents find each other again.',
+  },
+  ERR_PEER_PROTOCOL: {
+    reason: 'PeerProtocol',
+    retryable: false,
+    meaning: 'The other agent sent something that is not part of the protocol.',
+    remedy: 'Run the same version of Godwit on both nodes.',
+  },
+  ERR_PEER_UNKNOWN: {
+    reason: 'PeerUnknown',
+    retryable: false,
+    meaning: 'The node is not among the peers of this agent.',
+    remedy: 'Name a configured peer, or add the node to `peers` in the agent configuration.',
+  },
+  ERR_PEER_UNREACHABLE: {
+    reason: 'PeerUnreachable',
+    retryable: true,
+    meaning: 'The agent of the other node does not answer.',
+    remedy: 'Check that its agent runs and that the address and port in `peers` are right.',
+  },
+  ERR_WRAPPER_LOST: {
+    reason: 'WrapperLost',
+    retryable: true,
+    meaning: 'godwit-runc ended while the agent was working for it.',
+    remedy: 'Look at the log of containerd for the reason; then try again.',
   },
 } as const satisfies Record<string, ErrorEntry>;
 
