@@ -1,0 +1,11 @@
+#!/bin/sh
+# Builds godwit-cni: `build-shim.sh` the static release, `build-shim.sh test|sanitized` the same program on paths below the working directory, `build-shim.sh fuzz`.
+set -eu
+cd "$(dirname "$0")/../.."
+. core/native/build-c.sh
+
+name=godwit-cni
+sources="cni-plugin/native/$name.c core/native/unix-client.h"
+tests='-DGODWIT_RUN_DIR="run" -DGODWIT_STATE_DIR="state" -DGODWIT_CNI_DEADLINE_MS=4000'
+
+build_variant "${1:-release}"
