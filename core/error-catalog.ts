@@ -54,6 +54,24 @@ const entries = {
     meaning: 'A step did not finish in the time it was given.',
     remedy: 'Look at the step that the message names; `godwit doctor` checks the node.',
   },
+  ERR_HOST_BUSY: {
+    reason: 'HostBusy',
+    retryable: false,
+    meaning: 'A set of test hosts, or a program on one of them, of that name runs already and belongs to another process.',
+    remedy: 'Choose another name, or end the process that the message names.',
+  },
+  ERR_HOST_COMMAND: {
+    reason: 'HostCommandFailed',
+    retryable: false,
+    meaning: 'A command on a test host did not exit with 0.',
+    remedy: 'Read what it wrote to stderr, which the message ends with.',
+  },
+  ERR_HOST_SETUP: {
+    reason: 'HostSetupFailed',
+    retryable: false,
+    meaning: 'Hosts for tests could not be built on this machine.',
+    remedy: 'Read the reason in the message; `scripts/host-image.sh` lists what a machine lacks.',
+  },
   ERR_INTERNAL: {
     reason: 'InternalError',
     retryable: false,
