@@ -8,7 +8,7 @@ set -euo pipefail
 
 SUITE=forky
 # Number of the way of building; the root is rebuilt when it or the list of packages changes.
-RECIPE=1
+RECIPE=2
 PACKAGES=(
   criu runc containerd containernetworking-plugins
   iproute2 iputils-ping iptables nftables ethtool tcpdump procps
@@ -52,9 +52,20 @@ refuse() {
   exit 1
 }
 
-machine_mirror() {
+configured_mirror() {
   apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
     awk '$1 == "Debian" && $3 !~ /-/ { print $2; exit }'
+}
+
+# Nothing on a machine that is no Debian, or whose apt knows no repository. Package lists may have been cleaned away.
+machine_mirror() {
+  local mirror
+  mirror=$(configured_mirror)
+  if [ -z "$mirror" ]; then
+    apt-get update >&2
+    mirror=$(configured_mirror)
+  fi
+  echo "$mirror"
 }
 
 # A mirror that is frozen in time needs what this machine's apt was told about dates; nothing else is relaxed.
@@ -74,7 +85,7 @@ build() {
   include=$(IFS=,; echo "${PACKAGES[*]}")
   mapfile -t options < <(date_options)
   say "building Debian $SUITE in $beside (less than a minute with a near mirror)"
-  mmdebstrap --mode=root --variant=minbase --keyring="$KEYRING" "${options[@]}" \
+  mmdebstrap --mode=root --variant=minbase --skip=cleanup/apt --keyring="$KEYRING" "${options[@]}" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --essential-hook='mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"' \
