@@ -59,7 +59,7 @@ static void find_version(const char *config, size_t size, char version[VERSION_M
 static int fail(const struct request *request, int code, const char *message) {
   char version[VERSION_MAX];
   find_version(request->config, request->config == NULL ? 0 : (size_t)(request->bytes + request->size - request->config), version);
-  dprintf(STDOUT_FILENO, "{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"%s\"}\n", version, code, message);
+  printf("{\"cniVersion\":\"%s\",\"code\":%d,\"msg\":\"%s\"}\n", version, code, message);
   return 1;
 }
 
@@ -198,10 +198,10 @@ static int forward(const char *command) {
 int main(void) {
   const char *command = getenv("CNI_COMMAND");
   if (command == NULL || command[0] == '\0') {
-    dprintf(STDERR_FILENO, "CNI plugin godwit: stable links that outlive their node\nCNI protocol versions supported: 0.4.0, 1.0.0, 1.1.0\n");
+    fprintf(stderr, "CNI plugin godwit: stable links that outlive their node\nCNI protocol versions supported: 0.4.0, 1.0.0, 1.1.0\n");
     return 0;
   }
   if (strcmp(command, "VERSION") != 0) return forward(command);
-  dprintf(STDOUT_FILENO, "{\"cniVersion\":\"" SPEC_VERSION "\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
+  printf("{\"cniVersion\":\"" SPEC_VERSION "\",\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n");
   return 0;
 }

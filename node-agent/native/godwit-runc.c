@@ -122,7 +122,7 @@ static void log_error(const char *path, const char *message) {
   time_t now = time(NULL);
   end += strftime(end, 64, "\",\"time\":\"%Y-%m-%dT%H:%M:%SZ\"}\n", gmtime(&now));
   int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
-  if (fd < 0 || !write_all(fd, line, (size_t)(end - line))) dprintf(STDERR_FILENO, "godwit-runc: cannot write %s: %s\n", path, strerror(errno));
+  if (fd < 0 || !write_all(fd, line, (size_t)(end - line))) fprintf(stderr, "godwit-runc: cannot write %s: %s\n", path, strerror(errno));
   if (fd >= 0) close(fd);
 }
 
@@ -130,7 +130,7 @@ static void log_error(const char *path, const char *message) {
 static void report(const char *log_path, const char *message) {
   if (message[0] == '\0') return;
   if (log_path != NULL) log_error(log_path, message);
-  dprintf(STDERR_FILENO, "%s\n", message);
+  fprintf(stderr, "%s\n", message);
 }
 
 // ---- the real runc ----
