@@ -48,6 +48,12 @@ const entries = {
     meaning: 'The command line cannot talk to the agent of this node.',
     remedy: 'Check that the agent runs (`systemctl status godwit`), that you may use its socket (root), and `--socket`.',
   },
+  ERR_BUSY: {
+    reason: 'Busy',
+    retryable: true,
+    meaning: 'The container is already being handed over.',
+    remedy: 'Wait for that handover to end: `godwit watch`.',
+  },
   ERR_CERTIFICATE_EXISTS: {
     reason: 'CertificateExists',
     retryable: false,
@@ -96,11 +102,47 @@ const entries = {
     meaning: 'A configuration file or option is not what it has to be.',
     remedy: 'Correct the field that the message names.',
   },
+  ERR_CONTAINERD: {
+    reason: 'ContainerdFailed',
+    retryable: true,
+    meaning: 'containerd answered a request with an error.',
+    remedy: 'Look at the log of containerd on that node.',
+  },
+  ERR_CONTAINER_AMBIGUOUS: {
+    reason: 'ContainerAmbiguous',
+    retryable: false,
+    meaning: 'More than one container id starts with the given text.',
+    remedy: 'Give more characters of the id.',
+  },
+  ERR_CONTAINER_UNKNOWN: {
+    reason: 'ContainerUnknown',
+    retryable: false,
+    meaning: 'No such container runs on this node under Godwit.',
+    remedy: '`godwit ps` lists the containers; start them with `--runc-binary godwit-runc` (or RuntimeClass godwit).',
+  },
   ERR_DEADLINE: {
     reason: 'DeadlineExceeded',
     retryable: true,
     meaning: 'A step did not finish in the time it was given.',
     remedy: 'Look at the step that the message names; `godwit doctor` checks the node.',
+  },
+  ERR_DUMP: {
+    reason: 'DumpFailed',
+    retryable: true,
+    meaning: 'CRIU could not save the processes; the source goes on.',
+    remedy: 'The message quotes CRIU; `godwit plan` names what it does not support.',
+  },
+  ERR_FREEZE: {
+    reason: 'FreezeFailed',
+    retryable: true,
+    meaning: 'The container could not be frozen or thawed.',
+    remedy: 'Look for a task in uninterruptible sleep (`ps -eo pid,stat,wchan:30,args`), e.g. on a hung network file system.',
+  },
+  ERR_HANDOVER_UNKNOWN: {
+    reason: 'HandoverUnknown',
+    retryable: false,
+    meaning: 'No handover with this id is known here.',
+    remedy: '`godwit get` lists them.',
   },
   ERR_HOST_BUSY: {
     reason: 'HostBusy',
@@ -119,6 +161,18 @@ const entries = {
     retryable: false,
     meaning: 'Hosts for tests could not be built on this machine.',
     remedy: 'Read the reason in the message; `scripts/host-image.sh` lists what a machine lacks.',
+  },
+  ERR_IMAGES_INVALID: {
+    reason: 'ImagesInvalid',
+    retryable: true,
+    meaning: 'The images that arrived are not the ones that were sent.',
+    remedy: 'Try again; if it repeats, check the memory and network of both nodes.',
+  },
+  ERR_IMAGES_LIMIT: {
+    reason: 'ImagesLimit',
+    retryable: false,
+    meaning: 'The images do not fit into the memory that is set aside for them.',
+    remedy: 'Raise `imageLimitBytes` in the agent configuration of that node, or free memory.',
   },
   ERR_INTERNAL: {
     reason: 'InternalError',
@@ -203,6 +257,30 @@ const entries = {
     retryable: true,
     meaning: 'The agent of the other node does not answer.',
     remedy: 'Check that its agent runs and that the address and port in `peers` are right.',
+  },
+  ERR_QUEUED_CONNECTIONS: {
+    reason: 'QueuedConnections',
+    retryable: true,
+    meaning: 'Connections waited in a listening socket that the program had not accepted yet; they cannot be saved.',
+    remedy: 'Try again when the program is less busy.',
+  },
+  ERR_REFUSED: {
+    reason: 'PreflightRefused',
+    retryable: false,
+    meaning: 'A preflight check stands in the way; nothing was changed.',
+    remedy: 'Each refusal names its remedy.',
+  },
+  ERR_RESTORE: {
+    reason: 'RestoreFailed',
+    retryable: true,
+    meaning: 'CRIU could not restore the processes on the target; the source goes on.',
+    remedy: 'The message quotes CRIU; compare kernel, CPU and CRIU of both nodes with `godwit doctor`.',
+  },
+  ERR_TOO_LATE: {
+    reason: 'TooLate',
+    retryable: false,
+    meaning: 'The handover has passed its commit and cannot be cancelled.',
+    remedy: 'Hand the container over back to where it came from.',
   },
   ERR_WRAPPER_LOST: {
     reason: 'WrapperLost',

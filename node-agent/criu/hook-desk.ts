@@ -1,0 +1,103 @@
+// Where CRIU's action script waits for a word: a handover opens its images directory, and meets the hooks that come from it.
+import type { Conversation } from '#agent/runtime/wrapper-server.ts';
+
+/** Hooks at which a handover holds CRIU; at all others CRIU goes on at once. */
+export type HookAction = 'pre-dump' | 'post-dump' | 'post-restore' | 'post-resume';
+const heldActions: readonly string[] = ['pre-dump', 'post-dump', 'post-restore', 'post-resume'] satisfies HookAction[];
+
+/** CRIU, waiting in a hook. */
+export interface HookCall {
+  action: HookAction;
+  /** First task of the container, 0 where CRIU does not know it yet. */
+  pid: number;
+  /** Epoch ms. */
+  arrivedAt: number;
+  /** CRIU goes on: after post-dump it ends the source, after post-restore it lets the tasks run. */
+  proceed(): void;
+  /** CRIU gives up: after post-dump it lets the (cgroup-frozen) source be, after post-restore it ends what it restored. */
+  abort(): void;
+}
+
+/** The hooks of one images directory. */
+export interface HookWatch {
+  /** The call of CRIU at `action`, also one that waits already. Every call is given out once. */
+  next(action: HookAction): Promise<HookCall>;
+  /** Later and still waiting hooks of the directory are told to give up. */
+  close(): void;
+}
+
+export class HookDesk {
+  readonly #imageRoot: string;
+  readonly #watches = new Map<string, Watch>();
+
+  /** @param imageRoot hooks from directories below it belong to handovers; all others are none of ours and go on. */
+  constructor(imageRoot: string) {
+    this.#imageRoot = imageRoot;
+  }
+
+  open(imageDirectory: string): HookWatch {
+    const watch = new Watch(() => this.#watches.delete(imageDirectory));
+    this.#watches.set(imageDirectory, watch);
+    return watch;
+  }
+
+  /** A hook came: `args` are action, pid of the first task and images directory. */
+  attend(conversation: Conversation): void {
+    const [action = '', pid = '', imageDirectory = ''] = conversation.request.args;
+    const watch = this.#watches.get(imageDirectory);
+    if (watch === undefined) {
+      const ours = imageDirectory.startsWith(`${this.#imageRoot}/`);
+      conversation.exit(ours && action !== 'post-resume' ? 1 : 0);
+    } else if (isHeld(action)) {
+      watch.arrive({
+        action,
+        pid: Number(pid) || 0,
+        arrivedAt: performance.timeOrigin + performance.now(),
+        proceed: () => conversation.exit(0),
+        abort: () => conversation.exit(1),
+      });
+    } else {
+      conversation.exit(0);
+    }
+  }
+}
+
+function isHeld(action: string): action is HookAction {
+  return heldActions.includes(action);
+}
+
+class Watch implements HookWatch {
+  readonly #onClose: () => void;
+  #arrived: HookCall[] = [];
+  readonly #expected = new Map<HookAction, PromiseWithResolvers<HookCall>>();
+
+  constructor(onClose: () => void) {
+    this.#onClose = onClose;
+  }
+
+  arrive(call: HookCall): void {
+    const expected = this.#expected.get(call.action);
+    if (expected === undefined) {
+      this.#arrived.push(call);
+      return;
+    }
+    this.#expected.delete(call.action);
+    expected.resolve(call);
+  }
+
+  next(action: HookAction): Promise<HookCall> {
+    const waiting = this.#arrived.find((call) => call.action === action);
+    if (waiting !== undefined) {
+      this.#arrived = this.#arrived.filter((call) => call !== waiting);
+      return Promise.resolve(waiting);
+    }
+    const expected = this.#expected.get(action) ?? Promise.withResolvers<HookCall>();
+    this.#expected.set(action, expected);
+    return expected.promise;
+  }
+
+  close(): void {
+    this.#onClose();
+    for (const call of this.#arrived.splice(0)) call.abort();
+  }
+}

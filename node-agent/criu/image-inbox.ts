@@ -1,0 +1,145 @@
+// Receives images for a restore that is already waiting: all but the inventory are files, the inventory is a pipe CRIU is blocked on.
+import { execFile } from 'node:child_process';
+import { closeSync, constants, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { GodwitError } from '#core/errors.ts';
+import { plainName } from '#core/wire/messages.ts';
+
+const run = promisify(execFile);
+const inventory = 'inventory.img';
+/** The largest inventory seen has 120 bytes; a pipe takes 4096 in one write. */
+const maxInventoryBytes = 4096;
+const maxImages = 65_536;
+const readerPollMs = 0.5;
+
+interface Image {
+  name: string;
+  fd: number;
+  bytes: number;
+}
+
+export class ImageInbox {
+  readonly #directory: string;
+  readonly #limitBytes: number;
+  readonly #images = new Map<number, Image>();
+  #inventory: Buffer = Buffer.alloc(0);
+  #inventoryNumber = -1;
+  #totalBytes = 0;
+  #answered = false;
+
+  private constructor(directory: string, limitBytes: number) {
+    this.#directory = directory;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Makes the pipe and `descriptors.json`, so that `runc restore` can be started on the directory at once. */
+  static async create(directory: string, descriptors: readonly string[], limitBytes: number): Promise<ImageInbox> {
+    await run('mkfifo', ['-m', '0600', join(directory, inventory)]);
+    writeFileSync(join(directory, 'descriptors.json'), JSON.stringify(descriptors), { mode: 0o600 });
+    return new ImageInbox(directory, limitBytes);
+  }
+
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Announces image `number`; throws ERR_IMAGES_INVALID for an unsafe, reserved or repeated name. */
+  open(number: number, name: string): void {
+    if (!plainName.safeParse(name).success || name === 'descriptors.json' || this.#images.has(number) || number === this.#inventoryNumber || this.#images.size >= maxImages) {
+      throw new GodwitError('ERR_IMAGES_INVALID', `image ${number} cannot have the name ${JSON.stringify(name)}`);
+    }
+    if (name === inventory) {
+      this.#inventoryNumber = number;
+      return;
+    }
+    try {
+      const fd = openSync(join(this.#directory, name), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+      this.#images.set(number, { name, fd, bytes: 0 });
+    } catch (cause) {
+      throw new GodwitError('ERR_IMAGES_INVALID', `image ${name} cannot be stored`, { cause });
+    }
+  }
+
+  write(number: number, bytes: Buffer): void {
+    this.#totalBytes += bytes.length;
+    if (this.#totalBytes > this.#limitBytes) throw new GodwitError('ERR_IMAGES_LIMIT', `images exceed ${this.#limitBytes} bytes`);
+    if (number === this.#inventoryNumber) {
+      this.#inventory = Buffer.concat([this.#inventory, bytes]);
+      if (this.#inventory.length > maxInventoryBytes) throw new GodwitError('ERR_IMAGES_INVALID', `inventory of more than ${maxInventoryBytes} bytes`);
+      return;
+    }
+    const image = this.#images.get(number);
+    if (image === undefined) throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(image.fd, bytes, written);
+    } catch (cause) {
+      throw new GodwitError('ERR_IMAGES_LIMIT', `no memory left for image ${image.name}`, { cause });
+    }
+    image.bytes += bytes.length;
+  }
+
+  /** Closes the files and compares them with what the sender says it sent; throws ERR_IMAGES_INVALID. */
+  seal(sent: readonly { name: string; bytes: number }[]): void {
+    this.close();
+    const arrived = new Map([...this.#images.values()].map(({ name, bytes }) => [name, bytes]));
+    arrived.set(inventory, this.#inventory.length);
+    const wrong = sent.find(({ name, bytes }) => arrived.get(name) !== bytes);
+    if (wrong !== undefined || arrived.size !== sent.length || this.#inventory.length === 0) {
+      const fact = wrong === undefined ? `${arrived.size} of ${sent.length} arrived` : `${wrong.name} has ${arrived.get(wrong.name) ?? 0} of ${wrong.bytes} bytes`;
+      throw new GodwitError('ERR_IMAGES_INVALID', `images are not complete: ${fact}`);
+    }
+  }
+
+  close(): void {
+    for (const image of this.#images.values()) {
+      if (image.fd >= 0) closeSync(image.fd);
+      image.fd = -1;
+    }
+  }
+
+  /**
+   * Lets the waiting restore go: CRIU's blocked read of the inventory returns.
+   * Resolves when CRIU has it; ends early when `over` resolves (the restore ended before it got there).
+   */
+  async release(over: Promise<unknown>): Promise<void> {
+    await this.#answer(over, this.#inventory);
+  }
+
+  /** Makes the waiting restore fail: CRIU reads an empty inventory. */
+  async spoil(over: Promise<unknown>): Promise<void> {
+    this.close();
+    await this.#answer(over, Buffer.alloc(0));
+  }
+
+  async #answer(over: Promise<unknown>, content: Buffer): Promise<void> {
+    let ended = this.#answered;
+    void over.then(() => {
+      ended = true;
+    });
+    const path = join(this.#directory, inventory);
+    while (!ended) {
+      const fd = openForWaitingReader(path);
+      if (fd !== undefined) {
+        this.#answered = true;
+        renameSync(path, join(this.#directory, 'inventory.pipe')); // readers that come later find a file
+        writeFileSync(path, content, { mode: 0o600 });
+        writeSync(fd, content);
+        closeSync(fd);
+        return;
+      }
+      await sleep(readerPollMs);
+    }
+  }
+}
+
+/** A pipe's writing end, or undefined while nobody reads it. */
+function openForWaitingReader(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return undefined;
+    throw new GodwitError('ERR_RESTORE', 'the pipe to the waiting restore is gone', { cause: error });
+  }
+}

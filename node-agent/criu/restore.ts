@@ -1,0 +1,130 @@
+// A restore that is started before the freeze, waits for the images, and is held in CRIU's post-restore hook until the commit.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withDeadline } from '#core/deadline.ts';
+import { GodwitError } from '#core/errors.ts';
+import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
+import type { ImageDirectories } from '#agent/criu/image-memory.ts';
+import type { ImageInbox } from '#agent/criu/image-inbox.ts';
+import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
+import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
+import type { Conversation } from '#agent/runtime/wrapper-server.ts';
+
+export interface RestoreRequest {
+  /** The wrapper's `create`, which becomes the restore: the restored process needs its stdio and its parent. */
+  create: Conversation;
+  oci: OciArguments;
+  directories: ImageDirectories;
+  hooks: HookWatch;
+  /** The tasks run before all pages are in. */
+  lazy: boolean;
+}
+
+export class HeldRestore {
+  readonly #request: RestoreRequest;
+  readonly #exited: Promise<number>;
+  #held: HookCall | undefined;
+  #lazyPages: ChildProcess | undefined;
+
+  constructor(request: RestoreRequest) {
+    this.#request = request;
+    this.#exited = request.create.run(restoreArguments(request)).catch(() => 128);
+  }
+
+  /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE. */
+  async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number }> {
+    if (this.#request.lazy) this.#lazyPages = await startLazyPages(this.#request.directories);
+    const failed = this.#exited.then((code) => {
+      throw this.#error(code);
+    });
+    const held = Promise.race([this.#request.hooks.next('post-restore'), failed]);
+    void inbox.release(this.#exited).catch(() => undefined); // a pipe that is gone shows as the restore's own failure
+    this.#held = await withDeadline(held, limitMs, 'the restore');
+    return { pid: this.#held.pid };
+  }
+
+  /** The tasks run. Resolves with the time (epoch ms) at which they did. */
+  async resume(limitMs: number): Promise<number> {
+    const running = this.#request.hooks.next('post-resume');
+    const failed = this.#exited.then((code) => {
+      if (code !== 0) throw this.#error(code);
+      return undefined;
+    });
+    this.#held?.proceed();
+    const call = await withDeadline(Promise.race([running, failed.then(() => running)]), limitMs, 'resuming');
+    call.proceed();
+    await withDeadline(failed, limitMs, 'the end of runc restore');
+    return call.arrivedAt;
+  }
+
+  /** CRIU ends what it restored, wherever it is; resolves when nothing of it is left. */
+  async abandon(inbox: ImageInbox, limitMs: number): Promise<void> {
+    if (this.#held === undefined) {
+      void this.#request.hooks.next('post-restore').then((call) => call.abort());
+      await inbox.spoil(this.#exited);
+    } else {
+      this.#held.abort();
+    }
+    await withDeadline(this.#exited, limitMs, 'the end of the abandoned restore');
+    this.#lazyPages?.kill();
+  }
+
+  /** Resolves when all pages are in (at once without lazy pages): from then on the images are not needed. */
+  get loaded(): Promise<void> {
+    const daemon = this.#lazyPages;
+    if (daemon === undefined || daemon.exitCode !== null) return Promise.resolve();
+    return new Promise((resolve) => {
+      daemon.once('exit', () => resolve());
+    });
+  }
+
+  /** CRIU's own time for the restore, in ms. */
+  get criuMs(): number | undefined {
+    return restoreMs(readCriuLog(join(this.#request.directories.work, 'restore.log')));
+  }
+
+  #error(code: number): GodwitError {
+    const errors = criuErrors(readCriuLog(join(this.#request.directories.work, 'restore.log')));
+    return new GodwitError('ERR_RESTORE', `runc restore ended with ${code}: ${errors.join('; ') || 'CRIU gave no reason'}`, { details: { criu: errors } });
+  }
+}
+
+function restoreArguments({ oci, directories, lazy, create }: RestoreRequest): string[] {
+  return [
+    ...logOptions(create.request.args),
+    '--root', oci.root, 'restore', '--detach', '--no-subreaper', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
+    ...(lazy ? ['--lazy-pages'] : []),
+    ...(oci.pidFile === undefined ? [] : ['--pid-file', oci.pidFile]),
+    '--bundle', oci.bundle, '--image-path', directories.images, '--work-path', directories.work, oci.id,
+  ];
+}
+
+/** runc's errors go where the shim looks for them. */
+function logOptions(args: readonly string[]): string[] {
+  return args.flatMap((arg, index) => (arg === '--log' || arg === '--log-format' ? [arg, args[index + 1] ?? ''] : []));
+}
+
+const lazyPagesLimitMs = 10_000;
+
+/** Starts `criu lazy-pages` on the images; resolves when it listens. It ends by itself when all pages are in. */
+async function startLazyPages({ images, work }: ImageDirectories): Promise<ChildProcess> {
+  const output = openSync(join(work, 'lazy-pages.out'), 'a', 0o600);
+  const child = spawn('criu', ['lazy-pages', '-D', images, '-W', work, '-o', 'lazy-pages.log'], { detached: true, stdio: ['ignore', output, output] });
+  closeSync(output);
+  const deadline = performance.now() + lazyPagesLimitMs;
+  while (!existsSync(join(work, 'lazy-pages.socket'))) {
+    if (child.exitCode !== null || performance.now() > deadline) {
+      const errors = criuErrors(readCriuLog(join(work, 'lazy-pages.log')));
+      throw new GodwitError('ERR_RESTORE', `criu lazy-pages did not start: ${errors.join('; ')}`);
+    }
+    await sleep(1);
+  }
+  return child;
+}
+
+/** CRIU's configuration for our containers (annotation org.criu.config): the links are the network lock, the hooks are ours. */
+export function writeCriuConfiguration(path: string, hook: string): void {
+  writeFileSync(path, ['network-lock skip', 'tcp-established', 'skip-in-flight', 'ghost-limit 67108864', `action-script ${hook}`, ''].join('\n'), { mode: 0o644 });
+}

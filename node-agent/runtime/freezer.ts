@@ -1,0 +1,64 @@
+// Freezes a cgroup before CRIU does: CRIU's own polling costs 100 ms, this costs a few.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GodwitError } from '#core/errors.ts';
+
+const pollMs = 0.5;
+
+interface FreezerFiles {
+  control: string;
+  frozen: string;
+  thawed: string;
+  isFrozen: () => boolean;
+}
+
+function freezerFiles(cgroup: string, version: 1 | 2): FreezerFiles {
+  if (version === 1) {
+    const control = join(cgroup, 'freezer.state');
+    return { control, frozen: 'FROZEN', thawed: 'THAWED', isFrozen: () => readFileSync(control, 'utf8').trim() === 'FROZEN' };
+  }
+  const events = join(cgroup, 'cgroup.events');
+  return { control: join(cgroup, 'cgroup.freeze'), frozen: '1', thawed: '0', isFrozen: () => /^frozen 1$/m.test(readFileSync(events, 'utf8')) };
+}
+
+/** Resolves when no task of the cgroup runs any more; rejects with ERR_FREEZE after `limitMs`, and the cgroup is thawed then. */
+export async function freezeCgroup(cgroup: string, version: 1 | 2, limitMs: number): Promise<void> {
+  const files = freezerFiles(cgroup, version);
+  const deadline = performance.now() + limitMs;
+  try {
+    writeFileSync(files.control, files.frozen);
+    while (!files.isFrozen()) {
+      if (performance.now() > deadline) throw new GodwitError('ERR_FREEZE', `cgroup ${cgroup} did not freeze within ${limitMs} ms`);
+      await sleep(pollMs);
+      writeFileSync(files.control, files.frozen); // v1 looks again at tasks that were about to sleep only when told again
+    }
+  } catch (cause) {
+    thawCgroup(cgroup, version);
+    if (cause instanceof GodwitError) throw cause;
+    throw new GodwitError('ERR_FREEZE', `cgroup ${cgroup} cannot be frozen`, { cause });
+  }
+}
+
+/** Lets the tasks run again; a cgroup that is gone has none, which is fine. */
+export function thawCgroup(cgroup: string, version: 1 | 2): void {
+  const files = freezerFiles(cgroup, version);
+  try {
+    writeFileSync(files.control, files.thawed);
+  } catch (cause) {
+    if (!isMissing(cause)) throw new GodwitError('ERR_FREEZE', `cgroup ${cgroup} cannot be thawed`, { cause });
+  }
+}
+
+export function isCgroupFrozen(cgroup: string, version: 1 | 2): boolean {
+  try {
+    return freezerFiles(cgroup, version).isFrozen();
+  } catch (cause) {
+    if (isMissing(cause)) return false;
+    throw cause;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV');
+}

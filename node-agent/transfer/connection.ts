@@ -1,0 +1,162 @@
+// One stream between two agents: messages and data frames in order, with backpressure, limits and deadlines.
+import type { Duplex } from 'node:stream';
+import { once } from 'node:events';
+import { withDeadline } from '#core/deadline.ts';
+import { GodwitError, asGodwitError, errorFromRecord } from '#core/errors.ts';
+import { encodeFrame, FrameDecoder, frameKinds, type Frame, type FrameKind } from '#core/wire/frames.ts';
+import { messageSchema, type Message, type MessageOf } from '#core/wire/messages.ts';
+
+/** Frames that may wait unread before the peer is slowed down. */
+const maxQueuedBytes = 8 * 2 ** 20;
+
+export class PeerConnection {
+  readonly #stream: Duplex;
+  readonly #decoder = new FrameDecoder();
+  #queue: Frame[] = [];
+  #queuedBytes = 0;
+  #waiting: PromiseWithResolvers<Frame> | undefined;
+  #failure: GodwitError | undefined;
+  #sentBytes = 0;
+  readonly #closed = Promise.withResolvers<GodwitError>();
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on('data', (chunk: Buffer) => this.#receive(chunk));
+    stream.on('error', (cause) => this.#fail(new GodwitError('ERR_PEER_LOST', `the connection to the other agent broke: ${cause.message}`, { cause })));
+    stream.on('close', () => this.#fail(new GodwitError('ERR_PEER_LOST', 'the other agent closed the connection')));
+  }
+
+  /** Resolves (never rejects) with the reason when the connection is over. */
+  get closed(): Promise<GodwitError> {
+    return this.#closed.promise;
+  }
+
+  /** Bytes handed to the transport so far, frame headers included. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  async send(message: Message): Promise<void> {
+    await this.#write(frameKinds.message, Buffer.from(JSON.stringify(message)));
+  }
+
+  /** Bytes of image `number` that follow those sent before. The buffer may be reused once this resolves. */
+  async sendImage(number: number, bytes: Buffer): Promise<void> {
+    const header = Buffer.allocUnsafe(2);
+    header.writeUInt16BE(number);
+    await this.#write(frameKinds.image, header, bytes);
+  }
+
+  async sendFiles(root: number, records: Buffer): Promise<void> {
+    await this.#write(frameKinds.files, Buffer.from([root]), records);
+  }
+
+  /** The next frame; rejects with ERR_PEER_LOST when the connection is over and nothing is left to read. */
+  receive(): Promise<Frame> {
+    const frame = this.#queue.shift();
+    if (frame !== undefined) {
+      this.#queuedBytes -= frame.payload.length;
+      if (this.#queuedBytes < maxQueuedBytes / 2 && this.#stream.isPaused()) this.#stream.resume();
+      return Promise.resolve(frame);
+    }
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#waiting = Promise.withResolvers<Frame>();
+    return this.#waiting.promise;
+  }
+
+  /** The next frame as a message; a data frame here is a protocol error. */
+  async receiveMessage(): Promise<Message> {
+    const frame = await this.receive();
+    if (frame.kind !== frameKinds.message) throw new GodwitError('ERR_PEER_PROTOCOL', `data frame ${frame.kind} where a message was expected`);
+    return parseMessage(frame.payload);
+  }
+
+  /**
+   * Waits for a message of one of `types`. `abort` and `failed` from the peer reject with the peer's error.
+   * @param limitMs deadline of the wait
+   */
+  async expect<Type extends Message['type']>(limitMs: number, ...types: Type[]): Promise<MessageOf<Type>> {
+    const message = await withDeadline(this.receiveMessage(), limitMs, `waiting for ${types.join(' or ')}`);
+    return narrow(message, types);
+  }
+
+  /** Ends the stream after what was written; the peer reads all of it. */
+  end(): void {
+    this.#stream.end();
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  async #write(kind: FrameKind, ...parts: Buffer[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    let flowing = true;
+    this.#stream.cork();
+    for (const part of encodeFrame(kind, ...parts)) {
+      this.#sentBytes += part.length;
+      flowing = this.#stream.write(part);
+    }
+    this.#stream.uncork();
+    if (!flowing) await this.#drained();
+  }
+
+  async #drained(): Promise<void> {
+    const abort = new AbortController();
+    const failed = this.closed.then((failure) => {
+      throw failure;
+    });
+    try {
+      await Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]);
+    } finally {
+      abort.abort();
+    }
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const frame of this.#decoder.push(chunk)) this.#deliver(frame);
+    } catch (error) {
+      this.#fail(asGodwitError(error, 'ERR_PEER_PROTOCOL'));
+      this.#stream.destroy();
+    }
+  }
+
+  #deliver(frame: Frame): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.resolve(frame);
+      this.#waiting = undefined;
+      return;
+    }
+    this.#queue.push(frame);
+    this.#queuedBytes += frame.payload.length;
+    if (this.#queuedBytes > maxQueuedBytes) this.#stream.pause();
+  }
+
+  #fail(error: GodwitError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
+    this.#closed.resolve(error);
+  }
+}
+
+export function parseMessage(payload: Buffer): Message {
+  try {
+    return messageSchema.parse(JSON.parse(payload.toString('utf8')));
+  } catch (cause) {
+    throw new GodwitError('ERR_PEER_PROTOCOL', 'the other agent sent a message that does not fit the protocol', { cause });
+  }
+}
+
+function narrow<Type extends Message['type']>(message: Message, types: Type[]): MessageOf<Type> {
+  for (const type of types) if (isOfType(message, type)) return message;
+  if (message.type === 'failed') throw errorFromRecord(message.error);
+  if (message.type === 'abort') throw new GodwitError('ERR_ABORTED', message.reason);
+  throw new GodwitError('ERR_PEER_PROTOCOL', `message ${message.type} where ${types.join(' or ')} was expected`);
+}
+
+function isOfType<Type extends Message['type']>(message: Message, type: Type): message is MessageOf<Type> {
+  return message.type === type;
+}

@@ -1,0 +1,109 @@
+// Agents know each other by certificates: TLS 1.3 both ways, and a peer is the node that its certificate names.
+import { readFileSync } from 'node:fs';
+import { connect, createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
+import { withDeadline } from '#core/deadline.ts';
+import { GodwitError } from '#core/errors.ts';
+import type { AgentConfig } from '#agent/config.ts';
+import { PeerConnection } from '#agent/transfer/connection.ts';
+
+const nodeUriPrefix = 'URI:spiffe://godwit.dev/node/';
+/** A peer that does not finish its TLS handshake in this time is dropped. */
+const handshakeLimitMs = 5_000;
+const connectLimitMs = 5_000;
+/** Hardware AES is there on every machine that runs containers. */
+const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+
+/** Node name that a certificate is bound to, or undefined when it is not a node's. */
+export function nodeOfCertificate(subjectAltName: string | undefined): string | undefined {
+  const names = (subjectAltName ?? '').split(', ').filter((entry) => entry.startsWith(nodeUriPrefix));
+  return names.length === 1 ? names[0]?.slice(nodeUriPrefix.length) : undefined;
+}
+
+function tlsOptions(pki: AgentConfig['pki']) {
+  return {
+    ca: readFileSync(pki.ca),
+    cert: readFileSync(pki.certificate),
+    key: readFileSync(pki.key),
+    minVersion: 'TLSv1.3',
+    ciphers,
+  } as const;
+}
+
+export interface PeerServer {
+  close(): Promise<void>;
+}
+
+/**
+ * Accepts connections of configured peers only. `onPeer` gets the authenticated node name.
+ * Rejected connections are told nothing but a TLS alert; `onRejected` gets the reason for the log.
+ */
+export function servePeers(
+  config: AgentConfig,
+  onPeer: (node: string, connection: PeerConnection) => void,
+  onRejected: (reason: string) => void,
+): Promise<PeerServer> {
+  const server = createServer({ ...tlsOptions(config.pki), requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshakeLimitMs });
+  server.on('tlsClientError', (error) => onRejected(error.message));
+  server.on('secureConnection', (socket) => {
+    const node = nodeOfCertificate(socket.getPeerCertificate().subjectaltname);
+    if (node === undefined || !Object.hasOwn(config.peers, node)) {
+      onRejected(`certificate of ${node ?? 'no node'} is not one of a configured peer`);
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    onPeer(node, new PeerConnection(socket));
+  });
+  return listen(server, config.listen);
+}
+
+async function listen(server: Server, { host, port }: AgentConfig['listen']): Promise<PeerServer> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', (cause) => reject(new GodwitError('ERR_LISTEN', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
+  server.listen(port, host, resolve);
+  await promise;
+  return {
+    close: () =>
+      new Promise((done) => {
+        server.close(() => done());
+      }),
+  };
+}
+
+/** Connects to the agent of `node`; rejects with ERR_PEER_UNKNOWN, ERR_PEER_UNREACHABLE or ERR_PEER_IDENTITY. */
+export async function connectPeer(config: AgentConfig, node: string): Promise<PeerConnection> {
+  const endpoint = config.peers[node];
+  if (endpoint === undefined) {
+    const known = Object.keys(config.peers).join(', ') || 'none';
+    throw new GodwitError('ERR_PEER_UNKNOWN', `node ${node} is not a peer of ${config.node}; peers: ${known}`, { details: { node } });
+  }
+  const socket = connect({
+    ...tlsOptions(config.pki),
+    host: endpoint.host,
+    port: endpoint.port,
+    checkServerIdentity: (_host, certificate) => checkIdentity(node, certificate),
+  });
+  try {
+    await withDeadline(secured(socket), connectLimitMs, `connecting to ${node}`);
+  } catch (cause) {
+    socket.destroy();
+    if (cause instanceof GodwitError && cause.code === 'ERR_PEER_IDENTITY') throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new GodwitError('ERR_PEER_UNREACHABLE', `agent of ${node} at ${endpoint.host}:${endpoint.port}: ${reason}`, { cause, details: { node } });
+  }
+  socket.setNoDelay(true);
+  return new PeerConnection(socket);
+}
+
+function secured(socket: TLSSocket): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once('secureConnect', resolve);
+  socket.once('error', reject);
+  return promise;
+}
+
+function checkIdentity(node: string, certificate: PeerCertificate): Error | undefined {
+  const found = nodeOfCertificate(certificate.subjectaltname);
+  if (found === node) return undefined;
+  return new GodwitError('ERR_PEER_IDENTITY', `the agent that answers for ${node} has the certificate of ${found ?? 'no node'}`, { details: { node } });
+}
