@@ -392,3 +392,9 @@ test('the release build is static and looks in the places that the documentation
   t.notRegex(headers.stdout.toString(), /INTERP/);
   for (const place of ['/run/godwit/runtime.sock', '/usr/bin/runc', '/usr/sbin/runc', '/opt/godwit/bin/runc']) t.true(program.includes(place));
 });
+
+test('arguments and frames of any kind neither break the wrapper nor are misread', async (t) => {
+  await build('node-agent/native/build.sh', 'fuzz');
+  const ended = await start(join(repositoryRoot, 'build/fuzz/godwit-runc'), ['-runs=200000'], { cwd: '/' }).ended;
+  t.is(ended.code, 0, ended.stderr);
+});
