@@ -42,6 +42,12 @@ const entries = {
     meaning: 'The agent answered something that this command line does not understand.',
     remedy: 'Install the same version of `godwit` and of the agent; `--socket` must be the control socket of an agent.',
   },
+  ERR_AGENT_UNAVAILABLE: {
+    reason: 'AgentUnavailable',
+    retryable: true,
+    meaning: 'A container that waits for a handover was to be created while the node agent does not answer; it is not started afresh.',
+    remedy: 'Start the node agent, or remove the annotation `godwit.dev/handover` to start the container from nothing.',
+  },
   ERR_AGENT_UNREACHABLE: {
     reason: 'AgentUnreachable',
     retryable: true,
@@ -131,6 +137,36 @@ const entries = {
     retryable: true,
     meaning: 'CRIU could not save the processes; the source goes on.',
     remedy: 'The message quotes CRIU; `godwit plan` names what it does not support.',
+  },
+  ERR_FILES_INVALID: {
+    reason: 'FilesInvalid',
+    retryable: false,
+    meaning: 'A record of the changed files is malformed, or leads out of the root it belongs to.',
+    remedy: 'Both nodes must run the same version and the same image; look at the path in the details.',
+  },
+  ERR_FILES_IO: {
+    reason: 'FilesInputOutput',
+    retryable: true,
+    meaning: 'A changed file could not be read on the source or written on the target.',
+    remedy: 'The details name path and errno: make space on the target, or use a file system that keeps such files.',
+  },
+  ERR_FILES_LIMIT: {
+    reason: 'FilesLimit',
+    retryable: false,
+    meaning: 'The changed files are more, larger or deeper than what was agreed or can be moved.',
+    remedy: 'Raise the limit for files, or let the container keep its data in a volume.',
+  },
+  ERR_FILES_OVERLAY: {
+    reason: 'FilesOverlayUnsupported',
+    retryable: false,
+    meaning: 'The layer of changed files cannot be read by itself: it redirects directories, holds metadata without content, or is nested.',
+    remedy: 'Mount overlays with redirect_dir=off, metacopy=off and without userxattr, and start the container anew.',
+  },
+  ERR_FILES_SAME_ROOT: {
+    reason: 'FilesSameRoot',
+    retryable: false,
+    meaning: 'A directory was about to be mirrored into itself.',
+    remedy: 'Leave directories that both ends share out of the files to move.',
   },
   ERR_FREEZE: {
     reason: 'FreezeFailed',
@@ -275,6 +311,24 @@ const entries = {
     retryable: true,
     meaning: 'CRIU could not restore the processes on the target; the source goes on.',
     remedy: 'The message quotes CRIU; compare kernel, CPU and CRIU of both nodes with `godwit doctor`.',
+  },
+  ERR_RUNC_MISSING: {
+    reason: 'RuncMissing',
+    retryable: false,
+    meaning: 'The wrapper found no runc that it can run.',
+    remedy: 'Install runc in /usr/bin, /usr/sbin, /usr/local/sbin, /usr/local/bin or /opt/godwit/bin.',
+  },
+  ERR_SNAPSHOTTER: {
+    reason: 'SnapshotterUnsupported',
+    retryable: false,
+    meaning: 'The container does not use an overlay snapshotter, so its changed files cannot be told from its image.',
+    remedy: 'Use the overlayfs snapshotter of containerd.',
+  },
+  ERR_SPEC_INVALID: {
+    reason: 'SpecInvalid',
+    retryable: false,
+    meaning: 'The OCI runtime spec of a container cannot be read.',
+    remedy: 'Recreate the container; its bundle or containerd record is damaged.',
   },
   ERR_TOO_LATE: {
     reason: 'TooLate',
