@@ -1,0 +1,18 @@
+// Failed system calls on files as errors of the project, with path and errno.
+import { GodwitError, type ErrorCode } from '#core/errors.ts';
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function hasErrno(error: unknown, names: readonly string[]): boolean {
+  const errno = errnoOf(error);
+  return errno !== undefined && names.includes(errno);
+}
+
+/** ERR_FILES_IO (or `code`) about a path; an error of the project passes unchanged. */
+export function ioError(error: unknown, path: Buffer, code: ErrorCode = 'ERR_FILES_IO'): GodwitError {
+  if (error instanceof GodwitError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new GodwitError(code, message, { cause: error, details: { path: path.toString(), errno: errnoOf(error) ?? 'none' } });
+}

@@ -1,0 +1,188 @@
+// Reads a tree of changed files and turns what is new, changed or gone since the last round into frames of records.
+import fs from 'node:fs';
+import { GodwitError } from '#core/errors.ts';
+import { filesAddon } from '#agent/files/addon.ts';
+import { difference } from '#agent/files/difference.ts';
+import { contentOf } from '#agent/files/file-content.ts';
+import { FrameBatch } from '#agent/files/frame-batch.ts';
+import { rootIdentity } from '#agent/files/root-identity.ts';
+import { hasErrno, ioError } from '#agent/files/io-error.ts';
+import type { FileCounts, FileRoot, FrameSink } from '#agent/files/port.ts';
+import { maxContentBytes, type Extent, type FileRecord, type Stamp } from '#agent/files/records.ts';
+import { FileType, SnapshotCursor, typeOf, type EntryStat } from '#agent/files/snapshot.ts';
+import { readEntryXattrs, type EntryXattrs } from '#agent/files/xattrs.ts';
+
+/** What it means that an entry of a scan is not there any more, or is another one. */
+const vanished = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ESTALE'];
+
+/** Overhead of an extent in a record: its offset and length. */
+const extentHeadBytes = 12;
+
+/** One tree on the source; every call is synchronous between two frames, so it lives in a worker. */
+export class TreeSource {
+  readonly #root: FileRoot;
+  readonly #rootFd: number;
+  #before: Buffer | undefined;
+  /** Directories (latin1 paths) whose content the target no longer takes from the image. */
+  #opaque = new Set<string>();
+
+  constructor(root: FileRoot) {
+    this.#root = root;
+    try {
+      this.#rootFd = fs.openSync(root.path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    } catch (error) {
+      throw ioError(error, Buffer.from(root.path));
+    }
+  }
+
+  close(): void {
+    fs.closeSync(this.#rootFd);
+  }
+
+  measure(): FileCounts {
+    const counts = { entries: 0, bytes: 0 };
+    const linked = new Set<string>();
+    for (const entry = new SnapshotCursor(this.#scan()); !entry.done; entry.next()) {
+      counts.entries += 1;
+      if (entry.type !== FileType.regular) continue;
+      if (entry.nlink > 1 && linked.has(entry.inodeKey)) continue;
+      if (entry.nlink > 1) linked.add(entry.inodeKey);
+      const { sizeBytes, allocatedBytes } = entry.stat();
+      counts.bytes += Math.min(sizeBytes, allocatedBytes);
+    }
+    return counts;
+  }
+
+  /** One round; after a failure the source must not be used again, since nobody knows what the target has. */
+  async send(sink: FrameSink, always: ReadonlySet<string>): Promise<FileCounts> {
+    const now = this.#scan();
+    const { removed, changed } = difference(this.#before, now, always);
+    const batch = new FrameBatch(sink);
+    if (this.#before === undefined) await batch.add({ kind: 'origin', identity: rootIdentity(this.#rootFd) });
+    for (const path of removed) await batch.add({ kind: 'remove', path });
+    if (changed.includes(1)) await this.#sendChanged(now, changed, batch);
+    await batch.flush();
+    this.#before = now;
+    return batch.counts;
+  }
+
+  #scan(): Buffer {
+    try {
+      return filesAddon.scan(this.#rootFd);
+    } catch (error) {
+      if (hasErrno(error, ['ENAMETOOLONG'])) throw new GodwitError('ERR_FILES_LIMIT', 'a path is longer than 4095 bytes', { cause: error });
+      throw ioError(error, Buffer.from(this.#root.path));
+    }
+  }
+
+  async #sendChanged(now: Buffer, changed: Uint8Array, batch: FrameBatch): Promise<void> {
+    const links = new Map<string, Buffer>();
+    let newlyOpaqueDepth = Infinity;
+    for (const entry = new SnapshotCursor(now); !entry.done; entry.next()) {
+      if (entry.depth <= newlyOpaqueDepth) newlyOpaqueDepth = Infinity;
+      if (changed[entry.index] !== 1 && newlyOpaqueDepth === Infinity) continue;
+      const path = entry.path();
+      const isLinked = entry.nlink > 1 && entry.type !== FileType.directory && !entry.isWhiteout;
+      const key = isLinked ? entry.inodeKey : '';
+      const target = links.get(key);
+      if (target !== undefined) {
+        await batch.add({ kind: 'link', path, target });
+      } else {
+        const sent = await this.#sendEntry(path, entry.stat(), batch);
+        if (sent === 'vanished') entry.markStale();
+        else if (isLinked) links.set(key, path);
+        if (sent === 'emptied' && newlyOpaqueDepth === Infinity) newlyOpaqueDepth = entry.depth;
+      }
+      if (entry.isRacy()) entry.markStale();
+    }
+  }
+
+  async #sendEntry(path: Buffer, stat: EntryStat, batch: FrameBatch): Promise<'sent' | 'emptied' | 'vanished'> {
+    const type = typeOf(stat.mode);
+    if (type === FileType.char && stat.rdevMajor === 0 && stat.rdevMinor === 0) {
+      await this.#sendWhiteout(path, batch);
+      return 'sent';
+    }
+    const fd = openEntry(this.#rootFd, path, stat.ino, type);
+    if (fd === undefined) return 'vanished';
+    try {
+      const xattrs = readEntryXattrs(readPackedXattrs(fd, path), path);
+      if (xattrs.whiteout && type === FileType.regular) await this.#sendWhiteout(path, batch);
+      else if (type === FileType.regular) await sendFile(fd, path, stat, stampOf(stat, xattrs), batch);
+      else if (type === FileType.directory) return await this.#sendDirectory(path, stat, xattrs, batch);
+      else await batch.add(otherRecord(fd, path, stat, type, stampOf(stat, xattrs)));
+      return 'sent';
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  async #sendWhiteout(path: Buffer, batch: FrameBatch): Promise<void> {
+    if (this.#root.kind === 'directory') {
+      throw new GodwitError('ERR_FILES_OVERLAY', 'a directory to be mirrored holds the layers of another overlay', { details: { path: path.toString() } });
+    }
+    await batch.add({ kind: 'remove', path });
+  }
+
+  /** `emptied`: the target forgets what the directory held, so everything below has to be sent again. */
+  async #sendDirectory(path: Buffer, stat: EntryStat, xattrs: EntryXattrs, batch: FrameBatch): Promise<'sent' | 'emptied'> {
+    const key = path.toString('latin1');
+    const isMirrorRoot = this.#root.kind === 'directory' && path.length === 0;
+    const isOpaque = isMirrorRoot || (this.#root.kind === 'overlay-upper' && xattrs.opaque);
+    const emptied = isOpaque && !this.#opaque.has(key);
+    if (isOpaque) this.#opaque.add(key);
+    else this.#opaque.delete(key);
+    await batch.add({ kind: 'directory', path, stamp: stampOf(stat, xattrs), emptied });
+    return emptied ? 'emptied' : 'sent';
+  }
+}
+
+/** Undefined when the entry of the scan has gone or been replaced since. */
+function openEntry(rootFd: number, path: Buffer, ino: bigint, type: number): number | undefined {
+  try {
+    return type === FileType.regular ? filesAddon.openFile(rootFd, path, ino, false) : filesAddon.openPath(rootFd, path, ino);
+  } catch (error) {
+    if (hasErrno(error, vanished)) return undefined;
+    throw ioError(error, path);
+  }
+}
+
+function readPackedXattrs(fd: number, path: Buffer): Buffer | undefined {
+  try {
+    return filesAddon.xattrs(fd);
+  } catch (error) {
+    throw ioError(error, path);
+  }
+}
+
+const permissionMask = 0o7777;
+
+function stampOf(stat: EntryStat, xattrs: EntryXattrs): Stamp {
+  const { uid, gid, mtimeSeconds, mtimeNanoseconds } = stat;
+  return { mode: stat.mode & permissionMask, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs: xattrs.moved };
+}
+
+function otherRecord(fd: number, path: Buffer, stat: EntryStat, type: number, stamp: Stamp): FileRecord {
+  if (type === FileType.symlink) return { kind: 'symlink', path, stamp, target: filesAddon.readLink(fd) };
+  return { kind: 'node', path, stamp, type, rdevMajor: stat.rdevMajor, rdevMinor: stat.rdevMinor };
+}
+
+/** Sends a regular file in as many records as its content needs; the last one carries the stamp. */
+async function sendFile(fd: number, path: Buffer, stat: EntryStat, stamp: Stamp, batch: FrameBatch): Promise<void> {
+  const { sizeBytes } = stat;
+  let fresh = true;
+  let extents: Extent[] = [];
+  let room = maxContentBytes;
+  for (const extent of contentOf(fd, stat, path)) {
+    const cost = extent.bytes.length + extentHeadBytes;
+    if (cost > room && extents.length > 0) {
+      await batch.add({ kind: 'file', path, fresh, sizeBytes, stamp: undefined, extents });
+      fresh = false;
+      extents = [];
+      room = maxContentBytes;
+    }
+    extents.push(extent);
+    room -= cost;
+  }
+  await batch.add({ kind: 'file', path, fresh, sizeBytes, stamp, extents });
+}

@@ -1,0 +1,197 @@
+// Writes records below a root, whatever they say never outside of it, and keeps the times of directories it passes through.
+import fs from 'node:fs';
+import { GodwitError } from '#core/errors.ts';
+import { filesAddon } from '#agent/files/addon.ts';
+import { DirectoryTimes } from '#agent/files/directory-times.ts';
+import { malformed } from '#agent/files/frame-bytes.ts';
+import { hasErrno, ioError } from '#agent/files/io-error.ts';
+import { splitPath } from '#agent/files/paths.ts';
+import type { FileCounts, FileLimits } from '#agent/files/port.ts';
+import { countRecord } from '#agent/files/record-counts.ts';
+import { decodeFrame, type FileRecord, type Stamp } from '#agent/files/records.ts';
+import { rootIdentity } from '#agent/files/root-identity.ts';
+import { FileType, typeOf } from '#agent/files/snapshot.ts';
+
+/** What only a record that does not fit the tree meets: a symlink, a mount or a file where a directory has to be. */
+const escapes = ['ELOOP', 'EXDEV', 'ENOTDIR', 'ENOENT', 'ESTALE', 'ENAMETOOLONG', 'EINVAL'];
+
+type RecordOf<K extends FileRecord['kind']> = FileRecord & { kind: K };
+
+/** One tree on the target; every call is synchronous, so it lives in a worker. */
+export class TreeTarget {
+  readonly #rootFd: number;
+  readonly #limits: FileLimits;
+  #counts: FileCounts = { entries: 0, bytes: 0 };
+  #times: DirectoryTimes;
+
+  constructor(root: string, limits: FileLimits) {
+    try {
+      this.#rootFd = fs.openSync(root, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+    } catch (error) {
+      throw ioError(error, Buffer.from(root));
+    }
+    this.#limits = limits;
+    this.#times = new DirectoryTimes(this.#rootFd);
+  }
+
+  close(): void {
+    fs.closeSync(this.#rootFd);
+  }
+
+  /** Nothing of a frame is applied unless all of it is well-formed and within the limits. */
+  apply(frame: Buffer): void {
+    const records = decodeFrame(frame);
+    const counts = { ...this.#counts };
+    for (const record of records) countRecord(counts, record);
+    const { maxEntries, maxBytes } = this.#limits;
+    if (counts.entries > maxEntries || counts.bytes > maxBytes) {
+      throw new GodwitError('ERR_FILES_LIMIT', 'more changed files than agreed', { details: { ...counts, maxEntries, maxBytes } });
+    }
+    this.#counts = counts;
+    for (const record of records) this.#applyRecord(record);
+  }
+
+  /** Ends a round: returns its counts, and the limits begin anew. */
+  finish(): FileCounts {
+    this.#times.restore();
+    const counts = this.#counts;
+    this.#counts = { entries: 0, bytes: 0 };
+    return counts;
+  }
+
+  #applyRecord(record: FileRecord): void {
+    if (record.kind === 'origin') {
+      this.#checkOrigin(record.identity);
+      return;
+    }
+    try {
+      this.#write(record);
+    } catch (error) {
+      throw ioError(error, record.path, hasErrno(error, escapes) ? 'ERR_FILES_INVALID' : 'ERR_FILES_IO');
+    }
+  }
+
+  #checkOrigin(identity: Buffer): void {
+    if (identity.equals(rootIdentity(this.#rootFd))) throw new GodwitError('ERR_FILES_SAME_ROOT', 'the files come from the directory they go to');
+  }
+
+  #write(record: Exclude<FileRecord, RecordOf<'origin'>>): void {
+    switch (record.kind) {
+      case 'remove':
+        this.#remove(record.path);
+        break;
+      case 'directory':
+        this.#writeDirectory(record);
+        break;
+      case 'file':
+        this.#writeFile(record);
+        break;
+      case 'symlink':
+        this.#replace(record.path, (parentFd, name) => filesAddon.createSymlink(parentFd, name, record.target));
+        this.#stamp(record.path, record.stamp);
+        break;
+      case 'node':
+        this.#replace(record.path, (parentFd, name) => filesAddon.createNode(parentFd, name, record.type, record.rdevMajor, record.rdevMinor));
+        this.#stamp(record.path, record.stamp);
+        break;
+      case 'link':
+        this.#writeLink(record);
+    }
+  }
+
+  #remove(path: Buffer): void {
+    try {
+      this.#inParent(path, (parentFd, name) => filesAddon.remove(parentFd, name));
+    } catch (error) {
+      // A parent that is not there, or is no directory: then nothing is at the path.
+      if (!hasErrno(error, ['ENOENT', 'ENOTDIR'])) throw error;
+    }
+  }
+
+  #writeDirectory({ path, stamp, emptied }: RecordOf<'directory'>): void {
+    if (!this.#isDirectory(path)) this.#replace(path, (parentFd, name) => filesAddon.createNode(parentFd, name, FileType.directory, 0, 0));
+    else if (emptied) filesAddon.empty(this.#rootFd, path);
+    this.#stamp(path, stamp);
+    this.#times.set(path, stamp.mtimeSeconds, stamp.mtimeNanoseconds);
+  }
+
+  #writeFile({ path, fresh, sizeBytes, stamp, extents }: RecordOf<'file'>): void {
+    const fd = fresh
+      ? this.#replace(path, (parentFd, name) => filesAddon.createFile(parentFd, name))
+      : filesAddon.openFile(this.#rootFd, path, 0n, true);
+    try {
+      if (fs.fstatSync(fd).size !== sizeBytes) fs.ftruncateSync(fd, sizeBytes);
+      for (const { offset, bytes } of extents) writeAll(fd, bytes, offset);
+      if (stamp !== undefined) stampFd(fd, stamp);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #writeLink({ path, target }: RecordOf<'link'>): void {
+    if (path.equals(target)) throw malformed('a link to itself');
+    const fd = filesAddon.openPath(this.#rootFd, target, 0n);
+    try {
+      if (fs.fstatSync(fd).isDirectory()) throw malformed('a hard link to a directory');
+      this.#replace(path, (parentFd, name) => filesAddon.createLink(parentFd, name, fd));
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #isDirectory(path: Buffer): boolean {
+    let fd: number;
+    try {
+      fd = filesAddon.openPath(this.#rootFd, path, 0n);
+    } catch (error) {
+      if (hasErrno(error, ['ENOENT'])) return false;
+      throw error;
+    }
+    try {
+      return typeOf(fs.fstatSync(fd).mode) === FileType.directory;
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  /** Makes something new at a path after removing what was there. */
+  #replace<T>(path: Buffer, make: (parentFd: number, name: Buffer) => T): T {
+    return this.#inParent(path, (parentFd, name) => {
+      try {
+        return make(parentFd, name);
+      } catch (error) {
+        if (!hasErrno(error, ['EEXIST'])) throw error;
+      }
+      filesAddon.remove(parentFd, name);
+      return make(parentFd, name);
+    });
+  }
+
+  #inParent<T>(path: Buffer, work: (parentFd: number, name: Buffer) => T): T {
+    const { parent, name } = splitPath(path);
+    const fd = filesAddon.openPath(this.#rootFd, parent, 0n);
+    try {
+      this.#times.keep(parent, fd);
+      return work(fd, name);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #stamp(path: Buffer, stamp: Stamp): void {
+    const fd = filesAddon.openPath(this.#rootFd, path, 0n);
+    try {
+      stampFd(fd, stamp);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+}
+
+function stampFd(fd: number, { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs }: Stamp): void {
+  filesAddon.stamp(fd, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs);
+}
+
+function writeAll(fd: number, bytes: Buffer, offset: number): void {
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, offset + at);
+}
