@@ -2,13 +2,15 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Undo } from '#core/undo.ts';
+import { imageArchive } from '#workloads/images.ts';
 import { bootHost } from './boot.ts';
 import { machineHierarchies, makeCgroup, removeCgroup, removeIfEmpty } from './cgroups.ts';
-import { mustRun } from './command.ts';
 import { startContainerd } from './containerd.ts';
 import { createHost, hostDirectory, type Host } from './host.ts';
+import { hostRoot } from './host-root.ts';
+import { makeSeed, plantSeed, seedOf } from './image-seed.ts';
 import { wire, type Leg } from './network.ts';
-import { cgroupRoot, checkout, dataRoot } from './paths.ts';
+import { cgroupRoot, dataRoot } from './paths.ts';
 import { processWithPid } from './process-facts.ts';
 import { checkSetName, forget, readRecord, refuseOthers, takeSlot, writeRecord, type HostRecord, type SetRecord } from './state.ts';
 
@@ -21,6 +23,8 @@ export interface UpOptions {
   third?: boolean;
   /** Whether the set stays when this process ends; else another process may sweep it then. @default false */
   stay?: boolean;
+  /** Whether the nodes have the workloads' images. @default true */
+  images?: boolean;
 }
 
 export interface HostSet extends AsyncDisposable {
@@ -45,23 +49,24 @@ export interface HostSet extends AsyncDisposable {
 }
 
 /** Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name. */
-export async function upHosts({ name = `t${process.pid}`, third = false, stay = false }: UpOptions = {}): Promise<HostSet> {
+export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true }: UpOptions = {}): Promise<HostSet> {
   checkSetName(name);
   await downHosts(name);
+  const seed = images ? await imagesSeed() : undefined;
   await using undo = new Undo();
   undo.push(async () => await removeSet(name));
   const slot = await takeSlot(name);
   const owner = stay ? null : (processWithPid(process.pid) ?? null);
   await writeRecord({ name, slot, owner, hosts: [] });
-  const lower = (await mustRun([path.join(checkout, 'scripts/host-image.sh')], { timeoutMs: 900_000 })).trim();
+  const lower = await hostRoot();
   const hierarchies = await machineHierarchies();
   await makeCgroup(hierarchies, `${cgroupRoot}/${name}/switch`);
-  const boot = async (host: string): Promise<HostRecord> => ({
-    name: host,
-    init: await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, lower, directory: hostDirectory(name, host) }),
-    mgmtAddress: mgmtAddress(slot, host),
-    dataUplink: 'eth1',
-  });
+  const boot = async (host: string): Promise<HostRecord> => {
+    const directory = hostDirectory(name, host);
+    if (seed !== undefined && mgmtAddress(slot, host) !== '') await plantSeed(seed, directory);
+    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, lower, directory });
+    return { name: host, init, mgmtAddress: mgmtAddress(slot, host), dataUplink: 'eth1' };
+  };
   const hosts = await Promise.all(['a', 'b', ...(third ? ['c'] : []), 'client', 'switch'].map(boot));
   const record: SetRecord = { name, slot, owner, hosts };
   await writeRecord(record);
@@ -70,6 +75,15 @@ export async function upHosts({ name = `t${process.pid}`, third = false, stay = 
   await Promise.all([...set.nodes.map(startContainerd), nameHosts(set)]);
   undo.commit();
   return set;
+}
+
+/** The images' data for new hosts; the first call on a machine builds the images and imports them once (about 20 s). */
+async function imagesSeed(): Promise<string> {
+  const archive = await imageArchive();
+  const found = await seedOf(archive);
+  if (found !== undefined) return found;
+  await using set = await upHosts({ name: `seed-${process.pid}`, images: false });
+  return await makeSeed(archive, set.a);
 }
 
 /** A set that another process started; undefined when there is none. */

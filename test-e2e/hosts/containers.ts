@@ -1,0 +1,80 @@
+// Containers on a host, started with ctr as a user without Kubernetes would do it.
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GodwitError } from '#core/errors.ts';
+import type { Host } from './host.ts';
+
+export interface ContainerOptions {
+  id: string;
+  image: string;
+  /** Command line instead of the image's own. */
+  args?: readonly string[];
+  /** Name of a network namespace made with `ip netns add` on the host; without one the container gets an empty one. */
+  netns?: string;
+  /** Bind mounts of plain directories of the host. */
+  mounts?: readonly { source: string; target: string; readOnly?: boolean }[];
+  annotations?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>>;
+  /** @default /usr/local/bin/godwit-runc */
+  runcBinary?: string;
+  /** @default default */
+  namespace?: string;
+  /** @default 60000 */
+  timeoutMs?: number;
+}
+
+/** Where containers log, on the host. */
+export function containerLog(id: string): string {
+  return path.join('/var/lib/godwit/container-logs', `${id}.log`);
+}
+
+/**
+ * Starts a container and returns its process as seen on the host; ERR_HOST_COMMAND with ctr's words if it fails.
+ * Its output goes to `containerLog`. Source and target of a handover must use the same kind of output: a process that was
+ * restored with pipes where the new container has /dev/null, or the reverse, runs but cannot be dumped again.
+ */
+export async function runContainer(host: Host, options: ContainerOptions): Promise<number> {
+  const { id, image, args = [], namespace = 'default', runcBinary = '/usr/local/bin/godwit-runc', timeoutMs = 60_000 } = options;
+  const log = containerLog(id);
+  await host.must(['mkdir', '-p', path.dirname(log)]);
+  const pidFile = `/run/container-${id}.pid`;
+  const flags = [
+    ...['--detach', '--log-uri', `file://${log}`, '--runc-binary', runcBinary, '--pid-file', pidFile],
+    ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
+    ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),
+    ...Object.entries(options.annotations ?? {}).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),
+    ...Object.entries(options.env ?? {}).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+  ];
+  await host.must(['ctr', '--namespace', namespace, 'run', ...flags, image, id, ...args], { timeoutMs });
+  return Number(await host.must(['cat', pidFile]));
+}
+
+/** State of the container's task in containerd's words (`RUNNING`, `STOPPED`); undefined when it has none. */
+export async function taskStatus(host: Host, id: string, namespace = 'default'): Promise<string | undefined> {
+  const table = await host.must(['ctr', '--namespace', namespace, 'tasks', 'list']);
+  const row = table.split('\n').map((line) => line.trim().split(/\s+/)).find(([task]) => task === id);
+  return row?.[2];
+}
+
+/** Ends and deletes the container and its task, whatever state they are in. Safe to call when there is none. */
+export async function removeContainer(host: Host, id: string, namespace = 'default'): Promise<void> {
+  const ctr = ['ctr', '--namespace', namespace];
+  if ((await taskStatus(host, id, namespace)) !== undefined) {
+    await host.exec([...ctr, 'tasks', 'kill', '--signal', 'SIGKILL', id]);
+    await awaitStatus(host, id, 'STOPPED', namespace);
+    await host.exec([...ctr, 'tasks', 'delete', id]);
+  }
+  const ids = (await host.must([...ctr, 'containers', 'list', '--quiet'])).split('\n');
+  if (ids.includes(id)) await host.must([...ctr, 'containers', 'delete', id]);
+}
+
+/** Waits until the task has that status; ERR_DEADLINE after `limitMs`. */
+export async function awaitStatus(host: Host, id: string, status: string, namespace = 'default', limitMs = 10_000): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const now = await taskStatus(host, id, namespace);
+    if (now === status) return;
+    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `task ${id} on host ${host.name} is ${now ?? 'absent'}, not ${status}, after ${limitMs} ms`);
+    await sleep(20);
+  }
+}
