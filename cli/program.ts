@@ -1,0 +1,46 @@
+// The command line as a tree of commands; docs/reference/cli.md is generated from it.
+import { Command, Option } from 'commander';
+import { addCancel } from './commands/cancel.ts';
+import { addCertificates } from './commands/certificates.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addGet } from './commands/get.ts';
+import { addMigrate } from './commands/migrate.ts';
+import { addPlan } from './commands/plan.ts';
+import { addPs } from './commands/ps.ts';
+import { addWatch } from './commands/watch.ts';
+import { controlClient, type ControlClient } from './control-client.ts';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What a command works with. */
+export interface Context {
+  terminal: Terminal;
+  /** Talks to the agent at `--socket`. */
+  client(): ControlClient;
+  /** The exit code of the process; 0 unless set. */
+  exit(code: ExitCode): void;
+}
+
+export const defaultSocket = '/run/godwit/control.sock';
+export const exitCodeLines = Object.values(exitCodes).map(({ code, meaning }) => `  ${code}  ${meaning}`);
+
+/** The program with all its commands; it throws CommanderError instead of ending the process. */
+export function createProgram(terminal: Terminal, exit: (code: ExitCode) => void, version: string): Command {
+  const program = new Command('godwit')
+    .description('Moves running containers to another node with memory, files, stable address and TCP connections.')
+    .version(version)
+    .addOption(new Option('--socket <path>', 'control socket of the agent on this node').default(defaultSocket))
+    .addHelpText('after', `\nExit codes:\n${exitCodeLines.join('\n')}`)
+    .showHelpAfterError('(godwit --help tells more)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      getOutHelpWidth: () => terminal.width,
+      getErrHelpWidth: () => terminal.width,
+    });
+  const context: Context = { terminal, exit, client: () => controlClient(String(program.opts()['socket'])) };
+  for (const add of [addPs, addPlan, addMigrate, addWatch, addGet, addCancel, addDoctor, addCertificates, addCompletion]) add(program, context);
+  return program;
+}

@@ -1,0 +1,23 @@
+// Runs one command line and says how it ended.
+import { CommanderError } from 'commander';
+import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { createProgram } from './program.ts';
+import { reportError } from './report-error.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Runs `args` (without the names of interpreter and program); never throws, resolves with the exit code. */
+export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.ok.code;
+  let output = 'text';
+  const program = createProgram(terminal, (given) => (code = given), version);
+  program.hook('preAction', (_, command) => {
+    output = String(command.opts()['output'] ?? 'text');
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok.code : exitCodes.usage.code;
+    return reportError(error, terminal, output);
+  }
+}
