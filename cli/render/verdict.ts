@@ -1,6 +1,6 @@
 // What came of a handover, in words and numbers, below the picture.
 import type { HandoverRecord } from '#core/api/handover.ts';
-import type { Paint } from './paint.ts';
+import type { Paint, Tone } from './paint.ts';
 import { refusalLines } from './refusals.ts';
 import { spanOf } from './scale.ts';
 import { counted, duration, grouped, size } from './units.ts';
@@ -20,7 +20,7 @@ export function verdict(record: HandoverRecord, columns: number, paint: Paint, c
   const facts = [...factsOf(record), ...(client === undefined ? [] : [['client', clientFact(client)] as const])];
   const nameColumns = Math.max(0, ...facts.map(([name]) => name.length));
   return [
-    outcome(record, paint),
+    ...outcome(record, columns, paint),
     ...facts.flatMap(([name, fact]) => {
       const head = `   ${name.padEnd(nameColumns)}  `;
       return hang(head, fact, columns).map((line) => paint('faint', line.slice(0, head.length)) + line.slice(head.length));
@@ -31,20 +31,21 @@ export function verdict(record: HandoverRecord, columns: number, paint: Paint, c
   ];
 }
 
-function outcome(record: HandoverRecord, paint: Paint): string {
+function outcome(record: HandoverRecord, columns: number, paint: Paint): string[] {
   const { from, to } = spanOf(record);
   const { freezeMs } = record.measures;
   const frozen = freezeMs === undefined ? '' : `, frozen for ${duration(freezeMs)}`;
   const took = duration(to - from);
+  const say = (tone: Tone, mark: string, text: string) => hang(` ${mark} `, text, columns).map((line) => paint(tone, line));
   switch (record.state) {
     case 'succeeded':
-      return paint('good', ` ✓ moved to ${record.to} in ${took}${frozen}`);
+      return say('good', '✓', `moved to ${record.to} in ${took}${frozen}`);
     case 'rolled-back':
-      return paint('bad', ` ✗ rolled back after ${took}${frozen}: goes on at ${record.from}`);
+      return say('bad', '✗', `rolled back after ${took}${frozen}: goes on at ${record.from}`);
     case 'refused':
-      return paint('bad', ` ✗ refused before anything was frozen: goes on at ${record.from}`);
+      return say('bad', '✗', `refused before anything was frozen: goes on at ${record.from}`);
     default:
-      return paint('running', ` ▸ ${record.state}, ${took} so far${frozen}`);
+      return say('running', '▸', `${record.state}, ${took} so far${frozen}`);
   }
 }
 
