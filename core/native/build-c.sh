@@ -2,6 +2,9 @@
 warnings='-std=gnu17 -Wall -Wextra -Wconversion -Werror'
 sanitizers='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 
+static_cc="gcc $warnings -Os -static -s"
+if command -v musl-gcc > /dev/null; then static_cc="musl-gcc $warnings -Os -static -s"; fi
+
 # compile OUTPUT COMPILER FLAGS...: only when a source is newer; the output appears whole or not at all.
 compile() {
   output=$1
@@ -12,14 +15,11 @@ compile() {
   mv "$output.$$" "$output"
 }
 
-# build_variant release|test|sanitized|fuzz
+# build_variant release|test|sanitized|bench|fuzz; all but the release look for everything below their working directory.
 build_variant() {
   case $1 in
-    release)
-      static_cc=gcc
-      if command -v musl-gcc > /dev/null; then static_cc=musl-gcc; fi
-      compile "build/$name" $static_cc $warnings -Os -static -s
-      ;;
+    release) compile "build/$name" $static_cc ;;
+    bench) compile "build/bench/$name" $static_cc $tests ;;
     test) compile "build/test/$name" gcc $warnings -Os $tests ;;
     sanitized) compile "build/sanitized/$name" gcc $warnings $sanitizers $tests ;;
     fuzz)

@@ -14,7 +14,7 @@ export const testVariants = ['test', 'sanitized'] as const;
 export type TestVariant = (typeof testVariants)[number];
 
 /** Builds one variant with the program's own script; rejects with the compiler's output. */
-export async function build(script: string, variant: TestVariant | 'release' | 'fuzz'): Promise<void> {
+export async function build(script: string, variant: TestVariant | 'release' | 'bench' | 'fuzz'): Promise<void> {
   await promisify(execFile)('sh', [join(repositoryRoot, script), variant]);
 }
 

@@ -251,7 +251,7 @@ static bool parse_reply(struct reply *reply, size_t size) {
   reply->verb = reply->payload[0];
   if (reply->verb == 'P' || reply->verb == 'W') return size == 1;
   if (reply->verb == 'X') return parse_exit(reply, body, size - 1);
-  if (reply->verb != 'R' || size == 1 || body[size - 2] != '\0') return false;
+  if (reply->verb != 'R' || reply->payload[size - 1] != '\0') return false;
   reply->texts = body;
   reply->count = 0;
   for (size_t i = 0; i < size - 1; i++) reply->count += body[i] == '\0';

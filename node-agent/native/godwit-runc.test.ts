@@ -19,6 +19,14 @@ async function assertRuncRan(t: ExecutionContext, bed: WrapperBed, args: string[
   t.deepEqual(await bed.calls(), [args]);
 }
 
+/** A create that waits for a handover tells "no agent" from "pass through". */
+async function assertNotStartedAfresh(t: ExecutionContext, bed: WrapperBed): Promise<void> {
+  await writeFile(join(bed.dir, 'config.json'), '{"annotations":{"godwit.dev/handover":"h1"}}');
+  const ended = await bed.run(['create', 'c1']).ended;
+  t.is(ended.code, 1);
+  t.regex(ended.stderr, /ERR_AGENT_UNAVAILABLE/);
+}
+
 const kill = ['--root', '/run/r', '--log', 'log.json', '--log-format', 'json', 'kill', 'c1', '15'];
 
 /** Answers that are none: the wrapper must go on as if there were no agent. */
@@ -253,8 +261,10 @@ for (const variant of testVariants) {
   for (const [what, bytes] of Object.entries(refusedAnswers)) {
     test.serial(name(`no agent: ${what}`), async (t) => {
       const bed = await wrapperBed(t, variant);
-      await bed.agent(({ socket }) => void socket.write(bytes));
+      // What comes after a frame that is none must not count either.
+      await bed.agent(({ socket }) => void socket.write(Buffer.concat([bytes, frame('X5\0\0')])));
       await assertRuncRan(t, bed, kill);
+      await assertNotStartedAfresh(t, bed);
     });
   }
 
@@ -263,6 +273,7 @@ for (const variant of testVariants) {
       const bed = await wrapperBed(t, variant);
       await bed.agent(talk);
       await assertRuncRan(t, bed, kill);
+      await assertNotStartedAfresh(t, bed);
     });
   }
 
