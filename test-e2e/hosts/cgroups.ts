@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import { parseHierarchies, type Hierarchy } from './hierarchies.ts';
+import { isRunning, processWithPid, type ProcessId } from './process-facts.ts';
 
 export async function machineHierarchies(): Promise<Hierarchy[]> {
   return parseHierarchies(await readFile('/proc/self/mountinfo', 'utf8'));
@@ -51,15 +52,18 @@ async function inheritCpuset(parent: string, directory: string): Promise<void> {
 export async function removeCgroup(hierarchies: readonly Hierarchy[], name: string, limitMs = 20_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   const roots = hierarchies.map(({ mountPoint }) => path.join(mountPoint, name));
+  const killed = new Map<number, ProcessId>();
   for (;;) {
     const directories = (await Promise.all(roots.map((root) => subtree(root)))).flat();
-    if (directories.length === 0) return;
-    const pids = new Set((await Promise.all(directories.map((directory) => processes(directory)))).flat());
-    for (const pid of pids) killNow(pid);
+    const members = new Set((await Promise.all(directories.map((directory) => processes(directory)))).flat());
+    for (const pid of members) killNow(pid, killed);
     for (const directory of directories) await thaw(directory);
-    if (pids.size === 0) for (const directory of directories) await removeEmpty(directory);
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `processes ${[...pids].join(', ')} below cgroup ${name} did not end`);
-    await sleep(pids.size === 0 ? 0 : 5);
+    if (members.size === 0) for (const directory of directories) await removeEmpty(directory);
+    // A process leaves its cgroup a little before it is gone with all its namespaces.
+    const dying = [...killed.values()].filter(isRunning);
+    if (directories.length === 0 && dying.length === 0) return;
+    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `processes ${dying.map(({ pid }) => pid).join(', ')} below cgroup ${name} did not end`);
+    await sleep(2);
   }
 }
 
@@ -93,7 +97,10 @@ async function removeEmpty(directory: string): Promise<void> {
   });
 }
 
-function killNow(pid: number): void {
+function killNow(pid: number, killed: Map<number, ProcessId>): void {
+  const found = processWithPid(pid);
+  if (!found) return;
+  killed.set(pid, found);
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {

@@ -14,6 +14,7 @@ import { downHosts, openHosts, upHosts, type HostSet } from './hosts.ts';
 import { cgroupRoot, checkout, dataRoot, nodeInHost, runRoot } from './paths.ts';
 import { addPlainNetwork } from './plain-network.ts';
 import { processWithPid } from './process-facts.ts';
+import { awaitPort } from './reachable.ts';
 
 const own = (suffix: string) => `ht-${suffix}-${process.pid}`;
 
@@ -32,13 +33,14 @@ async function traces(name: string, pids: readonly number[]): Promise<string[]> 
 
 const pidsOf = (set: HostSet) => [...set.nodes, set.client, set.switch].map((host) => host.pid);
 
-test('a set runs redis on both hosts, reachable from the client, and leaves nothing', async (t) => {
+test.serial('a set runs redis on both hosts, reachable from the client, and leaves nothing', async (t) => {
   await using set = await upHosts({ name: own('redis') });
   for (const [index, host] of set.nodes.entries()) {
     const address = set.stableIp(50 + index);
     await addPlainNetwork(host, 'redis', `${address}/24`);
     const pid = await runContainer(host, { id: 'redis', image: images.redis, netns: 'redis', runcBinary: 'runc' });
     t.regex(await host.must(['cat', `/proc/${pid}/cgroup`]), /:\/default\/redis$/m);
+    await awaitPort(set.client, address, 6379);
     await set.client.must(['ping', '-c', '1', '-W', '5', address]);
     t.is((await set.client.must(['redis-cli', '-h', address, 'ping'])).trim(), 'PONG');
   }
@@ -51,11 +53,12 @@ test('a set runs redis on both hosts, reachable from the client, and leaves noth
   t.deepEqual(await traces(set.name, [...pidsOf(set), daemon?.pid ?? 0]), []);
 });
 
-test('CRIU moves a container from one host to the other with what it remembers', async (t) => {
+test.serial('CRIU moves a container from one host to the other with what it remembers', async (t) => {
   await using set = await upHosts({ name: own('criu') });
   const address = set.stableIp(50);
   await addPlainNetwork(set.a, 'redis', `${address}/24`);
   await runContainer(set.a, { id: 'redis', image: images.redis, netns: 'redis', runcBinary: 'runc' });
+  await awaitPort(set.client, address, 6379);
   await set.client.must(['redis-cli', '-h', address, 'set', 'kept', 'yes']);
   const runc = ['runc', '--root', '/run/containerd/runc/default'];
   const flags = ['--manage-cgroups-mode', 'ignore', '--image-path', '/var/lib/godwit/images', '--work-path', '/tmp'];
@@ -84,7 +87,7 @@ done
 exec runc "$@"
 `;
 
-test('a set whose owner was killed is swept by the next one of that name', async (t) => {
+test.serial('a set whose owner was killed is swept by the next one of that name', async (t) => {
   const name = own('crash');
   const script = `import { upHosts } from '#hosts/hosts.ts'; await upHosts({ name: '${name}' }); console.log('up'); setInterval(() => {}, 1e6);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: checkout, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -104,7 +107,7 @@ test('a set whose owner was killed is swept by the next one of that name', async
   t.deepEqual(await traces(name, pids), []);
 });
 
-test('a frozen container does not keep a set from going down', async (t) => {
+test.serial('a frozen container does not keep a set from going down', async (t) => {
   await using set = await upHosts({ name: own('frozen') });
   await runContainer(set.a, { id: 'redis', image: images.redis, runcBinary: 'runc' });
   await set.a.must(['ctr', 'tasks', 'pause', 'redis']);
@@ -112,7 +115,7 @@ test('a frozen container does not keep a set from going down', async (t) => {
   t.deepEqual(await traces(set.name, pidsOf(set)), []);
 });
 
-test('two sets side by side have their own networks, containers and processes', async (t) => {
+test.serial('two sets side by side have their own networks, containers and processes', async (t) => {
   await using one = await upHosts({ name: own('one'), third: true });
   await using two = await upHosts({ name: own('two') });
   t.not(one.dataSubnet, two.dataSubnet);
@@ -125,7 +128,7 @@ test('two sets side by side have their own networks, containers and processes', 
   t.regex(await two.a.must(['ctr', 'version']), /Server:/);
 });
 
-test('daemons start, die and can be asked about', async (t) => {
+test.serial('daemons start, die and can be asked about', async (t) => {
   await using set = await upHosts({ name: own('daemons'), images: false });
   const agent = ['node', '-e', `process.on('SIGTERM', () => process.exit(0)); console.log('pid', process.pid, process.env.GREETING); setInterval(() => {}, 1e6)`];
   const { pid } = await startProcess(set.a, 'agent', agent, { GREETING: 'hello' });
@@ -140,7 +143,7 @@ test('daemons start, die and can be asked about', async (t) => {
   t.is(await processOf(set.a, 'agent'), undefined);
 });
 
-test('programs that are spawned inside die with the process that spawned them', async (t) => {
+test.serial('programs that are spawned inside die with the process that spawned them', async (t) => {
   await using set = await upHosts({ name: own('spawn'), images: false });
   const child = set.client.spawn([nodeInHost, '-e', 'console.log(process.pid); setInterval(() => {}, 1e6)']);
   if (!child.stdout) return t.fail('the program has no stdout');
@@ -153,7 +156,7 @@ test('programs that are spawned inside die with the process that spawned them', 
   t.is((await set.client.exec(['sleep', '60'], { timeoutMs: 50 })).code, null);
 });
 
-test('a bad name is refused before anything is done', async (t) => {
+test.serial('a bad name is refused before anything is done', async (t) => {
   const refusal = await t.throwsAsync(async () => await upHosts({ name: '../escape' }), { instanceOf: GodwitError });
   t.is(refusal?.code, 'ERR_CONFIG_INVALID');
 });
