@@ -1,5 +1,5 @@
 // The one place where an error becomes words and an exit code.
-import { asGodwitError, type GodwitError } from '#core/errors.ts';
+import { asGodwitError, type ErrorCode, type GodwitError } from '#core/errors.ts';
 import type { HandoverRecord, Refusal } from '#core/api/handover.ts';
 import { RequestFailed } from './control-client.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
@@ -14,12 +14,21 @@ export function reportError(thrown: unknown, terminal: Terminal, output: string)
   const refusals = thrown instanceof RequestFailed ? thrown.refusals : [];
   if (output === 'json') printJson(terminal, { error: error.toRecord(), ...(refusals.length === 0 ? {} : { refusals }) });
   terminal.err(`${errorLines(error, refusals, terminal).join('\n')}\n`);
-  if (refusals.length > 0) return exitCodes.refused.code;
+  if (refusals.length > 0 || error.code === 'ERR_REFUSED') return exitCodes.refused.code;
   if (error.code === 'ERR_AGENT_UNREACHABLE') return exitCodes.unreachable.code;
-  const badInput = error.code === 'ERR_CONFIG_INVALID' || error.code.startsWith('ERR_CERTIFICATE_');
-  const badRequest = thrown instanceof RequestFailed && [400, 404, 422].includes(thrown.status);
-  return badInput || badRequest ? exitCodes.usage.code : exitCodes.failed.code;
+  return badInput.has(error.code) ? exitCodes.usage.code : exitCodes.failed.code;
 }
+
+/** Errors of the one who typed: nothing was changed, and the same line will fail again. */
+const badInput: ReadonlySet<ErrorCode> = new Set([
+  'ERR_CERTIFICATE_EXISTS',
+  'ERR_CERTIFICATE_FILES',
+  'ERR_CONFIG_INVALID',
+  'ERR_CONTAINER_AMBIGUOUS',
+  'ERR_CONTAINER_UNKNOWN',
+  'ERR_HANDOVER_UNKNOWN',
+  'ERR_PEER_UNKNOWN',
+]);
 
 /** Exit code of a handover that is over. */
 export function exitCodeOf(record: HandoverRecord): ExitCode {

@@ -85,7 +85,7 @@ test('a handover that is rolled back exits with 1, one that is refused with 3', 
 });
 
 test('migrate that preflight refuses exits with 3 and prints the refusals, as JSON too', async (t) => {
-  const body = { ...failure('ERR_ABORTED', 'preflight refused'), refusals: [refusal] };
+  const body = { ...failure('ERR_REFUSED', 'preflight refused'), refusals: [refusal] };
   const socket = await testAgent(t, { 'POST /v1/handovers': json(body, 409) });
   const { code, stdout, stderr } = await godwit(socket, ['migrate', 'redis', '--to', 'node-b', '-o', 'json']);
   t.is(code, 3);
@@ -141,12 +141,12 @@ test('get lists handovers, and shows one as the picture', async (t) => {
 test('cancel says where the container goes on; after the commit it fails', async (t) => {
   const socket = await testAgent(t, {
     'POST /v1/handovers/a/cancel': json(sampleRecord({ id: 'a', state: 'rolling-back' })),
-    'POST /v1/handovers/b/cancel': json(failure('ERR_ABORTED', 'committed already'), 409),
+    'POST /v1/handovers/b/cancel': json(failure('ERR_TOO_LATE', 'committed already'), 409),
   });
   t.regex((await godwit(socket, ['cancel', 'a'])).stdout, /redis goes on at node-a/);
   const { code, stderr } = await godwit(socket, ['cancel', 'b']);
   t.is(code, 1);
-  t.regex(stderr, /^ERR_ABORTED: committed already\n {2}→ /);
+  t.regex(stderr, /^ERR_TOO_LATE: committed already\n {2}→ /);
 });
 
 test('doctor exits with 1 when a check failed, and prints its remedy', async (t) => {
@@ -180,10 +180,12 @@ test('an answer of something else is not trusted', async (t) => {
   }
 });
 
-test('an unknown container is bad input', async (t) => {
-  const socket = await testAgent(t, { 'POST /v1/plans': json(failure('ERR_CONFIG_INVALID', 'no container x'), 404) });
-  t.is((await godwit(socket, ['plan', 'x', '--to', 'node-b'])).code, 2);
-});
+for (const code of ['ERR_CONTAINER_UNKNOWN', 'ERR_CONTAINER_AMBIGUOUS', 'ERR_PEER_UNKNOWN'] as const) {
+  test(`${code} is bad input`, async (t) => {
+    const socket = await testAgent(t, { 'POST /v1/plans': json(failure(code, 'not here'), 404) });
+    t.is((await godwit(socket, ['plan', 'x', '--to', 'node-b'])).code, 2);
+  });
+}
 
 for (const args of [['plan', 'redis'], ['migrate', '--to', 'b'], ['nonsense'], ['ps', '-o', 'yaml'], ['plan', 'redis', '--to', 'b', '-o', 'name'], []]) {
   test(`wrong usage exits with 2: godwit ${args.join(' ')}`, async (t) => {

@@ -39,7 +39,7 @@ export function progress(record: HandoverRecord, { width, color, nowMs }: Progre
   return [
     title(record, Math.max(60, width), paint),
     ...doneSteps(record).map((step) => paint('good', ' ✓ ') + step),
-    paint('strong', ` ${spin(nowMs)} ${record.state.padEnd(9)}`) + ` ${elapsed.padStart(9)}${holding(record)}`,
+    paint('strong', ` ${spin(nowMs)} ${record.state.padEnd(10)}`) + ` ${elapsed.padStart(9)}${holding(record)}`,
     ...(left.length === 0 ? [] : [paint('faint', ` · ${left.join('  · ')}`)]),
   ];
 }
@@ -66,10 +66,11 @@ export function eventLine(record: HandoverRecord, now: Date, paint: Paint): stri
 }
 
 function doneSteps(record: HandoverRecord): string[] {
+  const nameColumns = Math.max(10, ...record.timeline.map((step) => step.step.length));
   return record.timeline.map((step) => {
     const bytes = step.bytes === undefined ? '' : `  ${size(step.bytes)}`;
     const node = step.lane === 'source' ? record.from : record.to;
-    return `${step.step.padEnd(9)} ${duration(step.finishedAt - step.startedAt).padStart(9)}  ${node}${bytes}`;
+    return `${step.step.padEnd(nameColumns)} ${duration(step.finishedAt - step.startedAt).padStart(9)}  ${node}${bytes}`;
   });
 }
 
