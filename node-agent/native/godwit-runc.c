@@ -135,11 +135,10 @@ static void report(const char *log_path, const char *message) {
 
 // ---- the real runc ----
 
-/** Replaces this process by the program; returns when it cannot, or when it is this very program. */
+/** Replaces this process by the program; returns when it cannot, or when it is this program: a file of the same size is a copy. */
 static void try_exec(const char *path, char **argv) {
   struct stat self, other;
-  if (stat(path, &other) < 0) return;
-  if (stat("/proc/self/exe", &self) == 0 && self.st_dev == other.st_dev && self.st_ino == other.st_ino) return;
+  if (stat(path, &other) < 0 || (stat("/proc/self/exe", &self) == 0 && self.st_size == other.st_size)) return;
   argv[0] = (char *)path;
   execv(path, argv);
 }
