@@ -1,0 +1,42 @@
+// The bridge of a stable network and its way to the other nodes: made when missing, left alone when right.
+import { GodwitError } from '#core/errors.ts';
+import { addressBytes } from '../addresses/text.ts';
+import { addFloodPeer, addressesOf } from '../netlink/address-messages.ts';
+import { changeLink, createBridge, createVxlan, findLink, type LinkFacts } from '../netlink/link-messages.ts';
+import { unlessRefused, type RouteSocket } from '../netlink/route-socket.ts';
+import type { Network } from '../network-config.ts';
+
+/** Index of the network's bridge, which is up and has its uplink. ERR_CNI_CONFIG when a device of the configuration is not usable. */
+export function ensureBridge(route: RouteSocket, network: Network): number {
+  const bridge = findLink(route, network.bridge) ?? makeBridge(route, network);
+  if (bridge.kind !== 'bridge') throw new GodwitError('ERR_CNI_CONFIG', `${network.bridge} is not a bridge`);
+  if (!bridge.up) changeLink(route, bridge.index, { up: true });
+  if (network.uplinkName !== null) ensureUplink(route, network, network.uplinkName, bridge.index);
+  return bridge.index;
+}
+
+/** The bridge's MAC is set to the one it was born with: otherwise it changes whenever a port comes or goes. */
+function makeBridge(route: RouteSocket, network: Network): LinkFacts {
+  unlessRefused(['EEXIST'], () => createBridge(route, network.bridge, network.mtu));
+  const bridge = findLink(route, network.bridge);
+  if (bridge === undefined) throw new GodwitError('ERR_LINK_KERNEL', `bridge ${network.bridge} was made and is not there`);
+  changeLink(route, bridge.index, { mac: bridge.mac, up: true });
+  return bridge;
+}
+
+function ensureUplink(route: RouteSocket, network: Network, name: string, bridgeIndex: number): void {
+  if (network.vxlan !== undefined && findLink(route, name) === undefined) makeTunnel(route, name, network.mtu, network.vxlan);
+  const uplink = findLink(route, name);
+  if (uplink === undefined) throw new GodwitError('ERR_CNI_CONFIG', `there is no uplink ${name} on this node`);
+  if (uplink.master === bridgeIndex && uplink.up) return;
+  if (uplink.master !== 0 && uplink.master !== bridgeIndex) throw new GodwitError('ERR_CNI_CONFIG', `uplink ${name} is a port of another bridge`);
+  const [address] = addressesOf(route, uplink.index);
+  if (address !== undefined) throw new GodwitError('ERR_CNI_CONFIG', `uplink ${name} has the node's address ${address}, which would stop working; move it to the bridge first`);
+  changeLink(route, uplink.index, { up: true, master: bridgeIndex });
+}
+
+function makeTunnel(route: RouteSocket, name: string, mtu: number, vxlan: NonNullable<Network['vxlan']>): void {
+  createVxlan(route, name, { id: vxlan.id, local: addressBytes(vxlan.local), port: vxlan.port, mtu });
+  const tunnel = findLink(route, name);
+  for (const peer of vxlan.peers) if (tunnel !== undefined) addFloodPeer(route, tunnel.index, peer);
+}

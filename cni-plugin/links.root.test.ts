@@ -1,0 +1,44 @@
+import test from 'ava';
+import { Lab, networkConfig, sh, succeed } from './testing/lab.ts';
+import { answers, udpEcho } from './testing/sockets.ts';
+
+const lab = new Lab();
+test.after.always(() => lab.close());
+
+test.serial('a pod is reachable, moves to another node with its parked frames, and answers from there', async (t) => {
+  const one = await lab.node('one', networkConfig());
+  const two = await lab.node('two', networkConfig());
+  lab.client('client', '198.18.0.200/24');
+  lab.namespace('pod1');
+  lab.namespace('pod2');
+  t.log(await succeed(one, { command: 'ADD', netns: lab.path('pod1') }));
+  const before1 = await udpEcho(lab.path('pod1'), '198.18.0.2', 7);
+  t.true(await answers(lab.path('client'), '198.18.0.200', '198.18.0.2', 7));
+  const [source] = await one.agent.links.attachmentsOf(lab.path('pod1'));
+  t.truthy(source);
+  if (source === undefined) return;
+  t.is(source.state, 'active');
+  const { network, ifName, addresses, mac, mtu, epoch } = source;
+  const target = await two.agent.links.addParked(lab.path('pod2'), 'c2', { network, ifName, addresses, mac, mtu, epoch });
+  const at = performance.now();
+  await one.agent.links.gate(source);
+  const gated = performance.now();
+  const parking = await two.agent.links.park(target);
+  const parked = performance.now();
+  t.false(await answers(lab.path('client'), '198.18.0.200', '198.18.0.2', 7, 3));
+  before1.close();
+  const echo = await udpEcho(lab.path('pod2'), '198.18.0.2', 7);
+  t.true(parking.counts().frames >= 2);
+  const before = performance.now();
+  await two.agent.links.activate(target, 1);
+  const activated = performance.now();
+  t.log({ gateMs: gated - at, parkMs: parked - gated, activateMs: activated - before });
+  t.log(await parking.replay());
+  t.log(performance.now() - activated);
+  t.true(await answers(lab.path('client'), '198.18.0.200', '198.18.0.2', 7));
+  await one.agent.links.surrender(source, 1, 'two');
+  await one.agent.links.remove('c1', 'net1');
+  t.true(await answers(lab.path('client'), '198.18.0.200', '198.18.0.2', 7));
+  echo.close();
+  t.log(sh('sh', '-c', `cat ${one.stateDir}/leases/*.json`));
+});
