@@ -1,5 +1,5 @@
 // A handover while it runs: which steps are done, which one is under way, what is left.
-import { terminalStates, type HandoverRecord } from '#core/api/handover.ts';
+import { terminalStates, type HandoverRecord, type TimelineStep } from '#core/api/handover.ts';
 import { painter, type Paint } from './paint.ts';
 import { counted, duration, size } from './units.ts';
 import { title } from './waterfall.ts';
@@ -24,6 +24,8 @@ const steps = [
 ] as const;
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const spinMs = 80;
+/** As wide as the longest step, `await-restored`, so that lines that were printed stay in line. */
+const nameColumns = 14;
 
 /** Whether nothing moves any more. */
 export function isOver(record: HandoverRecord): boolean {
@@ -39,7 +41,7 @@ export function progress(record: HandoverRecord, { width, color, nowMs }: Progre
   return [
     title(record, Math.max(60, width), paint),
     ...doneSteps(record).map((step) => paint('good', ' ✓ ') + step),
-    paint('strong', ` ${spin(nowMs)} ${record.state.padEnd(10)}`) + ` ${elapsed.padStart(9)}${holding(record)}`,
+    paint('strong', ` ${spin(nowMs)} ${record.state.padEnd(nameColumns)}`) + ` ${elapsed.padStart(9)}${holding(record)}`,
     ...(left.length === 0 ? [] : [paint('faint', ` · ${left.join('  · ')}`)]),
   ];
 }
@@ -47,11 +49,11 @@ export function progress(record: HandoverRecord, { width, color, nowMs }: Progre
 /** Lines for a log: what is new in `record` since `previous`; nothing is ever drawn over. */
 export function progressSince(previous: HandoverRecord | undefined, record: HandoverRecord, color: boolean): string[] {
   const paint = painter(color);
-  const known = previous === undefined ? 0 : doneSteps(previous).length;
+  const known = new Set(previous?.timeline.map((step) => stepKey(step)));
   const opening = previous === undefined ? [`${record.container}: ${record.from} → ${record.to}, handover ${record.id}`] : [];
   return [
     ...opening,
-    ...doneSteps(record).slice(known).map((step) => paint('good', ' ✓ ') + step),
+    ...doneSteps(record, known).map((step) => paint('good', ' ✓ ') + step),
     ...(isOver(record) || previous?.state === record.state ? [] : [paint('faint', ` ▸ ${record.state}`)]),
   ];
 }
@@ -65,9 +67,13 @@ export function eventLine(record: HandoverRecord, now: Date, paint: Paint): stri
   return `${paint('faint', now.toISOString().slice(11, 23))}  ${record.id}  ${record.container}  ${record.from} → ${record.to}  ${state}${code}${frozen}`;
 }
 
-function doneSteps(record: HandoverRecord): string[] {
-  const nameColumns = Math.max(10, ...record.timeline.map((step) => step.step.length));
-  return record.timeline.map((step) => {
+/** A step of the other node may come to be known after later ones of this node. */
+function stepKey({ lane, step, startedAt }: TimelineStep): string {
+  return `${lane} ${step} ${startedAt}`;
+}
+
+function doneSteps(record: HandoverRecord, except: ReadonlySet<string> = new Set()): string[] {
+  return record.timeline.filter((step) => !except.has(stepKey(step))).map((step) => {
     const bytes = step.bytes === undefined ? '' : `  ${size(step.bytes)}`;
     const node = step.lane === 'source' ? record.from : record.to;
     return `${step.step.padEnd(nameColumns)} ${duration(step.finishedAt - step.startedAt).padStart(9)}  ${node}${bytes}`;

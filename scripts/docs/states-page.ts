@@ -23,12 +23,13 @@ export function statesPage(source: Machine, target: Machine): string {
 }
 
 function diagram(machine: Machine): string {
-  const lines = Object.entries(machine).flatMap(([state, { effect, on, durable }]) => {
+  const lines: string[] = [];
+  for (const [state, { effect, on, durable }] of Object.entries(machine)) {
     const label = effect === null ? state : `${state}<br/>${effect}`;
     const [open, close] = durable === undefined ? (effect === null ? ['([', '])'] : ['[', ']']) : ['[[', ']]'];
-    const edges = Object.entries(on).map(([outcome, next]) => `  ${nodeId(state)} -- ${outcome} --> ${nodeId(next ?? state)}`);
-    return [`  ${nodeId(state)}${open}"${label}"${close}`, ...edges];
-  });
+    lines.push(`  ${nodeId(state)}${open}"${label}"${close}`);
+    for (const [outcome, next] of Object.entries(on)) lines.push(`  ${nodeId(state)} -- ${outcome} --> ${nodeId(next ?? state)}`);
+  }
   return ['```mermaid', 'flowchart TD', ...lines, '```'].join('\n');
 }
 
