@@ -17,6 +17,7 @@ export class TreeThread implements AsyncDisposable {
   #ended: GodwitError | undefined;
   #sink: FrameSink | undefined;
   #frames = Promise.resolve();
+  #sinkFailed = Promise.withResolvers<never>();
 
   constructor(role: WorkerRole) {
     this.#worker = new Worker(new URL('./tree-worker.ts', import.meta.url), {
@@ -46,12 +47,12 @@ export class TreeThread implements AsyncDisposable {
     if (this.#sink !== undefined) throw new GodwitError('ERR_INTERNAL', 'a round of files is still being sent');
     this.#sink = sink;
     this.#frames = Promise.resolve();
+    this.#sinkFailed = Promise.withResolvers<never>();
+    // Awaited below only while a round is being sent; a later rejection concerns nobody.
+    this.#sinkFailed.promise.catch(() => {});
     try {
-      const counts = await this.call({ name: 'send', always }).catch(async (error: unknown) => {
-        await this.#frames;
-        throw error;
-      });
-      await this.#frames;
+      const counts = await Promise.race([this.call({ name: 'send', always }), this.#sinkFailed.promise]);
+      await Promise.race([this.#frames, this.#sinkFailed.promise]);
       return counts;
     } finally {
       this.#sink = undefined;
@@ -65,8 +66,6 @@ export class TreeThread implements AsyncDisposable {
   #receive(message: FromWorker): void {
     if (message.kind === 'frame') {
       this.#frames = this.#frames.then(() => this.#pass(Buffer.from(message.frame.buffer)));
-      // The rejection is seen by `send`, which awaits the chain; until then it is not unhandled.
-      this.#frames.catch(() => this.#post({ kind: 'refused' }));
       return;
     }
     const call = this.#calls.get(message.id);
@@ -76,8 +75,15 @@ export class TreeThread implements AsyncDisposable {
   }
 
   async #pass(frame: Buffer): Promise<void> {
-    await this.#sink?.(frame);
-    this.#post({ kind: 'taken' });
+    if (this.#sink === undefined) return;
+    try {
+      await this.#sink(frame);
+      this.#post({ kind: 'taken' });
+    } catch (error) {
+      this.#sink = undefined;
+      this.#sinkFailed.reject(error);
+      this.#post({ kind: 'refused' });
+    }
   }
 
   #end(error: GodwitError): void {
