@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
-import { attach, attachParked, type AttachRequest } from './link/attach.ts';
+import { attachParked, type AttachRequest } from './link/attach.ts';
 import { activate, gate, park, reopen, surrender } from './link/cut-over.ts';
 import { detach } from './link/detach.ts';
 import { openHostSide } from './link/host-side.ts';
@@ -106,7 +106,7 @@ async function addParkedTo(context: NodeContext, request: Omit<AttachRequest, 'r
 function neighbours({ netns, ifName }: Attachment): Neighbour[] {
   return insideNetns(netns, (inside) => {
     const index = findLink(inside, ifName)?.index;
-    return index === undefined ? [] : neighboursOf(inside, index).map((entry) => ({ ifName, ...entry }));
+    return index === undefined ? [] : neighboursOf(inside, index).map(({ address, mac }) => ({ ifName, address, mac }));
   });
 }
 

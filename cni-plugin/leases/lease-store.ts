@@ -1,11 +1,14 @@
 // Leases survive restarts and power cuts: one JSON file each, written aside, synced and renamed.
-import { constants } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { closeSync, fdatasync, fsync, openSync, renameSync, writeSync } from 'node:fs';
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
 import { leaseSchema, type Lease } from './lease.ts';
 
 const extension = '.json';
+const syncData = promisify(fdatasync);
+const sync = promisify(fsync);
 
 /**
  * All leases of the node. Reads see a change at once; the promise of a change settles when it is on disk. Changes of one
@@ -79,21 +82,22 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Only the waits for the disk leave the event loop: this is inside the freeze, and every hop to a pool thread costs. */
 async function writeDurably(dir: string, name: string, text: string): Promise<void> {
   const aside = join(dir, `${name}.new`);
-  const file = await open(aside, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
+  const file = openSync(aside, 'w', 0o600);
   try {
-    await file.writeFile(text);
-    await file.datasync();
+    writeSync(file, text);
+    await syncData(file);
   } finally {
-    await file.close();
+    closeSync(file);
   }
-  await rename(aside, join(dir, name));
-  const directory = await open(dir, constants.O_RDONLY);
+  renameSync(aside, join(dir, name));
+  const directory = openSync(dir, 'r');
   try {
-    await directory.sync();
+    await sync(directory);
   } finally {
-    await directory.close();
+    closeSync(directory);
   }
 }
 

@@ -86,7 +86,7 @@ export function announce(plan: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'addr
     for (const frame of frames) packetSend(socket, index, frame);
   };
   sendAll();
-  return repeat(sendAll, again ? repeatsMs : [], log).finally(() => closeOffLoop(socket));
+  return repeat(sendAll, again ? repeatsMs : [], log).finally(async () => closeOffLoop(socket));
 }
 
 async function repeat(send: () => void, delaysMs: readonly number[], log: Log): Promise<void> {

@@ -46,8 +46,8 @@ export interface RouteFacts {
 export function addRoute(socket: RouteSocket, index: number, { destination, gateway }: RouteFacts): void {
   const bytes = addressBytes(destination.address);
   const write = (out: AttrStream): void => {
-    const scope = gateway === undefined ? 253 : 0;
-    out.emit(formatRoute({ family: familyOf(bytes), dstLen: destination.prefix, table: MAIN_TABLE, protocol: 4, scope, type: 1 }));
+    const scope = gateway === undefined ? 'LINK' : 'UNIVERSE';
+    out.emit(formatRoute({ family: familyOf(bytes), dstLen: destination.prefix, table: MAIN_TABLE, protocol: 'STATIC', scope, type: 'UNICAST' }));
     out.emit(formatRouteAttrs({ ...(destination.prefix > 0 && { dst: bytes }), oif: index, ...(gateway !== undefined && { gateway: addressBytes(gateway) }) }));
   };
   socket.request(message.newRoute, createFlags.create | createFlags.replace, write);
