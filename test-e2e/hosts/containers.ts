@@ -39,7 +39,10 @@ export async function runContainer(host: Host, options: ContainerOptions): Promi
   await host.must(['mkdir', '-p', path.dirname(log)]);
   const pidFile = `/run/container-${id}.pid`;
   const flags = [
-    ...['--detach', '--log-uri', `file://${log}`, '--runc-binary', runcBinary, '--pid-file', pidFile],
+    '--detach',
+    `--log-uri=file://${log}`,
+    `--runc-binary=${runcBinary}`,
+    `--pid-file=${pidFile}`,
     ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
     ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),
     ...Object.entries(options.annotations ?? {}).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),

@@ -93,7 +93,7 @@ test.serial('a set whose owner was killed is swept by the next one of that name'
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: checkout, stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   const stale = await openHosts(name);
-  if (!stale) return t.fail('the set of the other process cannot be opened');
+  if (!stale) throw new Error('the set of the other process cannot be opened');
   const refusal = await t.throwsAsync(async () => await downHosts(name), { instanceOf: GodwitError });
   t.is(refusal?.code, 'ERR_HOST_BUSY');
   const pids = pidsOf(stale);
@@ -146,7 +146,7 @@ test.serial('daemons start, die and can be asked about', async (t) => {
 test.serial('programs that are spawned inside die with the process that spawned them', async (t) => {
   await using set = await upHosts({ name: own('spawn'), images: false });
   const child = set.client.spawn([nodeInHost, '-e', 'console.log(process.pid); setInterval(() => {}, 1e6)']);
-  if (!child.stdout) return t.fail('the program has no stdout');
+  if (!child.stdout) throw new Error('the program has no stdout');
   const [line] = await once(child.stdout, 'data');
   const inside = Number(String(line));
   t.truthy(processWithPid(inside, `${set.client.root}/proc`));

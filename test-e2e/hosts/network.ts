@@ -20,10 +20,8 @@ export async function wire(switchPid: number, legs: readonly Leg[]): Promise<voi
   });
   await ipBatch(switchPid, [...bridges, ...ports]);
   for (const [pid, own] of Map.groupBy(legs, (leg) => leg.pid)) {
-    await ipBatch(
-      pid,
-      own.flatMap(({ ifName, address }) => [...(address === undefined ? [] : [`addr add ${address} dev ${ifName}`]), `link set ${ifName} up`]),
-    );
+    const addresses = own.flatMap(({ ifName, address }) => (address === undefined ? [] : `addr add ${address} dev ${ifName}`));
+    await ipBatch(pid, addresses.concat(own.map(({ ifName }) => `link set ${ifName} up`)));
   }
 }
 
