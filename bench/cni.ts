@@ -1,6 +1,6 @@
 // CNI ADD and DEL through the shim and the agent, against Debian's `bridge` and `host-local` plugins in the same run.
 import { once } from 'node:events';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { build, repositoryRoot } from '#core/native/program.ts';
@@ -26,9 +26,9 @@ const base = { cniVersion: '1.0.0', name: 'bench', isGateway: false };
 /** Starts one call from inside the node's namespace; milliseconds until its end. */
 async function call({ program, config }: Plugin, cwd: string, node: string, env: Record<string, string>): Promise<number> {
   const startedMs = performance.now();
-  const child: ChildProcess = withNetnsFd(node, (fd) => inNetns(fd, () => spawn(program, [], { cwd, env, stdio: ['pipe', 'pipe', 'ignore'] }) as never));
-  child.stdin?.end(JSON.stringify(config));
-  const output = child.stdout === null ? '' : text(child.stdout);
+  const { child } = withNetnsFd(node, (fd) => inNetns(fd, () => ({ child: spawn(program, [], { cwd, env, stdio: ['pipe', 'pipe', 'ignore'] }) })));
+  child.stdin.end(JSON.stringify(config));
+  const output = text(child.stdout);
   await once(child, 'exit');
   const tookMs = performance.now() - startedMs;
   if (child.exitCode !== 0) throw new Error(`${program} ${env['CNI_COMMAND']} failed: ${await output}`);

@@ -37,7 +37,7 @@ function pluginsOf(json: unknown): unknown[] {
   const list = listSchema.safeParse(json);
   if (list.success) {
     const { name, cniVersion = '0.4.0', plugins } = list.data;
-    return plugins.filter(({ type }) => type === 'godwit').map((plugin) => ({ ...plugin, name, cniVersion }));
+    return plugins.filter(({ type }) => type === 'godwit').map((plugin) => Object.assign(plugin, { name, cniVersion }));
   }
   const single = singleSchema.safeParse(json);
   return single.success && single.data.type === 'godwit' ? [single.data] : [];

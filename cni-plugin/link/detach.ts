@@ -12,8 +12,8 @@ import { retirePodEnd } from './pod-link.ts';
 export async function detach(context: NodeContext, lease: AttachedLease): Promise<void> {
   const { id, netns, netnsInode, ifName, hostName: host } = lease.container;
   const failures = [
-    ...attempt(() => doomHostEnd(context, host)),
     ...attempt(() => retirePodEnd(netns, netnsInode, ifName, lease.mac)),
+    ...attempt(() => doomHostEnd(context, host)),
   ];
   const rest = afterRemoval(context.leases.all(), lease);
   await (rest === undefined ? context.leases.remove(lease.id) : context.leases.put(rest));

@@ -52,10 +52,12 @@ export function openHostSide(netns: string | undefined): HostSide {
   };
 }
 
-/** Down, out of its bridge and under another name: what is left to do needs no hurry. */
+/** Down, out of its bridge and under another name: what is left to do needs no hurry. A device that is gone is well. */
 export function retire(route: RouteSocket, { index }: LinkFacts): void {
-  changeLink(route, index, { up: false, master: 0, group: doomedGroup });
-  changeLink(route, index, { name: `gdwx${index}` });
+  unlessRefused(['ENODEV'], () => {
+    changeLink(route, index, { up: false, master: 0, group: doomedGroup });
+    changeLink(route, index, { name: `gdwx${index}` });
+  });
 }
 
 /** Group deletions that never overlap; links doomed while one runs go with the next. */

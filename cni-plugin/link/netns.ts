@@ -9,7 +9,7 @@ export function netnsInode(path: string): number | undefined {
   return path === '' ? undefined : statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
-/** Runs `work` with a descriptor of the namespace; ERR_CNI_NETNS when the path is not one. */
+/** Runs `work` with a descriptor of what is at the path; ERR_CNI_NETNS when there is nothing. */
 export function withNetnsFd<T>(path: string, work: (fd: number) => T): T {
   const fd = openNetns(path);
   try {
@@ -21,29 +21,28 @@ export function withNetnsFd<T>(path: string, work: (fd: number) => T): T {
 
 function openNetns(path: string): number {
   try {
-    const fd = openSync(path, 'r');
-    try {
-      inNetns(fd, () => 0);
-      return fd;
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
+    return openSync(path, 'r');
   } catch (error) {
-    throw new GodwitError('ERR_CNI_NETNS', `${path} is not a network namespace`, { cause: error });
+    throw new GodwitError('ERR_CNI_NETNS', `there is no network namespace ${path}`, { cause: error });
   }
 }
 
-/** Runs `work` inside the namespace with a routing socket of it. Synchronous, so no promise may leave it. */
+/** Runs `work` inside the namespace with a routing socket of it; ERR_CNI_NETNS when the path is none. Synchronous, so no promise may leave it. */
 export function insideNetns<T>(path: string, work: (socket: RouteSocket) => T extends Promise<unknown> ? never : T): T {
-  return withNetnsFd(path, (fd) =>
-    inNetns<T>(fd, () => {
-      const socket = new RouteSocket();
-      try {
-        return work(socket);
-      } finally {
-        socket.close();
-      }
-    }),
-  );
+  let entered = false;
+  try {
+    return withNetnsFd(path, (fd) =>
+      inNetns<T>(fd, () => {
+        entered = true;
+        const socket = new RouteSocket();
+        try {
+          return work(socket);
+        } finally {
+          socket.close();
+        }
+      }),
+    );
+  } catch (error) {
+    throw entered ? error : new GodwitError('ERR_CNI_NETNS', `${path} is not a network namespace`, { cause: error });
+  }
 }

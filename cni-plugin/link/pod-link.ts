@@ -86,9 +86,10 @@ export function announce(plan: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'addr
     for (const frame of frames) packetSend(socket, index, frame);
   };
   sendAll();
-  return repeat(sendAll, again ? repeatsMs : [], log).finally(async () => closeOffLoop(socket));
+  return repeat(sendAll, again ? repeatsMs : [], log).then(async () => closeOffLoop(socket));
 }
 
+/** Sends again after each delay; never rejects. */
 async function repeat(send: () => void, delaysMs: readonly number[], log: Log): Promise<void> {
   const sleeps = delaysMs.map(async (delayMs) => {
     await setTimeout(delayMs);
