@@ -7,7 +7,7 @@ import { assertNodeName, createAuthority, issueNodeCertificate, validFor, type C
 import { GodwitError } from '#core/errors.ts';
 import { Undo } from '#core/undo.ts';
 
-export interface Issue {
+interface Issue {
   folder: string;
   nodes: readonly string[];
   /** Validity of the node certificates. */

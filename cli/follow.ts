@@ -5,14 +5,14 @@ import { GodwitError } from '#core/errors.ts';
 import type { ControlClient } from './control-client.ts';
 import { isOver } from './render/progress.ts';
 
-export interface Patience {
+interface Patience {
   /** How often in a row the agent may be away. */
   attempts: number;
   pauseMs: number;
 }
 
 /** An agent that restarts is back within a minute. */
-export const patience: Patience = { attempts: 60, pauseMs: 1000 };
+const patience: Patience = { attempts: 60, pauseMs: 1000 };
 
 /**
  * Calls `seen` with every change and resolves with the last record, or with undefined when `signal` ended it.

@@ -22,8 +22,8 @@ export interface Context {
   exit(code: ExitCode): void;
 }
 
-export const defaultSocket = '/run/godwit/control.sock';
-export const exitCodeLines = Object.values(exitCodes).map(({ code, meaning }) => `  ${code}  ${meaning}`);
+const defaultSocket = '/run/godwit/control.sock';
+const exitCodeLines = Object.values(exitCodes).map(({ code, meaning }) => `  ${code}  ${meaning}`);
 
 /** The program with all its commands; it throws CommanderError instead of ending the process. */
 export function createProgram(terminal: Terminal, exit: (code: ExitCode) => void, version: string): Command {
