@@ -1,7 +1,7 @@
 // The one place where an error becomes words and an exit code.
 import { asGodwitError, type ErrorCode, type GodwitError } from '#core/errors.ts';
 import type { HandoverRecord, Refusal } from '#core/api/handover.ts';
-import { RequestFailed } from './control-client.ts';
+import { RequestFailed } from './agent-http.ts';
 import { exitCodes, type ExitCode } from './exit-codes.ts';
 import { painter } from './render/paint.ts';
 import { refusalLines } from './render/refusals.ts';

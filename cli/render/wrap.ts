@@ -1,7 +1,7 @@
 // Long lines broken between words.
 
 /** Lines of at most `width` columns; a longer word stands alone on its line. Line breaks in the text are kept. */
-export function wrap(text: string, width: number): string[] {
+function wrap(text: string, width: number): string[] {
   return text.split('\n').flatMap((paragraph) => {
     const lines: string[] = [];
     let line = '';
