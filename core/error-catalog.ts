@@ -102,6 +102,12 @@ const entries = {
     meaning: 'The CNI version is unknown or does not have this verb.',
     remedy: 'Use cniVersion 0.4.0, 1.0.0 or 1.1.0; GC and STATUS need 1.1.0.',
   },
+  ERR_COMMIT_REFUSED: {
+    reason: 'CommitRefused',
+    retryable: true,
+    meaning: 'The arbiter did not allow the commit; the source goes on.',
+    remedy: 'Look at who holds the workload now; start the handover again if it is this node.',
+  },
   ERR_CONFIG_INVALID: {
     reason: 'ConfigInvalid',
     retryable: false,
@@ -216,6 +222,12 @@ const entries = {
     meaning: 'Something that should not happen did happen.',
     remedy: 'Report it with the agent log of both nodes and the handover id.',
   },
+  ERR_JOURNAL: {
+    reason: 'JournalUnreadable',
+    retryable: false,
+    meaning: 'A handover journal was written by a version of Godwit that this one does not understand.',
+    remedy: 'Run the version that wrote it until its handovers are done.',
+  },
   ERR_LEASE_STORE: {
     reason: 'LeaseStoreFailed',
     retryable: true,
@@ -264,6 +276,24 @@ const entries = {
     meaning: 'A socket or port that the agent serves cannot be opened.',
     remedy: 'End the process that uses it, or configure another one.',
   },
+  ERR_MOUNT_NOT_EMPTY: {
+    reason: 'MountNotEmpty',
+    retryable: false,
+    meaning: 'A directory that moves with the container is not empty on the target.',
+    remedy: 'Move the files away that lie there, or hand over to another node.',
+  },
+  ERR_NETNS: {
+    reason: 'NetworkNamespaceFailed',
+    retryable: false,
+    meaning: 'A network namespace of a container cannot be found or made.',
+    remedy: 'Name it below /run/netns (`ip netns add NAME`).',
+  },
+  ERR_NO_SUCH_ROUTE: {
+    reason: 'NoSuchRoute',
+    retryable: false,
+    meaning: 'The control API has no such method and path.',
+    remedy: 'Use the command line `godwit`, or see docs/reference/cli.md.',
+  },
   ERR_PEER_IDENTITY: {
     reason: 'PeerIdentity',
     retryable: false,
@@ -306,6 +336,12 @@ const entries = {
     meaning: 'A preflight check stands in the way; nothing was changed.',
     remedy: 'Each refusal names its remedy.',
   },
+  ERR_REQUEST_INVALID: {
+    reason: 'RequestInvalid',
+    retryable: false,
+    meaning: 'A request to the control API is not what it has to be.',
+    remedy: 'Correct the field that the message names.',
+  },
   ERR_RESTORE: {
     reason: 'RestoreFailed',
     retryable: true,
@@ -329,6 +365,18 @@ const entries = {
     retryable: false,
     meaning: 'The OCI runtime spec of a container cannot be read.',
     remedy: 'Recreate the container; its bundle or containerd record is damaged.',
+  },
+  ERR_TARGET_LOST: {
+    reason: 'TargetLost',
+    retryable: true,
+    meaning: 'After the commit the target could not run its copy and said so; the source took the workload back.',
+    remedy: 'Look at the agent log of the target.',
+  },
+  ERR_TOOL_MISSING: {
+    reason: 'ToolMissing',
+    retryable: false,
+    meaning: 'A program that the agent needs does not run on this node.',
+    remedy: 'Install it: criu 4.2 or newer, runc 1.3 or newer, iproute2.',
   },
   ERR_TOO_LATE: {
     reason: 'TooLate',

@@ -1,6 +1,6 @@
 // A dump that is started before the freeze, waits for it in CRIU's pre-dump hook, and is held in post-dump until the commit.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { openSync, closeSync, rmSync } from 'node:fs';
+import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
@@ -70,18 +70,12 @@ export class HeldDump {
     else if (this.#postDump === undefined) void this.#request.hooks.next('post-dump').then((call) => call.abort());
     else this.#postDump.abort();
     await withDeadline(this.#exited, limitMs, 'the end of the abandoned dump');
-    forgetCheckpoint(this.#request.root, this.#request.id);
   }
 
   /** CRIU's own time for the dump, in ms. */
   get criuMs(): number | undefined {
     return dumpMs(readCriuLog(logPath(this.#request)));
   }
-}
-
-/** runc marks a container as checkpointed when CRIU reaches post-dump; a container that goes on must not bear that mark. */
-export function forgetCheckpoint(root: string, id: string): void {
-  rmSync(join(root, id, 'checkpoint'), { force: true });
 }
 
 /** The child outlives the agent: killing CRIU in the middle of a dump would hurt the source. */

@@ -12,17 +12,42 @@ const maxExtentBytes = 256 * 1024;
 export function* contentOf(fd: number, stat: EntryStat, path: Buffer): Generator<Extent> {
   try {
     for (const { start, end } of dataRanges(fd, stat)) {
-      for (let offset = start; offset < end; ) {
-        const bytes = Buffer.allocUnsafe(Math.min(maxExtentBytes, end - offset));
-        const gotBytes = fs.readSync(fd, bytes, 0, bytes.length, offset);
-        if (gotBytes === 0) return;
-        yield { offset, bytes: bytes.subarray(0, gotBytes) };
-        offset += gotBytes;
+      for (let offset = start; offset < end; offset += maxExtentBytes) {
+        const bytes = readFully(fd, offset, Math.min(maxExtentBytes, end - offset));
+        if (bytes.length > 0) yield { offset, bytes };
       }
     }
   } catch (error) {
     throw ioError(error, path);
   }
+}
+
+/** The same in whole blocks: each starts at a multiple of `blockBytes`, and only the last may be shorter. */
+export function* blocksOf(fd: number, stat: EntryStat, path: Buffer, blockBytes: number): Generator<Extent> {
+  try {
+    let offset = 0;
+    for (const { start, end } of dataRanges(fd, stat)) {
+      offset = Math.max(offset, start - (start % blockBytes));
+      for (; offset < end; offset += blockBytes) {
+        const bytes = readFully(fd, offset, Math.min(blockBytes, stat.sizeBytes - offset));
+        if (bytes.length > 0) yield { offset, bytes };
+      }
+    }
+  } catch (error) {
+    throw ioError(error, path);
+  }
+}
+
+/** Fewer bytes than asked for only where the file ends. */
+function readFully(fd: number, offset: number, lengthBytes: number): Buffer {
+  const bytes = Buffer.allocUnsafe(lengthBytes);
+  let at = 0;
+  while (at < lengthBytes) {
+    const gotBytes = fs.readSync(fd, bytes, at, lengthBytes - at, offset + at);
+    if (gotBytes === 0) break;
+    at += gotBytes;
+  }
+  return bytes.subarray(0, at);
 }
 
 function* dataRanges(fd: number, { sizeBytes, allocatedBytes }: EntryStat): Generator<{ start: number; end: number }> {

@@ -171,6 +171,41 @@ test.serial('a file in `always` is sent again although it looks unchanged', asyn
   t.deepEqual(listTree(overlays.target.merged), listTree(overlays.source.merged));
 });
 
+test.serial('of a large file only the blocks that changed are sent again', async (t) => {
+  await using overlays = mountTwoOverlays(() => {});
+  const at = (name: string): string => path.join(overlays.source.merged, name);
+  const sizeBytes = 5_000_001;
+  fs.writeFileSync(at('large'), Buffer.alloc(sizeBytes, 'large'));
+  await waitPastClockTick();
+  await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
+  await using receiver = fileMover.receiver(overlays.target.merged, limits);
+  const change = (what: (fd: number) => void): void => {
+    const fd = fs.openSync(at('large'), 'r+');
+    what(fd);
+    fs.closeSync(fd);
+  };
+  const steps: [string, number, () => void][] = [
+    ['first', sizeBytes, () => {}],
+    ['a byte', 65_536, () => change((fd) => fs.writeSync(fd, 'X', 1_000_000))],
+    ['an appended line', 65_536, () => fs.appendFileSync(at('large'), 'line')],
+    ['cut', 65_536, () => fs.truncateSync(at('large'), 3_000_000)],
+    ['cut, then longer again: zeros in place of content', 2 * 65_536, () => change((fd) => { fs.ftruncateSync(fd, 2_900_000); fs.ftruncateSync(fd, 4_000_000); })],
+    ['a hole in the middle', 300_000, () => { execFileSync('fallocate', ['-p', '-o', '1100000', '-l', '200000', at('large')]); }],
+    ['another file of that name', 4_000_000, () => { fs.copyFileSync(at('large'), at('copy')); fs.renameSync(at('copy'), at('large')); }],
+    ['renamed away', 4_000_000, () => fs.renameSync(at('large'), at('away'))],
+    ['renamed back', 4_000_000, () => fs.renameSync(at('away'), at('large'))],
+    ['a second name', 4_000_000, () => fs.linkSync(at('large'), at('second'))],
+    ['one name again', 4_000_000, () => fs.rmSync(at('second'))],
+  ];
+  for (const [what, atMostBytes, make] of steps) {
+    make();
+    await waitPastClockTick();
+    const { sent } = await round(sender, receiver);
+    t.true(sent.bytes <= atMostBytes, `${what}: ${sent.bytes}`);
+    t.deepEqual(listTree(overlays.target.merged), listTree(overlays.source.merged), what);
+  }
+});
+
 for (const [attribute, value] of [
   ['trusted.overlay.redirect', '/elsewhere'],
   ['trusted.overlay.metacopy', ''],

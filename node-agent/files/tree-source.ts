@@ -3,12 +3,13 @@ import fs from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import { filesAddon } from '#agent/files/addon.ts';
 import { difference } from '#agent/files/difference.ts';
-import { contentOf } from '#agent/files/file-content.ts';
+import { blocksOf, contentOf } from '#agent/files/file-content.ts';
 import { FrameBatch } from '#agent/files/frame-batch.ts';
 import { rootIdentity } from '#agent/files/root-identity.ts';
 import { hasErrno, ioError } from '#agent/files/io-error.ts';
 import type { FileCounts, FileRoot, FrameSink } from '#agent/files/port.ts';
 import { maxContentBytes, type Extent, type FileRecord, type Stamp } from '#agent/files/records.ts';
+import { blockBytes, blockwiseFromBytes, SentBlocks } from '#agent/files/sent-blocks.ts';
 import { FileType, SnapshotCursor, typeOf, type EntryStat } from '#agent/files/snapshot.ts';
 import { readEntryXattrs, type EntryXattrs } from '#agent/files/xattrs.ts';
 
@@ -25,6 +26,7 @@ export class TreeSource {
   #before: Buffer | undefined;
   /** Directories (latin1 paths) whose content the target no longer takes from the image. */
   #opaque = new Set<string>();
+  readonly #blocks = new SentBlocks();
 
   constructor(root: FileRoot) {
     this.#root = root;
@@ -59,9 +61,11 @@ export class TreeSource {
     const { removed, changed } = difference(this.#before, now, always);
     const batch = new FrameBatch(sink);
     if (this.#before === undefined) await batch.add({ kind: 'origin', identity: rootIdentity(this.#rootFd) });
-    for (const path of removed) await batch.add({ kind: 'remove', path });
+    for (const path of removed) await this.#sendRemoval(path, batch);
     if (changed.includes(1)) await this.#sendChanged(now, changed, batch);
     await batch.flush();
+    // The first real comparison may be the one inside the freeze: let the compiler have seen it before.
+    if (this.#before === undefined) difference(now, now, new Set(['']));
     this.#before = now;
     return batch.counts;
   }
@@ -86,6 +90,7 @@ export class TreeSource {
       const key = isLinked ? entry.inodeKey : '';
       const target = links.get(key);
       if (target !== undefined) {
+        this.#blocks.forget(path);
         await batch.add({ kind: 'link', path, target });
       } else {
         const sent = await this.#sendEntry(path, entry.stat(), batch);
@@ -108,9 +113,12 @@ export class TreeSource {
     try {
       const xattrs = readEntryXattrs(readPackedXattrs(fd, path), path);
       if (xattrs.whiteout && type === FileType.regular) await this.#sendWhiteout(path, batch);
-      else if (type === FileType.regular) await sendFile(fd, path, stat, stampOf(stat, xattrs), batch);
+      else if (type === FileType.regular) await this.#sendFile(fd, path, stat, stampOf(stat, xattrs), batch);
       else if (type === FileType.directory) return await this.#sendDirectory(path, stat, xattrs, batch);
-      else await batch.add(otherRecord(fd, path, stat, type, stampOf(stat, xattrs)));
+      else {
+        this.#blocks.forget(path);
+        await batch.add(otherRecord(fd, path, stat, type, stampOf(stat, xattrs)));
+      }
       return 'sent';
     } finally {
       fs.closeSync(fd);
@@ -121,7 +129,24 @@ export class TreeSource {
     if (this.#root.kind === 'directory') {
       throw new GodwitError('ERR_FILES_OVERLAY', 'a directory to be mirrored holds the layers of another overlay', { details: { path: path.toString() } });
     }
+    await this.#sendRemoval(path, batch);
+  }
+
+  async #sendRemoval(path: Buffer, batch: FrameBatch): Promise<void> {
+    this.#blocks.forget(path);
     await batch.add({ kind: 'remove', path });
+  }
+
+  async #sendFile(fd: number, path: Buffer, stat: EntryStat, stamp: Stamp, batch: FrameBatch): Promise<void> {
+    if (stat.sizeBytes < blockwiseFromBytes || stat.nlink > 1) {
+      this.#blocks.forget(path);
+      await sendExtents({ path, stat, stamp, fresh: true }, contentOf(fd, stat, path), batch);
+      return;
+    }
+    const fresh = !this.#blocks.has(path, stat.ino);
+    const blocks = blocksOf(fd, stat, path, blockBytes);
+    if (fresh) this.#blocks.forget(path);
+    await sendExtents({ path, stat, stamp, fresh }, this.#blocks.difference(path, stat.ino, stat.sizeBytes, blocks), batch);
   }
 
   /** `emptied`: the target forgets what the directory held, so everything below has to be sent again. */
@@ -132,6 +157,7 @@ export class TreeSource {
     const emptied = isOpaque && !this.#opaque.has(key);
     if (isOpaque) this.#opaque.add(key);
     else this.#opaque.delete(key);
+    if (emptied) this.#blocks.forget(path);
     await batch.add({ kind: 'directory', path, stamp: stampOf(stat, xattrs), emptied });
     return emptied ? 'emptied' : 'sent';
   }
@@ -167,13 +193,13 @@ function otherRecord(fd: number, path: Buffer, stat: EntryStat, type: number, st
   return { kind: 'node', path, stamp, type, rdevMajor: stat.rdevMajor, rdevMinor: stat.rdevMinor };
 }
 
-/** Sends a regular file in as many records as its content needs; the last one carries the stamp. */
-async function sendFile(fd: number, path: Buffer, stat: EntryStat, stamp: Stamp, batch: FrameBatch): Promise<void> {
-  const { sizeBytes } = stat;
-  let fresh = true;
+/** Sends content in as many records as it needs; the last one carries the stamp. */
+async function sendExtents(file: { path: Buffer; stat: EntryStat; stamp: Stamp; fresh: boolean }, content: Iterable<Extent>, batch: FrameBatch): Promise<void> {
+  const { path, stamp, stat: { sizeBytes } } = file;
+  let { fresh } = file;
   let extents: Extent[] = [];
   let room = maxContentBytes;
-  for (const extent of contentOf(fd, stat, path)) {
+  for (const extent of content) {
     const cost = extent.bytes.length + extentHeadBytes;
     if (cost > room && extents.length > 0) {
       await batch.add({ kind: 'file', path, fresh, sizeBytes, stamp: undefined, extents });

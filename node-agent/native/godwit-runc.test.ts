@@ -386,15 +386,23 @@ for (const variant of testVariants) {
     t.regex(await readFile(join(bed.dir, 'log.json'), 'utf8'), /ERR_RUNC_MISSING/);
   });
 
-  test.serial(name('a caller without standard descriptors does not mix up the socket with them'), async (t) => {
-    const bed = await wrapperBed(t, variant);
-    await bed.agent(({ send }) => send('X8\0a message for a closed stderr\0'));
-    const program = join(repositoryRoot, 'build', variant, 'godwit-runc');
-    await bed.setRunc(`#!/bin/sh\n"${program}" --log log.json kill c1 <&- >&- 2>&-\necho "code $?"\n`);
-    const ended = await bed.run(['state']).ended;
-    t.is(ended.stdout.toString(), 'code 8\n');
-    t.like(JSON.parse(await readFile(join(bed.dir, 'log.json'), 'utf8')), { msg: 'a message for a closed stderr' });
-  });
+  for (const closed of ['<&- >&- 2>&-', '>&- 2>&-', '2>&-']) {
+    test.serial(name(`a caller with closed descriptors (${closed}) does not mix up the socket with them`), async (t) => {
+      const bed = await wrapperBed(t, variant);
+      const { promise: heardBytes, resolve } = Promise.withResolvers<number>();
+      const agent = await bed.agent(({ send, socket }) => {
+        socket.on('close', () => resolve(socket.bytesRead));
+        socket.resume();
+        send('X8\0a message for a closed stderr\0');
+      });
+      const program = join(repositoryRoot, 'build', variant, 'godwit-runc');
+      await bed.setRunc(`#!/bin/sh\n("${program}" --log log.json kill c1 ${closed}); echo "code $?"\n`);
+      const ended = await bed.run(['state']).ended;
+      t.is(ended.stdout.toString(), 'code 8\n');
+      t.like(JSON.parse(await readFile(join(bed.dir, 'log.json'), 'utf8')), { msg: 'a message for a closed stderr' });
+      t.is(await heardBytes, 4 + `${agent.requests[0]?.join('\0')}\0`.length);
+    });
+  }
 }
 
 test('the release build is static and looks in the places that the documentation names', async (t) => {

@@ -37,3 +37,13 @@ export function readRuncState(root: string, id: string): RuncState {
     descriptors: parsed.external_descriptors ?? [],
   };
 }
+
+/** The same, undefined when runc knows no such container. */
+export function readRuncStateIfAny(root: string, id: string): RuncState | undefined {
+  try {
+    return readRuncState(root, id);
+  } catch (error) {
+    if (error instanceof GodwitError && error.code === 'ERR_CONTAINER_UNKNOWN') return undefined;
+    throw error;
+  }
+}

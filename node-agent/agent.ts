@@ -1,0 +1,122 @@
+// The node agent, put together: sockets for containerd, CNI, peers and people around one engine.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLinks } from '#cni/links.ts';
+import { readNetworks } from '#cni/network-configs.ts';
+import { serveCni } from '#cni/socket-server.ts';
+import { systemClock } from '#core/clock.ts';
+import { asGodwitError } from '#core/errors.ts';
+import type { Log } from '#core/log.ts';
+import type { AgentConfig } from '#agent/config.ts';
+import { serveControl } from '#agent/control/server.ts';
+import { HookDesk } from '#agent/criu/hook-desk.ts';
+import { leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import { writeCriuConfiguration } from '#agent/criu/restore.ts';
+import { diagnose } from '#agent/doctor.ts';
+import { Handovers } from '#agent/engine/handovers.ts';
+import { fileJournals } from '#agent/engine/journal.ts';
+import type { EnginePorts } from '#agent/engine/ports.ts';
+import { fileMover } from '#agent/files/mover.ts';
+import { listContainers } from '#agent/plain-host/containers.ts';
+import { nodeFactsReader } from '#agent/plain-host/node-facts.ts';
+import { PlainSource } from '#agent/plain-host/source-port.ts';
+import { plainTargetRefusals } from '#agent/plain-host/target-checks.ts';
+import { PlainTarget, type PlainTargetHost } from '#agent/plain-host/target-port.ts';
+import { Containerd } from '#agent/runtime/containerd.ts';
+import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
+import { CreateDesk } from '#agent/runtime/create-desk.ts';
+import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
+import { serveWrappers } from '#agent/runtime/wrapper-server.ts';
+import { connectPeer, servePeers } from '#agent/transfer/peers.ts';
+
+export interface Agent {
+  /** Stops serving; containers, links and held handovers stay as they are for the next agent. */
+  close(): Promise<void>;
+}
+
+/** Starts the agent on a plain host. Handovers of a former agent are picked up before anybody can ask for a new one. */
+export async function startAgent(config: AgentConfig, log: Log): Promise<Agent> {
+  mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  const imageRoot = join(config.runDir, 'images');
+  await mountImageMemory(imageRoot, config.imageLimitBytes);
+  const criuConfiguration = join(config.runDir, 'criu.conf');
+  writeCriuConfiguration(criuConfiguration, config.criuHook);
+
+  const { links, handleCni, start: startLinks, close: closeLinks } = await createLinks({ stateDir: config.stateDir, configDir: config.networkDir, log });
+  await startLinks();
+  const host: PlainTargetHost = {
+    config, imageRoot, links,
+    containerd: new Containerd(config.containerdSocket),
+    registry: new ContainerRegistry(join(config.runDir, 'containers')),
+    hooks: new HookDesk(imageRoot),
+    creates: new CreateDesk(),
+  };
+  const ports: EnginePorts = {
+    config, log, links,
+    clock: systemClock,
+    files: fileMover,
+    // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
+    arbiter: { commit: () => Promise.resolve('committed') },
+    connect: (node) => connectPeer(config, node),
+    source: (handover, container) => new PlainSource(host, handover, container),
+    target: (handover) => new PlainTarget(host, handover),
+    targetChecks: async (request) => plainTargetRefusals(request, host.containerd, new Set((await readNetworks(config.networkDir, log)).keys())),
+    nodeFacts: await nodeFactsReader(imageRoot, config.runc),
+  };
+  const handovers = new Handovers(ports, fileJournals(join(config.stateDir, 'handovers')));
+  handovers.recover();
+  sweepImages(imageRoot, new Set(handovers.list().map(({ id }) => id)));
+
+  const servers = await serveAll(config, log, host, handovers, criuConfiguration, handleCni);
+  log.info({ node: config.node, address: config.listen, peers: Object.keys(config.peers) }, 'Agent started');
+  return {
+    async close() {
+      await Promise.all(servers.map((server) => server.close()));
+      await closeLinks();
+      host.containerd.close();
+    },
+  };
+}
+
+type Closable = { close(): unknown };
+
+async function serveAll(
+  config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, criuConfiguration: string, handleCni: Parameters<typeof serveCni>[1],
+): Promise<Closable[]> {
+  const { hooks, creates, registry, containerd, links } = host;
+  const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
+    registry, creates, hooks, criuConfiguration,
+    leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
+    onKill: (container) => handovers.abortFor(container, 'the container was killed'),
+    isRestored: (container) => existsSync(join(config.runDir, 'restored', container)),
+  }), log);
+  const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
+  const peers = await servePeers(
+    config,
+    (node, connection) => {
+      handovers.accept(node, connection).catch((thrown: unknown) => {
+        const error = asGodwitError(thrown);
+        log.warn({ node, code: error.code, error: error.message }, 'Peer connection ended with an error');
+        connection.destroy();
+      });
+    },
+    (reason) => log.warn({ reason }, 'Peer rejected'),
+  );
+  const control = await serveControl(join(config.runDir, 'control.sock'), {
+    containers: () => listContainers({ registry, containerd, links, leaving: (container) => handovers.leaving(container)?.id }),
+    plan: (request) => handovers.plan({ ...request, container: registry.find(request.container).id }),
+    begin: (request) => handovers.begin({ ...request, container: registry.find(request.container).id }),
+    list: () => handovers.list(),
+    get: (id) => handovers.get(id),
+    cancel: (id) => handovers.cancel(id, 'cancelled by the user'),
+    changes: (signal) => handovers.changes(signal),
+    diagnose: () => diagnose(config, async (node) => (await connectPeer(config, node)).destroy()),
+  }, log);
+  return [wrappers, cni, peers, control];
+}
+
+/** Images of handovers that nobody remembers. */
+function sweepImages(imageRoot: string, known: ReadonlySet<string>): void {
+  for (const handover of leftoverHandovers(imageRoot)) if (!known.has(handover)) removeImageDirectories(imageRoot, handover);
+}

@@ -1,0 +1,77 @@
+// What both sides of a handover keep while it runs, and what the control API shows of it.
+import type { HandoverRecord, Measures, Note, Refusal } from '#core/api/handover.ts';
+import type { Clock } from '#core/clock.ts';
+import type { GodwitError } from '#core/errors.ts';
+import { Timeline } from '#agent/engine/timeline.ts';
+
+export interface HandoverIdentity {
+  id: string;
+  role: 'source' | 'target';
+  container: string;
+  from: string;
+  to: string;
+}
+
+/** The visible state of one side; `onChange` is called after every change worth showing. */
+export class Handover {
+  /** A target learns its container's id from the source's request. */
+  readonly identity: HandoverIdentity;
+  readonly timeline: Timeline;
+  readonly measures: Measures = {};
+  readonly notes: Note[] = [];
+  readonly refusals: Refusal[] = [];
+  /** Steps of the other side, on this side's clock. */
+  peerSteps: HandoverRecord['timeline'] = [];
+  epoch: number | undefined;
+  error: GodwitError | undefined;
+  readonly #startedAt: Date;
+  readonly #clock: Clock;
+  readonly #onChange: (record: HandoverRecord) => void;
+  #state: HandoverRecord['state'];
+  #finishedAt: Date | undefined;
+
+  constructor(identity: HandoverIdentity, state: HandoverRecord['state'], clock: Clock, onChange: (record: HandoverRecord) => void) {
+    this.identity = identity;
+    this.timeline = new Timeline(identity.role);
+    this.#clock = clock;
+    this.#startedAt = clock.date();
+    this.#state = state;
+    this.#onChange = onChange;
+  }
+
+  enter(state: HandoverRecord['state'], terminal: boolean): void {
+    this.#state = state;
+    if (terminal) this.#finishedAt = this.#clock.date();
+    this.#onChange(this.record());
+  }
+
+  /** Measures that are known, as plain numbers. */
+  knownMeasures(): Record<string, number> {
+    return definedNumbers(this.measures);
+  }
+
+  /** The first error is the one that explains the rest. */
+  fail(error: GodwitError): void {
+    this.error ??= error;
+  }
+
+  record(): HandoverRecord {
+    return {
+      ...this.identity,
+      state: this.#state,
+      startedAt: this.#startedAt.toISOString(),
+      ...(this.#finishedAt === undefined ? {} : { finishedAt: this.#finishedAt.toISOString() }),
+      ...(this.epoch === undefined ? {} : { epoch: this.epoch }),
+      timeline: [...this.timeline.steps, ...this.peerSteps].toSorted((a, b) => a.startedAt - b.startedAt),
+      measures: { ...this.measures },
+      refusals: [...this.refusals],
+      notes: [...this.notes],
+      ...(this.error === undefined ? {} : { error: this.error.toRecord() }),
+    };
+  }
+}
+
+/** Entries of a record of measures that have a value. */
+export function definedNumbers(measures: Measures): Record<string, number> {
+  return Object.fromEntries(Object.entries(measures).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}

@@ -1,0 +1,25 @@
+// What every journal entry says of its handover, so that a restarted agent can go on.
+import { z } from 'zod';
+import type { Attachment } from '#cni/port.ts';
+
+/** Reads back what cni-plugin/port.ts calls an Attachment. */
+const attachmentSchema: z.ZodType<Attachment> = z.object({
+  network: z.string(),
+  containerId: z.string(),
+  ifName: z.string(),
+  netns: z.string(),
+  addresses: z.array(z.string()),
+  mac: z.string(),
+  mtu: z.number().int(),
+  epoch: z.number().int(),
+  state: z.enum(['active', 'parked', 'gated']),
+});
+
+export const journalFactsSchema = z.object({
+  identity: z.object({ id: z.string(), role: z.enum(['source', 'target']), container: z.string(), from: z.string(), to: z.string() }),
+  epoch: z.number().int().optional(),
+  attachments: z.array(attachmentSchema),
+  /** What the port of the container wrote, for its own `recover`. */
+  container: z.unknown(),
+});
+export type RecoveredFacts = z.infer<typeof journalFactsSchema>;

@@ -1,0 +1,123 @@
+// What a handover needs of the world; the real ones are wired in main.ts, tests bring their own.
+import type { LinkPort } from '#cni/port.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Log } from '#core/log.ts';
+import type { ContainerSpec, MessageOf, NodeFacts } from '#core/wire/messages.ts';
+import type { Note, Refusal } from '#core/api/handover.ts';
+import type { AgentConfig } from '#agent/config.ts';
+import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
+import type { FilePort, FileRoot } from '#agent/files/port.ts';
+import type { PeerConnection } from '#agent/transfer/connection.ts';
+
+/** What the source knows about its container before the handover. */
+export interface SourceFacts {
+  spec: ContainerSpec;
+  pid: number;
+  /** The container's own layer first, then the directories that move with it. */
+  roots: FileRoot[];
+  /** Where the moved directories are: on the node and in the container. */
+  mounts: { source: string; destination: string }[];
+  /** What the standard streams were, by CRIU's names. */
+  descriptors: string[];
+  /** Addresses of live sockets that cannot follow. */
+  foreignAddresses: string[];
+  memoryBytes: number;
+  /** Every check that ran, with the code it refuses with. */
+  checks: { check: string; code: string; fact: string }[];
+  refusals: Refusal[];
+  notes: Note[];
+}
+
+/** The container that leaves. Every method is safe to call twice. */
+export interface SourcePort {
+  /** What a restarted agent needs to go on with this container. */
+  journalFacts(): Record<string, unknown>;
+  /** Takes up what `journalFacts` of a former agent said. */
+  recover(facts: unknown): void;
+  facts(): Promise<SourceFacts>;
+  /** Starts the dump and resolves when CRIU waits before its first look. */
+  startDump(limitMs: number): Promise<void>;
+  /** Nothing of the container runs when this resolves. */
+  freeze(limitMs: number): Promise<void>;
+  thaw(): Promise<void>;
+  /** Connections waiting in listening sockets. */
+  queuedConnections(): number;
+  /** Connections the handover carries. */
+  liveConnections(): number;
+  /** Relative to file root `root`: files that shared writable mappings may change without a trace. */
+  sharedMappings(root: number): Promise<ReadonlySet<string>>;
+  /** Lets CRIU dump and sends images as they are written; resolves when CRIU is held and all is sent. */
+  dump(sink: ImageSink, limitMs: number): Promise<SentImage[]>;
+  /** CRIU ends the processes (commit). */
+  releaseDump(limitMs: number): Promise<void>;
+  /** CRIU lets go of the processes (rollback); they stay frozen. */
+  abandonDump(limitMs: number): Promise<void>;
+  /** Removes what is left of the container after the commit, moved directories' contents included. */
+  remove(): Promise<void>;
+  /** Removes images and logs. */
+  cleanUp(): void;
+  /** CRIU's own dump time, ms. */
+  criuMs(): number | undefined;
+}
+
+/** What stands in the way of a replacement on this node: image layer missing, names taken, networks unknown. Changes nothing. */
+export type TargetChecks = (request: MessageOf<'prepare'>) => Promise<Refusal[]>;
+
+/** The replacement. Every method is safe to call twice. */
+export interface TargetPort {
+  /** What a restarted agent needs to go on with this replacement. */
+  journalFacts(): Record<string, unknown>;
+  /** Takes up what `journalFacts` of a former agent said; false when the replacement cannot run any more. */
+  recover(facts: unknown): boolean;
+  /** Makes the (named) network namespace that the replacement will live in. */
+  prepareNetwork(netns: string): Promise<void>;
+  /** Undo of `prepareNetwork`; does nothing for a namespace that this handover did not make. */
+  removeNetwork(): Promise<void>;
+  /** Builds the replacement up to its waiting restore; resolves when CRIU waits for images. */
+  prepare(request: TargetRequest, limitMs: number): Promise<void>;
+  /** Directory that file root `root` is written to. */
+  fileRoot(root: number): string;
+  openImage(number: number, name: string): void;
+  writeImage(number: number, bytes: Buffer): void;
+  /** Throws ERR_IMAGES_INVALID unless exactly `sent` arrived. */
+  sealImages(sent: SentImage[]): void;
+  /** Resolves when the processes exist but do not run. */
+  restore(limitMs: number): Promise<void>;
+  /** The processes run; resolves with the time at which they did (epoch ms). */
+  resume(limitMs: number): Promise<number>;
+  /** Lets containerd go on: the container is an ordinary one from here. */
+  finish(): Promise<void>;
+  /** Undo of everything, wherever it is. Resolves when provably nothing of the replacement runs. */
+  abandon(limitMs: number): Promise<void>;
+  /** Bytes of images kept. */
+  imageBytes(): number;
+  criuMs(): number | undefined;
+}
+
+export interface TargetRequest {
+  handover: string;
+  spec: ContainerSpec;
+  mounts: { source: string; destination: string }[];
+  descriptors: string[];
+  foreignAddresses: string[];
+  lazy: boolean;
+}
+
+/** Who decides that a handover is committed; asking again is safe and gets the same answer. */
+export interface Arbiter {
+  commit(handover: string, epoch: number): Promise<'committed' | 'revoked'>;
+}
+
+export interface EnginePorts {
+  config: AgentConfig;
+  clock: Clock;
+  log: Log;
+  links: LinkPort;
+  files: FilePort;
+  arbiter: Arbiter;
+  connect(node: string): Promise<PeerConnection>;
+  source(handover: string, container: string): SourcePort;
+  target(handover: string): TargetPort;
+  targetChecks: TargetChecks;
+  nodeFacts(): Promise<NodeFacts>;
+}

@@ -1,0 +1,301 @@
+// The source's side of a handover: what happens in each state of `sourceMachine`.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attachment, LeaseClaim, Neighbour } from '#cni/port.ts';
+import { GodwitError } from '#core/errors.ts';
+import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
+import { effect, persistentEffect } from '#agent/engine/effect.ts';
+import type { Handover } from '#agent/engine/handover.ts';
+import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
+import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
+import type { Effect } from '#agent/engine/run.ts';
+import { clockOffsetMs, epochNow, shiftSteps } from '#agent/engine/timeline.ts';
+import type { FileSender } from '#agent/files/port.ts';
+import { incompatibilities } from '#agent/preflight/compatibility.ts';
+import type { PeerConnection } from '#agent/transfer/connection.ts';
+
+/** Freezes that may be given up because connections were waiting to be accepted, before the handover is. */
+const freezeAttempts = 8;
+const unqueueMs = 15;
+/** Late files beyond this number are sent in another round before the freeze. */
+const fewFiles = 64;
+const maxRounds = 4;
+
+export class SourceRun {
+  readonly #ports: EnginePorts;
+  readonly #handover: Handover;
+  readonly #source: SourcePort;
+  #facts: SourceFacts | undefined;
+  #attachments: Attachment[] = [];
+  #senders: FileSender[] = [];
+  #connection: PeerConnection | undefined;
+  #clockOffsetMs = 0;
+  #dumpStarted = false;
+  #cancelled = false;
+
+  constructor(ports: EnginePorts, handover: Handover, source: SourcePort) {
+    this.#ports = ports;
+    this.#handover = handover;
+    this.#source = source;
+  }
+
+  /** What a restarted agent needs to go on. */
+  journalFacts(): Record<string, unknown> {
+    return { identity: this.#handover.identity, epoch: this.#handover.epoch, attachments: this.#attachments, container: this.#source.journalFacts() };
+  }
+
+  /** After a restart of the agent: the dump may be held, the links may be gated. */
+  recover({ attachments, epoch, container }: RecoveredFacts): void {
+    this.#attachments = attachments;
+    this.#handover.epoch = epoch;
+    this.#source.recover(container);
+    this.#dumpStarted = true;
+  }
+
+  /** Ends the handover before its commit; the effect that runs fails at its next word with the target. */
+  cancel(reason: string): void {
+    this.#cancelled = true;
+    this.#handover.fail(new GodwitError('ERR_ABORTED', reason));
+    this.#connection?.destroy();
+  }
+
+  effects(): Record<string, Effect> {
+    const { deadlines } = this.#ports.config;
+    const logged = (error: GodwitError) => this.#ports.log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
+    const pause = (delayMs: number) => sleep(delayMs);
+    return {
+      prepare: effect(this.#handover, () => this.#prepare(deadlines.prepareMs)),
+      copy: effect(this.#handover, () => this.#copy(deadlines.copyMs)),
+      freeze: effect(this.#handover, () => this.#freeze(deadlines.freezeMs)),
+      dump: effect(this.#handover, () => this.#dump(deadlines.dumpMs)),
+      awaitRestored: effect(this.#handover, () => this.#awaitRestored(deadlines.restoreMs)),
+      askArbiter: effect(this.#handover, () => this.#askArbiter()),
+      awaitActivated: persistentEffect(() => this.#awaitActivated(deadlines.settleMs), pause, logged),
+      release: persistentEffect(() => this.#release(deadlines.settleMs), pause, logged),
+      reclaim: persistentEffect(() => this.#reclaim(), pause, logged),
+      rollBack: persistentEffect(() => this.#rollBack(deadlines.dumpMs), pause, logged),
+    };
+  }
+
+  async #prepare(limitMs: number): Promise<'refused' | void> {
+    const { timeline, identity } = this.#handover;
+    return timeline.measure('prepare', async () => {
+      const facts = await this.#source.facts();
+      this.#facts = facts;
+      this.#attachments = facts.spec.netns === undefined ? [] : await this.#ports.links.attachmentsOf(facts.spec.netns);
+      if (this.#attachments.length > 0) this.#handover.epoch = Math.max(...this.#attachments.map(({ epoch }) => epoch)) + 1;
+      this.#handover.notes.push(...facts.notes);
+      this.#handover.refusals.push(...facts.refusals);
+      if (facts.refusals.length > 0) return 'refused';
+      const connection = await this.#connect('handover', limitMs);
+      if (this.#handover.refusals.length > 0) return 'refused';
+      await connection.send(await prepareMessage(facts, this.#attachments, this.#ports));
+      const answer = await connection.expect(limitMs, 'ready', 'refused');
+      if (answer.type === 'ready') return undefined;
+      this.#handover.refusals.push(...answer.refusals);
+      this.#handover.notes.push(...answer.notes);
+      this.#ports.log.info({ handover: identity.id }, 'Target refused the handover');
+      return 'refused';
+    });
+  }
+
+  /** Greets the target, compares the nodes and measures the clocks' difference. */
+  async #connect(purpose: MessageOf<'hello'>['purpose'], limitMs: number): Promise<PeerConnection> {
+    const connection = await this.#ports.connect(this.#handover.identity.to);
+    this.#connection = connection;
+    const sentAt = epochNow();
+    await connection.send({ type: 'hello', protocol: protocolVersion, handover: this.#handover.identity.id, sentAt, purpose });
+    const welcome = await connection.expect(limitMs, 'welcome');
+    this.#clockOffsetMs = clockOffsetMs(sentAt, welcome.receivedAt, welcome.sentAt, epochNow());
+    if (purpose === 'handover') this.#handover.refusals.push(...incompatibilities(await this.#ports.nodeFacts(), welcome.facts));
+    return connection;
+  }
+
+  /** Copies files while the container runs, until few are left; then starts the dump up to CRIU's first look. */
+  async #copy(limitMs: number): Promise<void> {
+    const { measures, timeline } = this.#handover;
+    this.#senders = (this.#facts?.roots ?? []).map((root) => this.#ports.files.sender(root));
+    await timeline.measure('pre-copy', async () => {
+      for (let round = 1, entries = Infinity; round <= maxRounds && entries > fewFiles; round += 1) {
+        const counts = await this.#sendFiles(noFiles, limitMs);
+        ({ entries } = counts);
+        measures.files = (measures.files ?? 0) + counts.entries;
+        measures.fileBytes = (measures.fileBytes ?? 0) + counts.bytes;
+      }
+    });
+    this.#dumpStarted = true;
+    await timeline.measure('start-dump', () => this.#source.startDump(limitMs));
+  }
+
+  /** One round over all file roots; resolves when the target has applied it. */
+  async #sendFiles(always: (root: number) => Promise<ReadonlySet<string>>, limitMs: number): Promise<{ entries: number; bytes: number }> {
+    const connection = this.#required();
+    const total = { entries: 0, bytes: 0 };
+    for (const [root, sender] of this.#senders.entries()) {
+      const counts = await sender.send((frame) => connection.sendFiles(root, frame), await always(root));
+      await connection.send({ type: 'round-end', root });
+      total.entries += counts.entries;
+      total.bytes += counts.bytes;
+    }
+    for (const _sender of this.#senders) await connection.expect(limitMs, 'round-applied');
+    return total;
+  }
+
+  async #freeze(limitMs: number): Promise<void> {
+    const { measures, timeline } = this.#handover;
+    for (let attempt = 1; ; attempt += 1) {
+      measures.frozenAt = epochNow();
+      await timeline.measure('freeze', () => this.#source.freeze(limitMs));
+      await timeline.measure('gate', () => this.#forLinks((link) => this.#ports.links.gate(link)));
+      const queued = this.#source.queuedConnections();
+      if (queued === 0) break;
+      await this.#thaw();
+      if (attempt === freezeAttempts) throw new GodwitError('ERR_QUEUED_CONNECTIONS', `${queued} connections waited to be accepted in each of ${freezeAttempts} tries`);
+      await sleep(unqueueMs);
+    }
+    const neighbours: Neighbour[] = [];
+    await this.#forLinks(async (link) => void neighbours.push(...(await this.#ports.links.neighbours(link))));
+    await this.#required().send({ type: 'frozen', neighbours });
+    measures.connections = this.#source.liveConnections();
+  }
+
+  async #dump(limitMs: number): Promise<void> {
+    const { measures, timeline } = this.#handover;
+    const connection = this.#required();
+    const sink = {
+      open: (number: number, name: string) => connection.send({ type: 'image', number, name }),
+      write: (number: number, bytes: Buffer) => connection.sendImage(number, bytes),
+    };
+    const images = timeline.measure('dump', () => this.#source.dump(sink, limitMs), () => measures.imageBytes ?? 0);
+    const files = timeline.measure('late-files', () => this.#sendFiles((root) => this.#source.sharedMappings(root), limitMs));
+    const [sent, late] = await settleBoth(images, files);
+    measures.lateFiles = late.entries;
+    measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
+    await connection.send({ type: 'images-end', images: sent });
+    measures.wireBytes = connection.sentBytes;
+  }
+
+  async #awaitRestored(limitMs: number): Promise<void> {
+    await this.#handover.timeline.measure('await-restored', () => this.#required().expect(limitMs, 'restored'));
+  }
+
+  async #askArbiter(): Promise<void> {
+    const { identity, timeline } = this.#handover;
+    if (this.#cancelled || this.#connection === undefined) throw new GodwitError('ERR_ABORTED', 'the handover was cancelled before its commit');
+    const answer = await timeline.measure('commit', () => this.#ports.arbiter.commit(identity.id, this.#handover.epoch ?? 0));
+    if (answer === 'revoked') throw new GodwitError('ERR_COMMIT_REFUSED', 'the arbiter refused the commit');
+  }
+
+  /** Tells the target of the commit until it says what became of it. */
+  async #awaitActivated(limitMs: number): Promise<'lost' | void> {
+    const connection = this.#connection ?? (await this.#connect('settle', limitMs));
+    try {
+      await connection.send({ type: 'commit', epoch: Math.max(this.#handover.epoch ?? 1, 1) });
+      const answer = await connection.expect(limitMs, 'activated', 'lost');
+      if (answer.type === 'lost') {
+        this.#handover.fail(new GodwitError('ERR_TARGET_LOST', answer.reason));
+        return 'lost';
+      }
+      this.#takeMeasures(answer);
+    } catch (error) {
+      connection.destroy();
+      this.#connection = undefined;
+      throw error;
+    }
+    return undefined;
+  }
+
+  #takeMeasures({ timeline, measures }: MessageOf<'activated'>): void {
+    const own = this.#handover.measures;
+    this.#handover.peerSteps = shiftSteps(timeline, this.#clockOffsetMs);
+    const { resumedAt, ...others } = measures;
+    Object.assign(own, others);
+    if (resumedAt !== undefined) own.resumedAt = resumedAt - this.#clockOffsetMs;
+    if (own.frozenAt !== undefined && own.resumedAt !== undefined) own.freezeMs = own.resumedAt - own.frozenAt;
+    const criuMs = this.#source.criuMs();
+    if (criuMs !== undefined) own.criuDumpMs = criuMs;
+  }
+
+  async #release(limitMs: number): Promise<void> {
+    const { identity, timeline, epoch } = this.#handover;
+    await timeline.measure('release', async () => {
+      await this.#forLinks((link) => this.#ports.links.surrender(link, epoch ?? link.epoch + 1, identity.to));
+      await this.#source.releaseDump(limitMs);
+      await this.#source.remove();
+      await this.#forLinks((link) => this.#ports.links.remove(link.containerId, link.ifName));
+      await this.#finish();
+    });
+  }
+
+  /** The target proved that its copy never ran: the epoch grows once more, and this node holds the addresses again. */
+  async #reclaim(): Promise<void> {
+    const epoch = (this.#handover.epoch ?? 1) + 1;
+    await this.#forLinks((link) => this.#ports.links.activate(link, epoch));
+    this.#handover.epoch = epoch;
+  }
+
+  async #rollBack(limitMs: number): Promise<void> {
+    const { timeline, error } = this.#handover;
+    await timeline.measure('roll-back', async () => {
+      await this.#tellAbort(error?.message ?? 'the source gave up');
+      if (this.#dumpStarted) await this.#source.abandonDump(limitMs);
+      await this.#thaw();
+      await this.#finish();
+    });
+  }
+
+  async #thaw(): Promise<void> {
+    await this.#forLinks((link) => this.#ports.links.reopen(link));
+    await this.#source.thaw();
+  }
+
+  async #tellAbort(reason: string): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    // A target that cannot be told notices the closed connection, and asks for the outcome if it has to know.
+    await connection.send({ type: 'abort', reason: reason.slice(0, 4000) }).catch(() => undefined);
+    connection.end();
+  }
+
+  async #finish(): Promise<void> {
+    this.#connection?.end();
+    for (const sender of this.#senders.splice(0)) await sender[Symbol.asyncDispose]();
+    this.#source.cleanUp();
+  }
+
+  async #forLinks(action: (link: Attachment) => Promise<void>): Promise<void> {
+    await Promise.all(this.#attachments.map(action));
+  }
+
+  #required(): PeerConnection {
+    if (this.#connection === undefined) throw new GodwitError('ERR_PEER_LOST', 'there is no connection to the target');
+    return this.#connection;
+  }
+}
+
+const noFiles = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set<string>());
+
+/** The request for a replacement, also used to ask for a preflight only. */
+export async function prepareMessage(facts: SourceFacts, attachments: readonly Attachment[], ports: EnginePorts): Promise<MessageOf<'prepare'>> {
+  return {
+    type: 'prepare',
+    container: facts.spec,
+    claims: attachments.map(claimOf),
+    mounts: facts.mounts,
+    descriptors: facts.descriptors,
+    foreignAddresses: facts.foreignAddresses,
+    memoryBytes: facts.memoryBytes,
+    facts: await ports.nodeFacts(),
+  };
+}
+
+function claimOf({ network, ifName, addresses, mac, mtu, epoch }: Attachment): LeaseClaim {
+  return { network, ifName, addresses, mac, mtu, epoch };
+}
+
+/** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */
+async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b]);
+  return Promise.all([a, b]);
+}
+

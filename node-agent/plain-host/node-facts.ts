@@ -1,0 +1,50 @@
+// What this node is: read once, told to peers so that they can compare.
+import { execFile } from 'node:child_process';
+import { readFileSync, statfsSync } from 'node:fs';
+import { arch, release } from 'node:os';
+import { promisify } from 'node:util';
+import type { NodeFacts } from '#core/wire/messages.ts';
+import { freeImageBytes } from '#agent/criu/image-memory.ts';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
+
+const run = promisify(execFile);
+const cgroup2Magic = 0x63677270;
+
+/** CPU features a process may have found and come to rely on, as /proc/cpuinfo names them. */
+function cpuFlags(): string[] {
+  const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+  return flags.split(' ').filter((flag) => flag !== '').toSorted();
+}
+
+async function version(command: string, args: string[], pattern: RegExp): Promise<string> {
+  try {
+    const { stdout } = await run(command, args);
+    return pattern.exec(stdout)?.[1] ?? 'unknown';
+  } catch (cause) {
+    throw new GodwitError('ERR_TOOL_MISSING', `${command} does not run: ${asGodwitError(cause).message}`, { cause });
+  }
+}
+
+/** Whether restored tasks may run before their pages are in: CRIU needs userfaultfd for that. */
+async function supportsLazyPages(): Promise<boolean> {
+  try {
+    await run('criu', ['check', '--feature', 'uffd-noncoop']);
+    return true;
+  } catch {
+    return false; // criu's exit status is the answer
+  }
+}
+
+/** Reads what does not change while the agent runs; the result asks for the rest. Throws ERR_TOOL_MISSING. */
+export async function nodeFactsReader(imageRoot: string, runc: string): Promise<() => Promise<NodeFacts>> {
+  const fixed = {
+    kernel: release(),
+    architecture: arch(),
+    criu: await version('criu', ['--version'], /^Version: (\S+)/m),
+    runc: await version(runc, ['--version'], /^runc version (\S+)/m),
+    cgroupVersion: statfsSync('/sys/fs/cgroup').type === cgroup2Magic ? 2 : 1,
+    cpuFlags: cpuFlags(),
+    lazyPages: await supportsLazyPages(),
+  } as const;
+  return () => Promise.resolve({ ...fixed, imageFreeBytes: freeImageBytes(imageRoot) });
+}

@@ -1,0 +1,189 @@
+// The source of a handover on a plain host: containerd's container, its cgroup, CRIU's dump.
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { z } from 'zod';
+import { GodwitError } from '#core/errors.ts';
+import type { AgentConfig } from '#agent/config.ts';
+import { HeldDump } from '#agent/criu/dump.ts';
+import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
+import { imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import { ImageTail, type ImageSink, type SentImage } from '#agent/criu/image-tail.ts';
+import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
+import { LeftBehind } from '#agent/criu/left-behind.ts';
+import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
+import { readMaps } from '#agent/files/read-maps.ts';
+import { sharedWritableFiles } from '#agent/files/shared-mappings.ts';
+import { sourceChecks } from '#agent/preflight/source-checks.ts';
+import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
+import { liveConnections, queuedConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
+import type { Containerd } from '#agent/runtime/containerd.ts';
+import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
+import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
+import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
+import type { LinkPort } from '#cni/port.ts';
+import { unsentImages } from '#agent/criu/dump.ts';
+
+const recoverySchema = z.object({ movedDirectories: z.array(z.string()) });
+
+export interface PlainHost {
+  config: AgentConfig;
+  imageRoot: string;
+  containerd: Containerd;
+  registry: ContainerRegistry;
+  hooks: HookDesk;
+  links: LinkPort;
+}
+
+export class PlainSource implements SourcePort {
+  readonly #host: PlainHost;
+  readonly #handover: string;
+  readonly #id: string;
+  #facts: ContainerFacts | undefined;
+  #watch: HookWatch | undefined;
+  #dump: HeldDump | undefined;
+  #movedDirectories: string[] = [];
+
+  constructor(host: PlainHost, handover: string, container: string) {
+    this.#host = host;
+    this.#handover = handover;
+    this.#id = container;
+  }
+
+  journalFacts(): Record<string, unknown> {
+    return { movedDirectories: this.#movedDirectories };
+  }
+
+  recover(facts: unknown): void {
+    this.#movedDirectories = recoverySchema.parse(facts).movedDirectories;
+  }
+
+  async facts(): Promise<SourceFacts> {
+    const facts = await this.#container().facts();
+    this.#facts = facts;
+    this.#movedDirectories = facts.bindMounts.filter(({ fate }) => fate === 'moved').map(({ source }) => source);
+    const { state, spec } = facts;
+    const attachments = spec.netns === undefined ? [] : await this.#host.links.attachmentsOf(spec.netns);
+    const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
+    const pids = processesOf(state);
+    const foreign = foreignAddresses(readTcpSockets(state.pid), addresses);
+    const { checks, refusals, notes } = await sourceChecks({ facts, pids, foreign, addresses });
+    return {
+      spec, checks, refusals, notes,
+      pid: state.pid,
+      roots: facts.roots,
+      mounts: facts.bindMounts.filter(({ fate }) => fate === 'moved').map(({ source, destination }) => ({ source, destination })),
+      descriptors: state.descriptors,
+      foreignAddresses: foreign,
+      memoryBytes: residentBytes(pids),
+    };
+  }
+
+  async startDump(limitMs: number): Promise<void> {
+    const { registration } = this.#container();
+    const { config, hooks, imageRoot } = this.#host;
+    const directories = openImageDirectories(imageRoot, this.#handover);
+    this.#watch = hooks.open(directories.images);
+    this.#dump = await HeldDump.start({ runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch }, limitMs);
+  }
+
+  async freeze(limitMs: number): Promise<void> {
+    await this.#container().freeze(this.#state(), limitMs);
+  }
+
+  async thaw(): Promise<void> {
+    const registration = this.#host.registry.get(this.#id);
+    const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
+    if (state !== undefined) this.#container().thaw(state);
+  }
+
+  queuedConnections(): number {
+    return queuedConnections(readTcpSockets(this.#state().pid));
+  }
+
+  liveConnections(): number {
+    return liveConnections(readTcpSockets(this.#state().pid)).length;
+  }
+
+  async sharedMappings(root: number): Promise<ReadonlySet<string>> {
+    const { facts, base } = this.#rootInContainer(root);
+    const files = await sharedWritableFiles(processesOf(facts.state), readMaps);
+    return new Set([...files].filter((path) => path.startsWith(base)).map((path) => relative(base, path)));
+  }
+
+  async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
+    const dump = this.#dump;
+    if (dump === undefined) throw new GodwitError('ERR_DUMP', 'the dump was not started');
+    const tail = new ImageTail(imageDirectoriesOf(this.#host.imageRoot, this.#handover).images, sink, unsentImages);
+    return tail.follow(dump.dump(limitMs));
+  }
+
+  async releaseDump(limitMs: number): Promise<void> {
+    if (this.#dump !== undefined) await this.#dump.release(limitMs);
+    else await this.#left().endDump('proceed', limitMs);
+  }
+
+  async abandonDump(limitMs: number): Promise<void> {
+    if (this.#dump !== undefined) await this.#dump.abandon(limitMs);
+    else await this.#left().endDump('abort', limitMs);
+    const registration = this.#host.registry.get(this.#id);
+    if (registration !== undefined) forgetCheckpoint(registration.root, this.#id);
+  }
+
+  async remove(): Promise<void> {
+    if (this.#host.registry.get(this.#id) !== undefined) await this.#container().remove();
+    for (const path of this.#movedDirectories) emptyDirectory(path);
+    this.#host.registry.remove(this.#id);
+  }
+
+  cleanUp(): void {
+    this.#watch?.close();
+    removeImageDirectories(this.#host.imageRoot, this.#handover);
+  }
+
+  criuMs(): number | undefined {
+    return this.#dump?.criuMs;
+  }
+
+  #left(): LeftBehind {
+    return new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
+  }
+
+  #container(): SourceContainer {
+    return new SourceContainer(this.#host.containerd, this.#host.registry.find(this.#id));
+  }
+
+  #state(): RuncState {
+    return this.#facts?.state ?? readRuncState(this.#host.registry.find(this.#id).root, this.#id);
+  }
+
+  #rootInContainer(root: number): { facts: ContainerFacts; base: string } {
+    if (this.#facts === undefined) throw new GodwitError('ERR_INTERNAL', 'the facts of the container were not read');
+    const moved = this.#facts.bindMounts.filter(({ fate }) => fate === 'moved');
+    return { facts: this.#facts, base: root === 0 ? '/' : (moved[root - 1]?.destination ?? '/') };
+  }
+}
+
+/** The directory moved away: what was in it lives on the target now. */
+function emptyDirectory(path: string): void {
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+}
+
+/** Anonymous and shared memory of the processes, in bytes: about the size of the images. */
+function residentBytes(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + residentBytesOf(pid), 0);
+}
+
+function residentBytesOf(pid: number): number {
+  const status = readStatus(pid);
+  const kibibytes = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0);
+  return (kibibytes('RssAnon') + kibibytes('RssShmem') + kibibytes('VmSwap')) * 1024;
+}
+
+function readStatus(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return ''; // it ended meanwhile
+    throw error;
+  }
+}

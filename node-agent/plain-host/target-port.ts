@@ -1,0 +1,222 @@
+// The target of a handover on a plain host: a replacement in containerd whose `create` is the waiting restore.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { withDeadline } from '#core/deadline.ts';
+import { GodwitError } from '#core/errors.ts';
+import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import { LeftBehind } from '#agent/criu/left-behind.ts';
+import { ImageInbox } from '#agent/criu/image-inbox.ts';
+import type { SentImage } from '#agent/criu/image-tail.ts';
+import { HeldRestore } from '#agent/criu/restore.ts';
+import type { TargetPort, TargetRequest } from '#agent/engine/ports.ts';
+import { epochNow } from '#agent/engine/timeline.ts';
+import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
+import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
+import { createReplacement, forgetHandover, startTask } from '#agent/runtime/replacement.ts';
+import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
+import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
+import { SourceContainer } from '#agent/runtime/source-container.ts';
+import type { PlainHost } from '#agent/plain-host/source-port.ts';
+
+const run = promisify(execFile);
+
+/** containerd's v2 shim for runc keeps state and bundles here, one directory a namespace. */
+const runcRoots = '/run/containerd/runc';
+const bundleRoots = '/run/containerd/io.containerd.runtime.v2.task';
+
+const recoverySchema = z.object({
+  boot: z.string(),
+  madeNetns: z.string().optional(),
+  madeMounts: z.array(z.string()),
+  container: z.object({ id: z.string(), namespace: z.string() }).optional(),
+});
+
+const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+export interface PlainTargetHost extends PlainHost {
+  creates: CreateDesk;
+}
+
+export class PlainTarget implements TargetPort {
+  readonly #host: PlainTargetHost;
+  readonly #handover: string;
+  #madeNetns: string | undefined;
+  #request: TargetRequest | undefined;
+  #started: Promise<number> | undefined;
+  #create: WaitingCreate | undefined;
+  #inbox: ImageInbox | undefined;
+  #restore: HeldRestore | undefined;
+  #madeMounts: string[] = [];
+  #container: { id: string; namespace: string } | undefined;
+  /** The restore of a former agent. */
+  #left: LeftBehind | undefined;
+
+  constructor(host: PlainTargetHost, handover: string) {
+    this.#host = host;
+    this.#handover = handover;
+  }
+
+  journalFacts(): Record<string, unknown> {
+    return {
+      boot: bootId(),
+      madeNetns: this.#madeNetns,
+      madeMounts: this.#madeMounts,
+      container: this.#request === undefined ? undefined : { id: this.#request.spec.id, namespace: this.#request.spec.namespace },
+    };
+  }
+
+  recover(facts: unknown): boolean {
+    const { boot, madeNetns, madeMounts, container } = recoverySchema.parse(facts);
+    this.#madeNetns = madeNetns;
+    this.#madeMounts = madeMounts;
+    this.#container = container;
+    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
+    return boot === bootId() && (this.#left.alive || this.#isRunning());
+  }
+
+  async prepareNetwork(netns: string): Promise<void> {
+    if (existsSync(netns)) return;
+    if (dirname(netns) !== '/run/netns' && dirname(netns) !== '/var/run/netns') {
+      throw new GodwitError('ERR_NETNS', `the network namespace ${netns} does not exist here and cannot be made at that path`);
+    }
+    await run('ip', ['netns', 'add', netnsName(netns)]);
+    this.#madeNetns = netns;
+    await run('ip', ['-n', netnsName(netns), 'link', 'set', 'lo', 'up']);
+  }
+
+  async removeNetwork(): Promise<void> {
+    const netns = this.#madeNetns;
+    this.#madeNetns = undefined;
+    if (netns !== undefined && existsSync(netns)) await run('ip', ['netns', 'del', netnsName(netns)]);
+  }
+
+  async prepare(request: TargetRequest, limitMs: number): Promise<void> {
+    const { config, containerd, creates, hooks, imageRoot } = this.#host;
+    this.#request = request;
+    this.#container = { id: request.spec.id, namespace: request.spec.namespace };
+    const directories = openImageDirectories(imageRoot, this.#handover);
+    this.#inbox = await ImageInbox.create(directories.images, request.descriptors, freeImageBytes(imageRoot));
+    for (const { source } of request.mounts) this.#makeMount(source);
+    if (request.spec.netns !== undefined) await adoptForeignAddresses(request.spec.netns, request.foreignAddresses);
+    const arrival = creates.expect(this.#handover);
+    await createReplacement(containerd, request.spec, this.#handover);
+    this.#started = startTask(request.spec, config.containerdSocket, directories.work);
+    const early = this.#started.then((code) => {
+      throw new GodwitError('ERR_CONTAINERD', `containerd did not start the replacement (ctr ended with ${code})`);
+    });
+    this.#create = await withDeadline(Promise.race([arrival, early]), limitMs, 'the replacement\'s create');
+    this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), lazy: request.lazy });
+  }
+
+  fileRoot(root: number): string {
+    const { request, create } = this.#prepared();
+    const mount = request.mounts[root - 1];
+    return root === 0 ? join(create.oci.bundle, 'rootfs') : (mount?.source ?? '');
+  }
+
+  openImage(number: number, name: string): void {
+    this.#inbox?.open(number, name);
+  }
+
+  writeImage(number: number, bytes: Buffer): void {
+    this.#inbox?.write(number, bytes);
+  }
+
+  sealImages(sent: SentImage[]): void {
+    this.#inbox?.seal(sent);
+  }
+
+  async restore(limitMs: number): Promise<void> {
+    const { inbox, restore } = this.#prepared();
+    await restore.restore(inbox, limitMs);
+  }
+
+  async resume(limitMs: number): Promise<number> {
+    if (this.#container !== undefined) markRestored(this.#host.config.runDir, this.#container.id);
+    if (this.#left !== undefined && !this.#left.alive && this.#isRunning()) return epochNow();
+    if (this.#left !== undefined) return this.#left.resume(limitMs);
+    const { request, restore } = this.#prepared();
+    if (request.spec.netns !== undefined) await dropForeignAddresses(request.spec.netns, request.foreignAddresses);
+    return restore.resume(limitMs);
+  }
+
+  async finish(): Promise<void> {
+    const { containerd, imageRoot } = this.#host;
+    this.#create?.create.exit(0);
+    await this.#started;
+    const container = this.#container;
+    if (container !== undefined) {
+      const root = join(runcRoots, container.namespace);
+      this.#host.registry.add({ id: container.id, root, bundle: join(bundleRoots, container.namespace, container.id), createdAt: new Date().toISOString() });
+      await forgetHandover(containerd, container);
+    }
+    this.#left?.close();
+    void (this.#restore?.loaded ?? Promise.resolve()).then(() => removeImageDirectories(imageRoot, this.#handover));
+  }
+
+  async abandon(limitMs: number): Promise<void> {
+    const { creates, imageRoot } = this.#host;
+    creates.forget(this.#handover);
+    await this.#left?.endRestore(limitMs);
+    if (this.#restore !== undefined && this.#inbox !== undefined) await this.#restore.abandon(this.#inbox, limitMs);
+    this.#create?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone');
+    if (this.#started !== undefined) await withDeadline(this.#started, limitMs, 'the end of the replacement\'s start');
+    await this.#removeContainer();
+    for (const mount of this.#madeMounts.splice(0)) rmSync(mount, { recursive: true, force: true });
+    this.#inbox?.close();
+    this.#left?.close();
+    removeImageDirectories(imageRoot, this.#handover);
+  }
+
+  /** Whether the replacement's first process lives. */
+  #isRunning(): boolean {
+    if (this.#container === undefined) return false;
+    const state = readRuncStateIfAny(join(runcRoots, this.#container.namespace), this.#container.id);
+    return state !== undefined && existsSync(`/proc/${state.pid}`);
+  }
+
+  async #removeContainer(): Promise<void> {
+    const { config, containerd, registry } = this.#host;
+    const container = this.#container;
+    if (container === undefined) return;
+    const { id, namespace } = container;
+    await new SourceContainer(containerd, { id, root: join(runcRoots, namespace), bundle: '', createdAt: '' }).remove();
+    registry.remove(id);
+    unmarkRestored(config.runDir, id);
+  }
+
+  imageBytes(): number {
+    return this.#inbox?.totalBytes ?? 0;
+  }
+
+  criuMs(): number | undefined {
+    return this.#restore?.criuMs;
+  }
+
+  /** A directory that moves here must not mix with another's files: preflight has seen that it is absent or empty. */
+  #makeMount(path: string): void {
+    if (!existsSync(path)) {
+      mkdirSync(path, { recursive: true });
+      this.#madeMounts.push(path);
+    } else if (readdirSync(path).length > 0) {
+      throw new GodwitError('ERR_MOUNT_NOT_EMPTY', `${path} is not empty on the target`);
+    }
+  }
+
+  #prepared() {
+    const [request, create, inbox, restore] = [this.#request, this.#create, this.#inbox, this.#restore];
+    if (request === undefined || create === undefined || inbox === undefined || restore === undefined) {
+      throw new GodwitError('ERR_RESTORE', 'the replacement was not prepared');
+    }
+    return { request, create, inbox, restore };
+  }
+}
+
+function netnsName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+

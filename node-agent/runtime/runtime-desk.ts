@@ -1,0 +1,66 @@
+// Decides what becomes of every call that containerd's shim makes of runc.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GodwitError } from '#core/errors.ts';
+import type { HookDesk } from '#agent/criu/hook-desk.ts';
+import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
+import type { CreateDesk } from '#agent/runtime/create-desk.ts';
+import { parseOciArguments, type OciArguments } from '#agent/runtime/oci-arguments.ts';
+import { annotations, parseOciSpec, withAnnotation } from '#agent/runtime/oci-spec.ts';
+import type { Conversation } from '#agent/runtime/wrapper-server.ts';
+
+export interface RuntimeDeskPorts {
+  registry: ContainerRegistry;
+  creates: CreateDesk;
+  hooks: HookDesk;
+  /** CRIU configuration that every container gets (annotation org.criu.config). */
+  criuConfiguration: string;
+  /** Where the container's handover stands, if it is leaving. */
+  leaving(container: string): 'before-commit' | 'after-commit' | undefined;
+  /** The container is being ended by its owner: its handover is over, unless it is committed. */
+  onKill(container: string): void;
+  /** Whether the container was restored by its `create`. */
+  isRestored(container: string): boolean;
+}
+
+/** Answers one wrapper. */
+export async function attendRuntime(conversation: Conversation, ports: RuntimeDeskPorts): Promise<void> {
+  const { command, args, cwd } = conversation.request;
+  if (command === 'hook') return ports.hooks.attend(conversation);
+  const oci = parseOciArguments(command, args, cwd);
+  if (oci === undefined) return conversation.passThrough();
+  switch (command) {
+    case 'create':
+      return create(conversation, oci, ports);
+    case 'start':
+      return ports.isRestored(oci.id) ? conversation.exit(0) : conversation.passThrough();
+    case 'kill':
+      return kill(conversation, oci, ports);
+    case 'delete':
+      if (ports.leaving(oci.id) === undefined) ports.registry.remove(oci.id);
+      return conversation.passThrough();
+    default:
+      return conversation.passThrough();
+  }
+}
+
+/** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
+function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration }: RuntimeDeskPorts): void {
+  const path = join(oci.bundle, 'config.json');
+  const spec = parseOciSpec(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify(withAnnotation(spec, annotations.criuConfig, criuConfiguration)));
+  const handover = spec.annotations?.[annotations.handover];
+  if (handover !== undefined) {
+    if (creates.arrive(handover, { create: conversation, oci })) return;
+    throw new GodwitError('ERR_HANDOVER_UNKNOWN', `container ${oci.id} waits for handover ${handover}, which is not known here; remove the annotation ${annotations.handover} to start it afresh`);
+  }
+  registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString() });
+  conversation.passThrough();
+}
+
+/** Between two plain hosts a kill is always its owner's will. A source that is already committed is ending anyway. */
+function kill(conversation: Conversation, oci: OciArguments, ports: RuntimeDeskPorts): void {
+  if (ports.leaving(oci.id) === 'after-commit') return conversation.exit(0);
+  ports.onKill(oci.id);
+  conversation.passThrough();
+}
