@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { build, repositoryRoot } from '#core/native/program.ts';
 import { inNetns } from '#cni/native/addon.ts';
 import { withNetnsFd } from '#cni/link/netns.ts';
@@ -10,6 +11,8 @@ import { Lab } from '#cni/testing/lab.ts';
 import { machineFacts, percentiles, round } from './statistics.ts';
 
 const parallel = 20;
+/** After a removal, so that what the kernel still does for one plugin does not burden the other. */
+const quietMs = 60;
 
 /** One plugin as a runtime sees it. */
 interface Plugin {
@@ -58,6 +61,7 @@ async function measure(lab: Lab, pluginDir: string, runs: number): Promise<void>
       for (const side of sides) {
         times.ADD[side].push(await one(side, 'ADD', run));
         times.DEL[side].push(await one(side, 'DEL', run));
+        await setTimeout(quietMs);
       }
     }
     for (let run = 0; run < Math.max(3, Math.ceil(runs / 10)); run++) {
@@ -66,6 +70,7 @@ async function measure(lab: Lab, pluginDir: string, runs: number): Promise<void>
         await Promise.all(pods.map((_, index) => one(side, 'ADD', index)));
         times.parallelAdd[side].push(performance.now() - startedMs);
         await Promise.all(pods.map((_, index) => one(side, 'DEL', index)));
+        await setTimeout(quietMs);
       }
     }
   } finally {

@@ -1,5 +1,6 @@
 // The node's end of all links: sockets of the namespace in which bridges and uplinks live, and the removal of links.
 import { closeSync, openSync, statSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { closeOffLoop, inNetns, packetOpen, packetSend } from '#cni/native/addon.ts';
 import { allLinks, changeLink, deleteGroup, findLink, type LinkFacts } from '../netlink/link-messages.ts';
 import { KernelRefusal } from '../netlink/kernel-refusal.ts';
@@ -60,6 +61,9 @@ export function retire(route: RouteSocket, { index }: LinkFacts): void {
   });
 }
 
+/** A deletion holds the kernel's one lock for network devices: let the rest of a burst of removals be shut before it. */
+const gatherMs = 10;
+
 /** Group deletions that never overlap; links doomed while one runs go with the next. */
 function groupRemoval(socket: RouteSocket): { schedule(): void; settled(): Promise<void> } {
   let wanted = false;
@@ -67,6 +71,7 @@ function groupRemoval(socket: RouteSocket): { schedule(): void; settled(): Promi
   let failure: unknown;
   async function run(): Promise<void> {
     while (wanted) {
+      await setTimeout(gatherMs);
       wanted = false;
       await deleteDoomed(socket).catch((error: unknown) => {
         failure = error;

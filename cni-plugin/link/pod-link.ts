@@ -1,5 +1,5 @@
 // One link: a veth pair between the node and a container's network namespace, configured and still shut.
-import { writeFileSync } from 'node:fs';
+import { closeSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import { closeOffLoop, packetOpen, packetSend } from '#cni/native/addon.ts';
@@ -85,7 +85,12 @@ export function announce(plan: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'addr
   const sendAll = (): void => {
     for (const frame of frames) packetSend(socket, index, frame);
   };
-  sendAll();
+  try {
+    sendAll();
+  } catch (error) {
+    closeSync(socket);
+    throw error;
+  }
   return repeat(sendAll, again ? repeatsMs : [], log).then(async () => closeOffLoop(socket));
 }
 
