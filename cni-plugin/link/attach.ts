@@ -7,14 +7,13 @@ import { familyOf, formatCidr, parseCidr } from '../addresses/text.ts';
 import { knownEpoch, obsoleteTombstones, takenAddresses } from '../leases/fencing.ts';
 import { bare, hostName, leaseId, sharesAddress, type AttachedLease } from '../leases/lease.ts';
 import type { RouteFacts } from '../netlink/address-messages.ts';
-import { findLink } from '../netlink/link-messages.ts';
 import { gatewayOf, type Network } from '../network-config.ts';
 import type { LeaseClaim } from '../port.ts';
 import { ensureBridge } from './bridge.ts';
 import { parseMac, formatMac, stableMac } from './mac.ts';
 import { netnsInode } from './netns.ts';
 import { announceLease, linkError, type NodeContext } from './node-context.ts';
-import { buildLink, openLink } from './pod-link.ts';
+import { buildLink, openLink, removeLink } from './pod-link.ts';
 
 export interface AttachRequest {
   network: Network;
@@ -80,18 +79,13 @@ function makeLink({ host, ...context }: NodeContext, network: Network, lease: At
   try {
     const bridgeIndex = ensureBridge(host.route, network);
     buildLink(host, { ...container, addresses, mac, mtu, routes: routesFor(network, addresses) });
-    undo.push(() => removeHostEnd({ host }, container.hostName));
+    undo.push(() => removeLink(host, { ...container, mac }));
     if (lease.state !== 'active') return;
     openLink(host.route, container.hostName, bridgeIndex, mac);
     announceLease({ host, ...context }, lease, false);
   } catch (error) {
     throw linkError(error);
   }
-}
-
-function removeHostEnd({ host }: Pick<NodeContext, 'host'>, name: string): void {
-  const link = findLink(host.route, name);
-  if (link !== undefined) host.doom(link);
 }
 
 /** The network's routes for the families that the link has, by the gateway of the link's own subnet unless another is named. */

@@ -23,18 +23,32 @@ export interface LinkPlan {
   routes: readonly RouteFacts[];
 }
 
-/** Builds the link, shut: its host end is on no bridge. ERR_LINK_EXISTS when the interface name is in use; then nothing changed. */
-export function buildLink({ route, doom }: Pick<HostSide, 'route' | 'doom'>, plan: LinkPlan): void {
+/** Builds the link, shut: its host end is on no bridge. ERR_LINK_EXISTS when the interface name is in use. After any error nothing changed. */
+export function buildLink(host: HostSide, plan: LinkPlan): void {
+  const { route } = host;
   insideNetns(plan.netns, (inside) => {
     if (findLink(inside, plan.ifName) !== undefined) throw new GodwitError('ERR_LINK_EXISTS', `${plan.ifName} exists in ${plan.netns}`);
   });
   const leftover = findLink(route, plan.hostName);
-  if (leftover !== undefined) doom(leftover);
+  if (leftover !== undefined) host.doom(leftover);
   withNetnsFd(plan.netns, (netnsFd) =>
     createVeth(route, { name: plan.hostName, mtu: plan.mtu }, { name: plan.ifName, mac: plan.mac, mtu: plan.mtu, netnsFd }),
   );
-  changeLink(route, requireLink(route, plan.hostName).index, { up: true, linkLocal: 'none' });
-  insideNetns(plan.netns, (inside) => configure(inside, plan));
+  try {
+    changeLink(route, requireLink(route, plan.hostName).index, { up: true, linkLocal: 'none' });
+    insideNetns(plan.netns, (inside) => configure(inside, plan));
+  } catch (error) {
+    removeLink(host, plan);
+    throw error;
+  }
+}
+
+/** Undo of `buildLink`: both ends are shut and their names free when this returns. */
+export function removeLink(host: HostSide, { netns, ifName, mac, hostName }: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'hostName'>): void {
+  const inode = netnsInode(netns);
+  if (inode !== undefined) retirePodEnd(netns, inode, ifName, mac);
+  const link = findLink(host.route, hostName);
+  if (link !== undefined) host.doom(link);
 }
 
 function configure(inside: RouteSocket, plan: LinkPlan): void {
