@@ -10,6 +10,7 @@ static const struct seed seeds[] = {
     SEED("{\"cniVersion\":\"1.0.0\",\"name\":\"stable\"}"),
     SEED("{\n\t\"cniVersion\" : \"0.4.0\" }"),
     SEED("{\"name\":\"x\",\"cniVersion\":\"1.1.0-rc1"),
+    SEED("{\"cniVersion\":\"1.1.1.1.1.1.1.1.\"}"),
     SEED("abc123-net1_x.y"),
     SEED("../../etc/passwd"),
     SEED(".."),

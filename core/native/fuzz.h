@@ -34,7 +34,7 @@ static size_t random_below(size_t limit) {
 
 /** One change of the input: a bit, a byte, an interesting byte, a cut, a repetition, or a piece of another seed. */
 static size_t mutate(uint8_t *input, size_t size) {
-  static const uint8_t interesting[] = {0, 1, '"', '=', '-', '/', '.', ':', 'P', 'R', 'S', 'W', 'X', 0x7f, 0xff};
+  static const uint8_t interesting[] = {0, 1, '"', '=', '-', '/', '.', ':', '0', '9', 'P', 'R', 'S', 'W', 'X', 0x7f, 0xff};
   size_t at = random_below(size + 1), length = random_below(32), left = INPUT_MAX - size;
   const struct seed *other = &seeds[random_below(seed_count)];
   switch (random_below(6)) {

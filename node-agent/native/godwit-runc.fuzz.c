@@ -15,7 +15,9 @@ static const struct seed seeds[] = {
     SEED("astart\0-b\0"),
     SEED("a\0-\0--\0---\0\"\\\n\0"),
     SEED("f\1\0\0\0P"),
-    SEED("f\1\0\0\0W\1\0\0\0W\016\0\0\0X42\0message \1\"\0"),
+    SEED("f\1\0\0\0W\1\0\0\0W\017\0\0\0X42\0message \1\"\0"),
+    SEED("f\010\0\0\0X255\0no\0"),
+    SEED("f\004\0\0\0X0\0\0"),
     SEED("f\012\0\0\0Rstate\0c1\0"),
     SEED("f\xff\xff\xff\xffX"),
 };
