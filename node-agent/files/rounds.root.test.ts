@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import * as fc from 'fast-check';
+import { Undo } from '#core/undo.ts';
 import { fileMover } from '#agent/files/mover.ts';
 import { mountTwoOverlays } from '#agent/files/testing/overlay.ts';
 import { listTree } from '#agent/files/testing/tree-listing.ts';
@@ -80,6 +81,7 @@ function burst(n) {
     attempt(() => fs.renameSync(name + '/f' + i, name + '/g' + (i % 5)));
     if (i % 9 === 0) attempt(() => fs.rmSync(name, { recursive: true }));
     if (i % 13 === 0) attempt(() => fs.renameSync(name, root + '/other' + i));
+    if (i % 11 === 0) attempt(() => fs.renameSync(root + '/other' + i, name));
     if (i % 17 === 0) attempt(() => { fs.rmSync(root + '/other' + i, { recursive: true, force: true }); fs.symlinkSync('/etc', root + '/other' + i); });
     attempt(() => fs.truncateSync(root + '/shrinking', (n * 101 + i * 1000003) % 4000000));
   }
@@ -92,6 +94,10 @@ test('changes while rounds are read are corrected by the round after them', asyn
   await using overlays = mountTwoOverlays(fillImage);
   fs.writeFileSync(path.join(overlays.source.merged, 'shrinking'), Buffer.alloc(4_000_000, 'abc'));
   const writer = new Worker(restless, { eval: true, workerData: overlays.source.merged });
+  await using undo = new Undo();
+  undo.push(async () => {
+    await writer.terminate();
+  });
   const stopped = new Promise((resolve) => writer.once('message', resolve));
   await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
   await using receiver = fileMover.receiver(overlays.target.merged, limits);

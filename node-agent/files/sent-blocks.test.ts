@@ -9,7 +9,7 @@ const path = Buffer.from('d/large');
 /** A file of one letter a block, `.` for a hole; the last block is half as long. */
 const sizeOf = (letters: string): number => Math.max(0, letters.length * blockBytes - blockBytes / 2);
 function blocksOf(letters: string): Extent[] {
-  return [...letters].flatMap((letter, index) => {
+  return Array.from(letters).flatMap((letter, index) => {
     const offset = index * blockBytes;
     return letter === '.' ? [] : [{ offset, bytes: Buffer.alloc(Math.min(blockBytes, sizeOf(letters) - offset), letter) }];
   });

@@ -81,10 +81,17 @@ export class TreeSource {
 
   async #sendChanged(now: Buffer, changed: Uint8Array, batch: FrameBatch): Promise<void> {
     const links = new Map<string, Buffer>();
-    let newlyOpaqueDepth = Infinity;
+    // Everything deeper than these belongs to a directory that the target has just emptied, or does not have.
+    let emptiedDepth = Infinity;
+    let vanishedDepth = Infinity;
     for (const entry = new SnapshotCursor(now); !entry.done; entry.next()) {
-      if (entry.depth <= newlyOpaqueDepth) newlyOpaqueDepth = Infinity;
-      if (changed[entry.index] !== 1 && newlyOpaqueDepth === Infinity) continue;
+      if (entry.depth <= emptiedDepth) emptiedDepth = Infinity;
+      if (entry.depth <= vanishedDepth) vanishedDepth = Infinity;
+      if (vanishedDepth !== Infinity) {
+        entry.markStale();
+        continue;
+      }
+      if (changed[entry.index] !== 1 && emptiedDepth === Infinity) continue;
       const path = entry.path();
       const isLinked = entry.nlink > 1 && entry.type !== FileType.directory && !entry.isWhiteout;
       const key = isLinked ? entry.inodeKey : '';
@@ -94,9 +101,11 @@ export class TreeSource {
         await batch.add({ kind: 'link', path, target });
       } else {
         const sent = await this.#sendEntry(path, entry.stat(), batch);
-        if (sent === 'vanished') entry.markStale();
-        else if (isLinked) links.set(key, path);
-        if (sent === 'emptied' && newlyOpaqueDepth === Infinity) newlyOpaqueDepth = entry.depth;
+        if (sent === 'vanished') {
+          vanishedDepth = entry.depth;
+          entry.markStale();
+        } else if (isLinked) links.set(key, path);
+        if (sent === 'emptied' && emptiedDepth === Infinity) emptiedDepth = entry.depth;
       }
       if (entry.isRacy()) entry.markStale();
     }
@@ -109,7 +118,11 @@ export class TreeSource {
       return 'sent';
     }
     const fd = openEntry(this.#rootFd, path, stat.ino, type);
-    if (fd === undefined) return 'vanished';
+    if (fd === undefined) {
+      // Whatever the target has there is not what the snapshot says: the next round begins from nothing.
+      await this.#sendRemoval(path, batch);
+      return 'vanished';
+    }
     try {
       const xattrs = readEntryXattrs(readPackedXattrs(fd, path), path);
       if (xattrs.whiteout && type === FileType.regular) await this.#sendWhiteout(path, batch);

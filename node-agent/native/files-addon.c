@@ -111,14 +111,14 @@ static int by_name(const void *left, const void *right) {
   return strcmp(((const struct found *)left)->name, ((const struct found *)right)->name);
 }
 
-/** All names of an open directory as a run of NUL-terminated strings; returns how many, or -1. */
+/** All names of an open directory as a run of NUL-terminated strings; returns how many, or -1. A removed one has none. */
 static ssize_t read_names(int fd, struct bytes *names) {
   static _Thread_local char buffer[DIRENT_BYTES] __attribute__((aligned(8)));
   ssize_t count = 0;
   for (;;) {
     long got = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
-    if (got < 0) return -1;
-    if (got == 0) return count;
+    if (got < 0 && errno != ENOENT) return -1;
+    if (got <= 0) return count;
     for (long at = 0; at < got;) {
       const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
       at += entry->d_reclen;
