@@ -15,6 +15,8 @@ export interface ContainerOptions {
   mounts?: readonly { source: string; target: string; readOnly?: boolean }[];
   annotations?: Readonly<Record<string, string>>;
   env?: Readonly<Record<string, string>>;
+  /** containerd's default seccomp profile, as Kubernetes' RuntimeDefault; it denies io_uring, which CRIU cannot dump. @default true */
+  seccomp?: boolean;
   /** @default /usr/local/bin/godwit-runc */
   runcBinary?: string;
   /** @default default */
@@ -34,7 +36,7 @@ export function containerLog(id: string): string {
  * restored with pipes where the new container has /dev/null, or the reverse, runs but cannot be dumped again.
  */
 export async function runContainer(host: Host, options: ContainerOptions): Promise<number> {
-  const { id, image, args = [], namespace = 'default', runcBinary = '/usr/local/bin/godwit-runc', timeoutMs = 60_000 } = options;
+  const { id, image, args = [], namespace = 'default', runcBinary = '/usr/local/bin/godwit-runc', seccomp = true, timeoutMs = 60_000 } = options;
   const log = containerLog(id);
   await host.must(['mkdir', '-p', path.dirname(log)]);
   const pidFile = `/run/container-${id}.pid`;
@@ -43,6 +45,7 @@ export async function runContainer(host: Host, options: ContainerOptions): Promi
     `--log-uri=file://${log}`,
     `--runc-binary=${runcBinary}`,
     `--pid-file=${pidFile}`,
+    ...(seccomp ? ['--seccomp'] : []),
     ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
     ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),
     ...Object.entries(options.annotations ?? {}).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),

@@ -107,6 +107,17 @@ test.serial('a set whose owner was killed is swept by the next one of that name'
   t.deepEqual(await traces(name, pids), []);
 });
 
+test.serial('a set whose owner was killed is swept by any other set', async (t) => {
+  const name = own('orphan');
+  const script = `import { upHosts } from '#hosts/hosts.ts'; await upHosts({ name: '${name}', images: false }); process.kill(process.pid, 'SIGKILL');`;
+  await once(spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: checkout, stdio: ['ignore', 'ignore', 'inherit'] }), 'close');
+  const orphan = await openHosts(name);
+  t.true(orphan?.a.isUp());
+  await using other = await upHosts({ name: own('other'), images: false });
+  t.true(other.a.isUp());
+  t.deepEqual(await traces(name, orphan ? pidsOf(orphan) : []), []);
+});
+
 test.serial('a frozen container does not keep a set from going down', async (t) => {
   await using set = await upHosts({ name: own('frozen') });
   await runContainer(set.a, { id: 'redis', image: images.redis, runcBinary: 'runc' });

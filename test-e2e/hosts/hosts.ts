@@ -12,7 +12,7 @@ import { makeSeed, plantSeed, seedOf } from './image-seed.ts';
 import { wire, type Leg } from './network.ts';
 import { cgroupRoot, dataRoot } from './paths.ts';
 import { processWithPid } from './process-facts.ts';
-import { checkSetName, forget, readRecord, refuseOthers, takeSlot, writeRecord, type HostRecord, type SetRecord } from './state.ts';
+import { checkSetName, forget, orphanedSets, readRecord, refuseOthers, takeSlot, writeRecord, type HostRecord, type SetRecord } from './state.ts';
 
 export type { Host } from './host.ts';
 
@@ -48,10 +48,14 @@ export interface HostSet extends AsyncDisposable {
   down(): Promise<void>;
 }
 
-/** Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name. */
+/**
+ * Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name.
+ * Sets of processes that were killed are removed on the way, whatever their name.
+ */
 export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true }: UpOptions = {}): Promise<HostSet> {
   checkSetName(name);
   await downHosts(name);
+  for (const orphan of await orphanedSets()) await removeSet(orphan);
   const seed = images ? await imagesSeed() : undefined;
   await using undo = new Undo();
   undo.push(async () => await removeSet(name));

@@ -58,6 +58,13 @@ export function refuseOthers(record: SetRecord | undefined): void {
     throw new GodwitError('ERR_HOST_BUSY', `hosts ${record.name} belong to process ${owner.pid}, which is running`, { details: { ...owner } });
 }
 
+/** Names of the sets whose owner ended without taking them down. */
+export async function orphanedSets(): Promise<string[]> {
+  const names = (await readdir(runRoot).catch(ignoreMissing)) ?? [];
+  const records = await Promise.all(names.filter((name) => namePattern.test(name)).map(readRecord));
+  return records.flatMap((record) => (record?.owner && !isRunning(record.owner) ? [record.name] : []));
+}
+
 /** Takes the lowest free slot; it stays taken until `releaseSlot`. Safe to call at the same time from several processes. */
 export async function takeSlot(name: string): Promise<number> {
   await mkdir(path.join(runRoot, 'slots'), { recursive: true });

@@ -12,8 +12,6 @@ export interface ImageSource {
   /** Uncompressed layer tars, lowest first; the same file in several images is stored once. */
   layers: readonly string[];
   command: readonly string[];
-  /** `uid:gid` or a name in the image's /etc/passwd. @default root */
-  user?: string;
 }
 
 interface Descriptor {
@@ -36,11 +34,11 @@ export async function writeOciArchive(images: readonly ImageSource[], target: st
   await rm(scratch, { recursive: true });
 }
 
-async function addImage(blobs: string, { reference, command, user }: ImageSource, layers: readonly Descriptor[]) {
+async function addImage(blobs: string, { reference, command }: ImageSource, layers: readonly Descriptor[]) {
   const config = await addJson(blobs, 'application/vnd.oci.image.config.v1+json', {
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
-    config: { Cmd: command, User: user ?? '', Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG=C.UTF-8'] },
+    config: { Cmd: command, Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG=C.UTF-8'] },
     rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.digest) },
   });
   const mediaType = 'application/vnd.oci.image.manifest.v1+json';

@@ -11,13 +11,12 @@ import { runClient, type Target } from './program.ts';
 const execute = promisify(execFile);
 
 /** Transactions of pgbench's log (`-l`): client, number, latency, script, end in seconds, its microseconds. */
-async function replay(folder: string, oracle: Oracle, startedAtMs: number): Promise<number> {
+async function replay(folder: string, oracle: Oracle): Promise<number> {
   let transactions = 0;
   for (const file of await readdir(folder)) {
     for (const line of (await readFile(path.join(folder, file), 'utf8')).split('\n').filter(Boolean)) {
       const [client = '', , , , seconds, microseconds] = line.split(' ');
       const connection = `client-${client}`;
-      if (transactions === 0) oracle.expect(connection, startedAtMs);
       oracle.answered(connection, Number(seconds) * 1000 + Number(microseconds) / 1000);
       transactions += 1;
     }
@@ -41,7 +40,7 @@ await runClient(async (oracle, { address, port, options }: Target) => {
   const server = ['-h', address, '-p', String(port), '-U', 'postgres'];
   await execute('pgbench', [...server, '--initialize', '--quiet', `--scale=${scale}`, 'postgres']);
   const folder = await mkdtemp('/tmp/pgbench-');
-  const startedAtMs = Date.now();
+  for (let client = 0; client < connections; client += 1) oracle.expect(`client-${client}`);
   const flags = [`--client=${connections}`, `--time=${seconds}`, '--log', `--log-prefix=${folder}/log`, '--no-vacuum'];
   const child = spawn('pgbench', [...server, ...flags, 'postgres'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
@@ -50,7 +49,7 @@ await runClient(async (oracle, { address, port, options }: Target) => {
     async stop() {
       const [output, errors, [code]] = await ended;
       if (code !== 0) oracle.broken('pgbench', errors.trim().split('\n').at(-1) ?? `exit status ${code}`);
-      const logged = await replay(folder, oracle, startedAtMs);
+      const logged = await replay(folder, oracle);
       const { stdout } = await execute('psql', [...server, '-Atc', 'select count(*) from pgbench_history', 'postgres']);
       await check(oracle, output, Number(stdout), logged);
       await rm(folder, { recursive: true });
