@@ -14,7 +14,7 @@ import { leftoverHandovers, mountImageMemory, removeImageDirectories } from '#ag
 import { writeCriuConfiguration } from '#agent/criu/restore.ts';
 import { diagnose } from '#agent/doctor.ts';
 import { Handovers } from '#agent/engine/handovers.ts';
-import { fileJournals } from '#agent/engine/journal.ts';
+import { fileJournals, type JournalStore } from '#agent/engine/journal.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
 import { fileMover } from '#agent/files/mover.ts';
 import { listContainers } from '#agent/plain-host/containers.ts';
@@ -34,8 +34,17 @@ export interface Agent {
   close(): Promise<void>;
 }
 
-/** Starts the agent on a plain host. Handovers of a former agent are picked up before anybody can ask for a new one. */
-export async function startAgent(config: AgentConfig, log: Log): Promise<Agent> {
+/** The engine's way to the world: its ports and where it writes its journals. */
+export interface EngineWorld {
+  ports: EnginePorts;
+  journals: JournalStore;
+}
+
+/**
+ * Starts the agent on a plain host. Handovers of a former agent are picked up before anybody can ask for a new one.
+ * @param adapt what the engine gets instead of the real world; tests inject faults by it
+ */
+export async function startAgent(config: AgentConfig, log: Log, adapt: (world: EngineWorld) => EngineWorld = (world) => world): Promise<Agent> {
   mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const imageRoot = join(config.runDir, 'images');
@@ -64,12 +73,13 @@ export async function startAgent(config: AgentConfig, log: Log): Promise<Agent> 
     targetChecks: async (request) => plainTargetRefusals(request, host.containerd, new Set((await readNetworks(config.networkDir, log)).keys())),
     nodeFacts: await nodeFactsReader(imageRoot, config.runc),
   };
-  const handovers = new Handovers(ports, fileJournals(join(config.stateDir, 'handovers')));
+  const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
+  const handovers = new Handovers(world.ports, world.journals);
   handovers.recover();
   sweepImages(imageRoot, new Set(handovers.list().map(({ id }) => id)));
 
   const servers = await serveAll(config, log, host, handovers, criuConfiguration, handleCni);
-  log.info({ node: config.node, address: config.listen, peers: Object.keys(config.peers) }, 'Agent started');
+  log.info({ address: config.listen, peers: Object.keys(config.peers) }, 'Agent started');
   return {
     async close() {
       await Promise.all(servers.map((server) => server.close()));

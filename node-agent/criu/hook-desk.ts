@@ -41,10 +41,15 @@ export class HookDesk {
     return watch;
   }
 
+  /** At post-resume CRIU has closed the images directory already and names only the first task. */
+  #watchOf(pid: number): Watch | undefined {
+    return pid > 0 ? [...this.#watches.values()].find((watch) => watch.pid === pid) : undefined;
+  }
+
   /** A hook came: `args` are action, pid of the first task and images directory. */
   attend(conversation: Conversation): void {
     const [action = '', pid = '', imageDirectory = ''] = conversation.request.args;
-    const watch = this.#watches.get(imageDirectory);
+    const watch = this.#watches.get(imageDirectory) ?? this.#watchOf(Number(pid));
     if (watch === undefined) {
       const ours = imageDirectory.startsWith(`${this.#imageRoot}/`);
       conversation.exit(ours && action !== 'post-resume' ? 1 : 0);
@@ -67,6 +72,8 @@ function isHeld(action: string): action is HookAction {
 }
 
 class Watch implements HookWatch {
+  /** First task of the container that the last hook spoke of. */
+  pid = 0;
   readonly #onClose: () => void;
   #arrived: HookCall[] = [];
   readonly #expected = new Map<HookAction, PromiseWithResolvers<HookCall>>();
@@ -76,6 +83,7 @@ class Watch implements HookWatch {
   }
 
   arrive(call: HookCall): void {
+    this.pid = call.pid;
     const expected = this.#expected.get(call.action);
     if (expected === undefined) {
       this.#arrived.push(call);

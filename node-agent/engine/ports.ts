@@ -54,6 +54,8 @@ export interface SourcePort {
   abandonDump(limitMs: number): Promise<void>;
   /** Removes what is left of the container after the commit, moved directories' contents included. */
   remove(): Promise<void>;
+  /** Removes its named network namespace, when its links are gone. */
+  removeNetwork(): Promise<void>;
   /** Removes images and logs. */
   cleanUp(): void;
   /** CRIU's own dump time, ms. */

@@ -222,6 +222,7 @@ export class SourceRun {
       await this.#source.releaseDump(limitMs);
       await this.#source.remove();
       await this.#forLinks((link) => this.#ports.links.remove(link.containerId, link.ifName));
+      await this.#source.removeNetwork();
       await this.#finish();
     });
   }

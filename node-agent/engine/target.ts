@@ -239,11 +239,11 @@ export class TargetRun {
       return 'lost';
     }
     await this.#replay();
-    await this.#target.finish();
-    await this.#disposeReceivers();
     const criuMs = this.#target.criuMs();
     if (criuMs !== undefined) measures.criuRestoreMs = criuMs;
     measures.peakImageBytes = this.#target.imageBytes();
+    await this.#target.finish();
+    await this.#disposeReceivers();
     return 'done';
   }
 

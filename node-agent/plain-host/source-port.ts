@@ -13,6 +13,7 @@ import { LeftBehind } from '#agent/criu/left-behind.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import { readMaps } from '#agent/files/read-maps.ts';
 import { sharedWritableFiles } from '#agent/files/shared-mappings.ts';
+import { deleteNetns } from '#agent/plain-host/named-netns.ts';
 import { sourceChecks } from '#agent/preflight/source-checks.ts';
 import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
 import { liveConnections, queuedConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
@@ -23,7 +24,7 @@ import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtim
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
 
-const recoverySchema = z.object({ movedDirectories: z.array(z.string()) });
+const recoverySchema = z.object({ movedDirectories: z.array(z.string()), netns: z.string().optional() });
 
 export interface PlainHost {
   config: AgentConfig;
@@ -42,6 +43,7 @@ export class PlainSource implements SourcePort {
   #watch: HookWatch | undefined;
   #dump: HeldDump | undefined;
   #movedDirectories: string[] = [];
+  #netns: string | undefined;
 
   constructor(host: PlainHost, handover: string, container: string) {
     this.#host = host;
@@ -50,11 +52,11 @@ export class PlainSource implements SourcePort {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { movedDirectories: this.#movedDirectories };
+    return { movedDirectories: this.#movedDirectories, netns: this.#netns };
   }
 
   recover(facts: unknown): void {
-    this.#movedDirectories = recoverySchema.parse(facts).movedDirectories;
+    ({ movedDirectories: this.#movedDirectories, netns: this.#netns } = recoverySchema.parse(facts));
   }
 
   async facts(): Promise<SourceFacts> {
@@ -62,6 +64,7 @@ export class PlainSource implements SourcePort {
     this.#facts = facts;
     this.#movedDirectories = facts.bindMounts.filter(({ fate }) => fate === 'moved').map(({ source }) => source);
     const { state, spec } = facts;
+    this.#netns = spec.netns;
     const attachments = spec.netns === undefined ? [] : await this.#host.links.attachmentsOf(spec.netns);
     const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
     const pids = processesOf(state);
@@ -133,6 +136,10 @@ export class PlainSource implements SourcePort {
     if (this.#host.registry.get(this.#id) !== undefined) await this.#container().remove();
     for (const path of this.#movedDirectories) emptyDirectory(path);
     this.#host.registry.remove(this.#id);
+  }
+
+  async removeNetwork(): Promise<void> {
+    if (this.#netns !== undefined) await deleteNetns(this.#netns);
   }
 
   cleanUp(): void {

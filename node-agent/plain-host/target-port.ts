@@ -1,8 +1,6 @@
 // The target of a handover on a plain host: a replacement in containerd whose `create` is the waiting restore.
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
@@ -14,14 +12,13 @@ import { HeldRestore } from '#agent/criu/restore.ts';
 import type { TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
+import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
 import { createReplacement, forgetHandover, startTask } from '#agent/runtime/replacement.ts';
 import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
 import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { SourceContainer } from '#agent/runtime/source-container.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
-
-const run = promisify(execFile);
 
 /** containerd's v2 shim for runc keeps state and bundles here, one directory a namespace. */
 const runcRoots = '/run/containerd/runc';
@@ -79,18 +76,14 @@ export class PlainTarget implements TargetPort {
 
   async prepareNetwork(netns: string): Promise<void> {
     if (existsSync(netns)) return;
-    if (dirname(netns) !== '/run/netns' && dirname(netns) !== '/var/run/netns') {
-      throw new GodwitError('ERR_NETNS', `the network namespace ${netns} does not exist here and cannot be made at that path`);
-    }
-    await run('ip', ['netns', 'add', netnsName(netns)]);
+    await addNetns(netns);
     this.#madeNetns = netns;
-    await run('ip', ['-n', netnsName(netns), 'link', 'set', 'lo', 'up']);
   }
 
   async removeNetwork(): Promise<void> {
     const netns = this.#madeNetns;
     this.#madeNetns = undefined;
-    if (netns !== undefined && existsSync(netns)) await run('ip', ['netns', 'del', netnsName(netns)]);
+    if (netns !== undefined) await deleteNetns(netns);
   }
 
   async prepare(request: TargetRequest, limitMs: number): Promise<void> {
@@ -214,9 +207,3 @@ export class PlainTarget implements TargetPort {
     return { request, create, inbox, restore };
   }
 }
-
-function netnsName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-

@@ -33,7 +33,7 @@ export function readRuncState(root: string, id: string): RuncState {
   return {
     pid: parsed.init_process_pid,
     freezerCgroup: freezer,
-    cgroupVersion: unified === undefined ? 1 : 2,
+    cgroupVersion: parsed.cgroup_paths['freezer'] === undefined ? 2 : 1, // a hybrid hierarchy has both
     descriptors: parsed.external_descriptors ?? [],
   };
 }
