@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
+import { observe } from '#core/settled.ts';
 import { plainName } from '#core/wire/messages.ts';
 
 const run = promisify(execFile);
@@ -114,12 +115,9 @@ export class ImageInbox {
   }
 
   async #answer(over: Promise<unknown>, content: Buffer): Promise<void> {
-    let ended = this.#answered;
-    void over.then(() => {
-      ended = true;
-    });
+    const restore = observe(over);
     const path = join(this.#directory, inventory);
-    while (!ended) {
+    while (!restore.over && !this.#answered) {
       const fd = openForWaitingReader(path);
       if (fd !== undefined) {
         this.#answered = true;

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { observe } from '#core/settled.ts';
 
 const chunkBytes = 2 ** 20;
 const pollMs = 1;
@@ -37,15 +38,13 @@ export class ImageTail {
 
   /** Follows until `complete` resolves, then sends what is left; resolves with what was sent. Rejects as soon as either side fails. */
   async follow(complete: Promise<unknown>): Promise<SentImage[]> {
-    let done = false;
-    const watched = complete.then(() => {
-      done = true;
-    });
+    const writing = observe(complete);
     try {
-      while (!done) {
+      while (!writing.over) {
         await this.#round();
-        await Promise.race([sleep(pollMs), watched]);
+        await Promise.race([sleep(pollMs), complete]);
       }
+      await complete;
       await this.#round();
       return [...this.#followed.values()].map(({ name, bytes }) => ({ name, bytes }));
     } finally {

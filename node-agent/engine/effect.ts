@@ -22,7 +22,7 @@ export function effect(handover: Handover, step: () => Promise<Outcome | void>, 
  * An effect after the point of no return: tried again until it succeeds, with growing pauses of at most 5 s.
  * `onFailure` is told of every failed attempt.
  */
-export function persistentEffect(step: () => Promise<Outcome | void>, pause: (delayMs: number) => Promise<void>, onFailure: (error: GodwitError) => void): Effect {
+export function persistentEffect(step: () => Promise<Outcome | void>, pause: (delayMs: number) => Promise<unknown>, onFailure: (error: GodwitError) => void): Effect {
   return async () => {
     for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
       try {

@@ -61,7 +61,6 @@ export class SourceRun {
   effects(): Record<string, Effect> {
     const { deadlines } = this.#ports.config;
     const logged = (error: GodwitError) => this.#ports.log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
-    const pause = (delayMs: number) => sleep(delayMs);
     return {
       prepare: effect(this.#handover, () => this.#prepare(deadlines.prepareMs)),
       copy: effect(this.#handover, () => this.#copy(deadlines.copyMs)),
@@ -69,10 +68,10 @@ export class SourceRun {
       dump: effect(this.#handover, () => this.#dump(deadlines.dumpMs)),
       awaitRestored: effect(this.#handover, () => this.#awaitRestored(deadlines.restoreMs)),
       askArbiter: effect(this.#handover, () => this.#askArbiter()),
-      awaitActivated: persistentEffect(() => this.#awaitActivated(deadlines.settleMs), pause, logged),
-      release: persistentEffect(() => this.#release(deadlines.settleMs), pause, logged),
-      reclaim: persistentEffect(() => this.#reclaim(), pause, logged),
-      rollBack: persistentEffect(() => this.#rollBack(deadlines.dumpMs), pause, logged),
+      awaitActivated: persistentEffect(() => this.#awaitActivated(deadlines.settleMs), sleep, logged),
+      release: persistentEffect(() => this.#release(deadlines.settleMs), sleep, logged),
+      reclaim: persistentEffect(() => this.#reclaim(), sleep, logged),
+      rollBack: persistentEffect(() => this.#rollBack(deadlines.dumpMs), sleep, logged),
     };
   }
 
@@ -136,7 +135,7 @@ export class SourceRun {
       total.entries += counts.entries;
       total.bytes += counts.bytes;
     }
-    for (const _sender of this.#senders) await connection.expect(limitMs, 'round-applied');
+    for (let applied = 0; applied < this.#senders.length; applied += 1) await connection.expect(limitMs, 'round-applied');
     return total;
   }
 

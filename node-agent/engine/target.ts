@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attachment, Neighbour, Parking } from '#cni/port.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
+import { observe } from '#core/settled.ts';
 import { frameKinds, type Frame } from '#core/wire/frames.ts';
 import { protocolVersion, type Message, type MessageOf } from '#core/wire/messages.ts';
 import { effect, persistentEffect } from '#agent/engine/effect.ts';
@@ -32,7 +33,6 @@ export class TargetRun {
   #parkings: Parking[] = [];
   #parked: Promise<void> = Promise.resolve();
   #parkedAt = 0;
-  #receivedBytes = 0;
 
   constructor(ports: EnginePorts, handover: Handover, target: TargetPort, connection: PeerConnection | undefined) {
     this.#ports = ports;
@@ -61,14 +61,13 @@ export class TargetRun {
     const { deadlines } = this.#ports.config;
     const logged = (error: GodwitError) => this.#ports.log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
     const told = (error: GodwitError) => this.#tell({ type: 'failed', error: error.toRecord() });
-    const pause = (delayMs: number) => sleep(delayMs);
     return {
       prepare: effect(this.#handover, () => this.#prepare(deadlines.prepareMs), told),
       receive: effect(this.#handover, () => this.#receive(deadlines.copyMs), told),
       restore: effect(this.#handover, () => this.#restore(deadlines.restoreMs), told),
-      awaitCommit: persistentEffect(() => this.#awaitCommit(), pause, logged),
+      awaitCommit: persistentEffect(() => this.#awaitCommit(), sleep, logged),
       activate: () => this.#activate(deadlines.restoreMs),
-      undo: persistentEffect(() => this.#undo(deadlines.restoreMs), pause, logged),
+      undo: persistentEffect(() => this.#undo(deadlines.restoreMs), sleep, logged),
     };
   }
 
@@ -116,7 +115,6 @@ export class TargetRun {
 
   /** Resolves with the closing message when the frame was that. */
   async #take(frame: Frame): Promise<MessageOf<'images-end'> | undefined> {
-    this.#receivedBytes += frame.payload.length;
     if (frame.kind === frameKinds.image) {
       this.#target.writeImage(frame.payload.readUInt16BE(0), frame.payload.subarray(2));
       return undefined;
@@ -202,11 +200,8 @@ export class TargetRun {
 
   async #askUntilAnswered(): Promise<void> {
     const { from, id } = this.#handover.identity;
-    let decided = false;
-    void this.#decision.promise.then(() => {
-      decided = true;
-    });
-    for (let pauseMs = askPauseMs; !decided; pauseMs = Math.min(pauseMs * 2, 5_000)) {
+    const decision = observe(this.#decision.promise);
+    for (let pauseMs = askPauseMs; !decision.over; pauseMs = Math.min(pauseMs * 2, 5_000)) {
       const outcome = await this.#ask().catch((error: unknown) => {
         this.#ports.log.warn({ handover: id, node: from, error: asGodwitError(error).message }, 'Source did not tell the outcome');
         return 'pending' as const;

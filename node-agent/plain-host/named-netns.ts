@@ -6,16 +6,16 @@ import { promisify } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
 
 const run = promisify(execFile);
-const directories = ['/run/netns', '/var/run/netns'];
+const directories = new Set(['/run/netns', '/var/run/netns']);
 
 /** Makes the namespace with its loopback up; ERR_NETNS unless it lies where names of namespaces lie. */
 export async function addNetns(path: string): Promise<void> {
-  if (!directories.includes(dirname(path))) throw new GodwitError('ERR_NETNS', `the network namespace ${path} does not exist here and cannot be made at that path`);
+  if (!directories.has(dirname(path))) throw new GodwitError('ERR_NETNS', `the network namespace ${path} does not exist here and cannot be made at that path`);
   await run('ip', ['netns', 'add', basename(path)]);
   await run('ip', ['-n', basename(path), 'link', 'set', 'lo', 'up']);
 }
 
 /** Takes the name away; the namespace itself goes with its last process. Safe when there is none. */
 export async function deleteNetns(path: string): Promise<void> {
-  if (directories.includes(dirname(path)) && existsSync(path)) await run('ip', ['netns', 'del', basename(path)]);
+  if (directories.has(dirname(path)) && existsSync(path)) await run('ip', ['netns', 'del', basename(path)]);
 }

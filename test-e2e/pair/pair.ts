@@ -49,8 +49,9 @@ export async function upPair(options: PairOptions = {}): Promise<Pair> {
   }
 }
 
+const control = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
+
 function createPair(hosts: HostSet, authority: CertificatePair): Pair {
-  const control = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
   return {
     hosts, authority, control,
     async startAgent(host) {
