@@ -14,12 +14,13 @@ export const leaseSchema = z.object({
   epoch: z.number().int().nonnegative(),
   /**
    * active: this container holds the address. parked: it will, after a commit. surrendered: another node holds it, at
-   * `epoch`; this node stays silent.
+   * `epoch`; this node stays silent. released: nobody holds it; who gets it next goes on from `epoch`, so that older claims
+   * and memories of other nodes stay refused.
    */
-  state: z.enum(['active', 'parked', 'surrendered']),
+  state: z.enum(['active', 'parked', 'surrendered', 'released']),
   /** Who holds a surrendered address; for people. */
   holder: z.string().nullable(),
-  /** Null once the container of a surrendered address is gone: only the memory of the epoch is left. */
+  /** Null once the container of a moved address is gone: only the memory of the epoch is left. */
   container: z
     .object({ id: z.string(), ifName: z.string(), netns: z.string(), netnsInode: z.number(), hostName: z.string() })
     .nullable(),

@@ -40,7 +40,10 @@ export async function attach(context: NodeContext, request: AttachRequest): Prom
     cursors: context.cursors,
   });
   const mac = request.mac === undefined ? stableMac(network.name, bare(addresses[0] ?? '')) : formatMac(parseMac(request.mac));
-  return build(context, request, { addresses, mac, mtu: network.mtu, epoch: earlier?.epoch ?? 0, state: 'active' });
+  const epoch = Math.max(0, knownEpoch(context.leases.all(), network.name, addresses));
+  const lease = await build(context, request, { addresses, mac, mtu: network.mtu, epoch, state: 'active' });
+  await dropTombstones(context, lease);
+  return lease;
 }
 
 /** Adds a parked link for an address that another node holds at the claim's epoch; ERR_LINK_EPOCH when this node knows of a newer one. */
@@ -77,7 +80,7 @@ async function build(context: NodeContext, request: Omit<AttachRequest, 'request
 function makeLink({ host, ...context }: NodeContext, network: Network, lease: AttachedLease, undo: Undo): void {
   const { container, addresses, mac, mtu } = lease;
   try {
-    const bridgeIndex = ensureBridge(host.route, network);
+    const bridgeIndex = ensureBridge({ host, log: context.log }, network);
     buildLink(host, { ...container, addresses, mac, mtu, routes: routesFor(network, addresses) });
     undo.push(() => removeLink(host, { ...container, mac }));
     if (lease.state !== 'active') return;

@@ -13,6 +13,10 @@ export interface HostSide {
   readonly route: RouteSocket;
   /** Inode of the node's network namespace. */
   readonly inode: number;
+  /** Bridges whose frames connection tracking leaves alone. */
+  readonly untracked: Set<string>;
+  /** Runs synchronous work inside the node's namespace. */
+  inside(work: () => void): void;
   /** Opens a packet socket in the node's namespace; see packetOpen. */
   openPacket(ifIndex: number, mac: Buffer, receiveBytes: number): number;
   /** Sends a frame (with virtio-net header) out of a device of the node. */
@@ -35,6 +39,8 @@ export function openHostSide(netns: string | undefined): HostSide {
   return {
     route,
     inode: statSync(path).ino,
+    untracked: new Set(),
+    inside: (work) => inNetns<void>(fd, work),
     openPacket: (ifIndex, mac, receiveBytes) => inNetns(fd, () => packetOpen(ifIndex, mac, receiveBytes)),
     send: (ifIndex, frame) => packetSend(sender, ifIndex, frame),
     doom(link) {

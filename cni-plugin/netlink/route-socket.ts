@@ -56,7 +56,8 @@ function encode(type: number, flags: number, write: (out: AttrStream) => void): 
   return Buffer.concat([formatHeader({ length: HEADER_LENGTH + payload.length, type, flags, seq: 1, port: 0 }), payload]);
 }
 
-function readReply(reply: Buffer): Buffer[] {
+/** Payloads of an answer; throws what the kernel refused. */
+export function readReply(reply: Buffer): Buffer[] {
   const payloads: Buffer[] = [];
   for (const { type, data } of parseMessages(reply)) {
     if (type === ERROR && readS32.call(data, 0) !== 0) throw replyError(data);

@@ -7,8 +7,8 @@ import { parseNetwork } from '../network-config.ts';
 import type { CniRequest } from './request.ts';
 
 /** Throws what an ADD would throw; gives no address away. */
-export function status({ host, leases, cursors }: NodeContext, { config }: CniRequest): void {
+export function status({ host, leases, cursors, log }: NodeContext, { config }: CniRequest): void {
   const network = parseNetwork(config);
-  ensureBridge(host.route, network);
+  ensureBridge({ host, log }, network);
   chooseAddresses({ network: network.name, ranges: network.parsedRanges, requested: [], taken: takenAddresses(leases.all(), network.name), cursors: new Map(cursors) });
 }
