@@ -87,7 +87,14 @@ async function asLinkStep<T>(step: () => T | Promise<T>): Promise<T> {
 
 function attachmentsOf(context: NodeContext, netns: string): Attachment[] {
   const inode = netnsInode(netns);
-  return attachedLeases(context).filter(({ container }) => container.netnsInode === inode).map((lease) => attachmentOf(context, lease));
+  return attachedLeases(context)
+    .filter(({ container }) => container.netnsInode === inode && isPresent(context, container.hostName))
+    .map((lease) => attachmentOf(context, lease));
+}
+
+/** A link goes with its namespace; the inode of a namespace that is gone may be another's by now. */
+function isPresent({ host }: NodeContext, name: string): boolean {
+  return findLink(host.route, name) !== undefined;
 }
 
 async function addParked(context: NodeContext, configDir: string, netns: string, containerId: string, claim: LeaseClaim): Promise<Attachment> {
@@ -99,7 +106,7 @@ async function addParked(context: NodeContext, configDir: string, netns: string,
 /** The same link twice is one link. */
 async function addParkedTo(context: NodeContext, request: Omit<AttachRequest, 'requested'> & { network: Network }, claim: LeaseClaim): Promise<Attachment> {
   const earlier = leasesOf(context, request.containerId, request.ifName).find((lease) => lease.network === claim.network);
-  const same = earlier?.state === 'parked' && earlier.epoch === claim.epoch && findLink(context.host.route, earlier.container.hostName) !== undefined;
+  const same = earlier?.state === 'parked' && earlier.epoch === claim.epoch && isPresent(context, earlier.container.hostName);
   return attachmentOf(context, same ? earlier : await attachParked(context, request, claim));
 }
 

@@ -5,7 +5,7 @@ import type { Log } from '#core/log.ts';
 import { decodeCall, lengthBytes } from './call-frame.ts';
 import type { HandleCni } from './verbs/dispatch.ts';
 
-/** Runs each recorded call and removes its file; one that fails is kept for the next start, one that cannot be read is set aside by its name. */
+/** Runs each recorded call and removes its file; one that fails or cannot be read is kept for the next start. */
 export async function replayPendingDeletions(dir: string, handleCni: HandleCni, log: Log): Promise<void> {
   for (const name of await journalFiles(dir)) {
     try {

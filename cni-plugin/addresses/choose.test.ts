@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { chooseAddresses, type Cursors } from './choose.ts';
 import { parseRange, type RangeConfig } from './ranges.ts';
 

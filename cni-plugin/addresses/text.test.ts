@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { addressBytes, formatAddress, formatCidr, numberToText, parseAddress, parseCidr } from './text.ts';
 
 const rfc5952 = [

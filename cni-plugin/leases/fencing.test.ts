@@ -26,11 +26,11 @@ test('a parked lease teaches no epoch', (t) => {
   t.is(knownEpoch([lease({ id: 'a', epoch: 5, state: 'released' })], 'n', ['198.18.0.2/24']), 5);
 });
 
-const removals = [
+const removals: { what: string; gone: Partial<Lease>; left: Lease['state'] | undefined }[] = [
   { what: 'an address that never moved is forgotten', gone: { epoch: 0 }, left: undefined },
   { what: 'the last holder leaves the epoch for the next one', gone: { epoch: 4 }, left: 'released' },
-  { what: 'who surrendered leaves a tombstone', gone: { epoch: 4, state: 'surrendered' as const }, left: 'surrendered' },
-  { what: 'a parked link leaves nothing', gone: { epoch: 4, state: 'parked' as const }, left: undefined },
+  { what: 'who surrendered leaves a tombstone', gone: { epoch: 4, state: 'surrendered' }, left: 'surrendered' },
+  { what: 'a parked link leaves nothing', gone: { epoch: 4, state: 'parked' }, left: undefined },
 ];
 for (const { what, gone, left } of removals) {
   test(what, (t) => {

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import * as fc from 'fast-check';
 import { encodeCall } from '../call-frame.ts';
 import { cniCall, Lab, networkConfig, sh, succeed, type CallFields, type LabNode } from '../testing/lab.ts';
 
@@ -241,6 +242,28 @@ test.serial('leases survive a restart; leftovers without a lease do not; recorde
   t.deepEqual(readdirSync(join(node.stateDir, 'pending-del')), []);
   t.false(lab.ip(late.name, '-o', 'link').includes('net1'));
   t.false(lab.ip('node', '-o', 'link').includes('gdwleftover'));
+});
+
+test.serial('VERSION reads no input; unknown verbs are refused; no verb is a call for help', async (t) => {
+  const version = await node.agent.handleCni({ env: { CNI_COMMAND: 'VERSION' }, stdin: '' });
+  t.deepEqual(JSON.parse(version.stdout), { cniVersion: '1.1.0', supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] });
+  t.is((await fails({ command: 'TOAST' })).code, 4);
+  t.deepEqual(await node.agent.handleCni({ env: {}, stdin: '' }), { exitCode: 0, stdout: '' });
+});
+
+test.serial('whatever comes in, JSON or nothing comes out, and no lease is left', async (t) => {
+  const count = leases().length;
+  const verb = fc.constantFrom('ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION', 'X');
+  const keyed = fc.record({ cniVersion: fc.constantFrom('0.4.0', '1.1.0', '9'), name: fc.string(), runtimeConfig: fc.jsonValue(), args: fc.jsonValue(), prevResult: fc.jsonValue(), ipam: fc.jsonValue() }, { requiredKeys: [] });
+  const stdin = fc.oneof(fc.string(), fc.json(), keyed.map((changes) => JSON.stringify({ ...dual, ...changes })));
+  await fc.assert(
+    fc.asyncProperty(verb, stdin, fc.string(), async (command, text, id) => {
+      const reply = await node.agent.handleCni({ env: { CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: '/etc/hostname', CNI_IFNAME: 'net1', CNI_PATH: '/' }, stdin: text });
+      return reply.stdout === '' ? reply.exitCode === 0 : typeof JSON.parse(reply.stdout) === 'object';
+    }),
+    { numRuns: 400 },
+  );
+  t.is(leases().length, count);
 });
 
 test.serial('no descriptor stays open after many calls', async (t) => {
