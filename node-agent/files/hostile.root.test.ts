@@ -60,6 +60,7 @@ const refused: [string, FileRecord[]][] = [
   ['a directory below a symlink', [directory('way-out/new')]],
   ['removal below a directory below a symlink', [remove('way-out/below/victim')]],
   ['a symlink made first', [symlink('mounted/s', '../../outside'), file('mounted/s/victim')]],
+  ['a symlink made first that stays inside', [directory('mounted/real'), directory('mounted/real/deep'), symlink('mounted/s', 'real'), file('mounted/s/deep/x')]],
   ['more content for a file behind a symlink', [more('file-out')]],
   ['more content for a file that is not there', [more('missing')]],
   ['more content for a directory', [more('mounted')]],

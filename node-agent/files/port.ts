@@ -2,12 +2,18 @@
 
 /** Where a tree of changed files is read from. */
 export type FileRoot =
-  /** Upper directory of an overlay: whiteouts and opaque directories are deletions below it. */
+  /**
+   * Upper directory of an overlay: whiteouts and opaque directories are deletions below it. Needs an overlay with
+   * redirect_dir=off, metacopy=off and without userxattr, else ERR_FILES_OVERLAY.
+   */
   | { kind: 'overlay-upper'; path: string }
-  /** A plain directory that belongs to the container (bind mount): mirrored as it is. */
+  /**
+   * A plain directory that belongs to the container (bind mount): mirrored as it is. What the target's directory held
+   * before the first round is removed; ERR_FILES_SAME_ROOT when both are one directory of one kernel.
+   */
   | { kind: 'directory'; path: string };
 
-/** Sends one encoded frame of file records (at most 1 MiB each); resolves when the peer may take more. */
+/** Sends one encoded frame of file records (at most 1 MiB each); resolves when the peer may take more. Called one at a time. */
 export type FrameSink = (frame: Buffer) => Promise<void>;
 
 export interface FileCounts {
@@ -15,18 +21,23 @@ export interface FileCounts {
   bytes: number;
 }
 
-/** Source side: one per root; remembers what was sent. Work runs off the event loop. */
+/**
+ * Source side: one per root; remembers what was sent. Work runs off the event loop. Calls run one after the other. After a
+ * failed `send` it refuses further calls with that error, since nobody knows what the target has: begin with a new pair.
+ */
 export interface FileSender extends AsyncDisposable {
   /** Number and size of what a first `send` would carry; for preflight and progress. */
   measure(): Promise<FileCounts>;
   /**
    * Scans the root and sends everything that is new, changed or gone since the last `send` (all of it the first time).
-   * `always` names files (relative paths) to send again even if they look unchanged: shared writable mappings.
+   * `always` names files to send again even if they look unchanged: shared writable mappings. Paths are relative to the
+   * root, one character a byte (latin1), since names need not be UTF-8; shared-mappings.ts gives them in that form.
+   * Other mounts below the root are left out. Counts are of what was sent: content bytes, without holes.
    */
   send(sink: FrameSink, always?: ReadonlySet<string>): Promise<FileCounts>;
 }
 
-/** Target side: writes records below `root` (a mounted root or a directory), never outside it whatever the records say. */
+/** Target side, of one sender: writes records below `root` (a mounted root or a directory), never outside it whatever the records say. */
 export interface FileReceiver extends AsyncDisposable {
   /** Applies one frame; rejects with ERR_FILES_INVALID for a malformed or escaping record, ERR_FILES_LIMIT beyond limits. */
   apply(frame: Buffer): Promise<void>;
@@ -34,6 +45,7 @@ export interface FileReceiver extends AsyncDisposable {
   finish(): Promise<FileCounts>;
 }
 
+/** For one round; a receiver's count begins anew after `finish`. */
 export interface FileLimits {
   maxEntries: number;
   maxBytes: number;
