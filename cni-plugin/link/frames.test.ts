@@ -6,7 +6,7 @@ const mac = '02:00:00:00:00:01';
 const plain = '00'.repeat(vnetHeaderBytes);
 
 test('gratuitous ARP for IPv4', (t) => {
-  t.is(announcements(mac, ['198.18.0.2'])[0]?.toString('hex'), `${plain}ffffffffffff02000000000108060001080006040001020000000001c6120002000000000000c6120002');
+  t.is(announcements(mac, ['198.18.0.2'])[0]?.toString('hex'), `${plain}ffffffffffff02000000000108060001080006040001020000000001c6120002000000000000c6120002`);
 });
 
 test('unsolicited neighbour advertisement for IPv6, with a checksum that holds', (t) => {
