@@ -49,14 +49,15 @@ export async function upPair(options: PairOptions = {}): Promise<Pair> {
   }
 }
 
-const control = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
+const controlOf = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
 
 function createPair(hosts: HostSet, authority: CertificatePair): Pair {
   return {
-    hosts, authority, control,
+    hosts, authority,
+    control: controlOf,
     async startAgent(host) {
       await startProcess(host, 'agent', [nodeInHost, '/opt/godwit/node-agent/main.ts', '/etc/godwit/agent.json']);
-      await untilAnswers(control(host), host);
+      await untilAnswers(controlOf(host), host);
     },
     stopAgent: (host) => stopProcess(host, 'agent'),
     killAgent: (host) => killHard(host, 'agent'),

