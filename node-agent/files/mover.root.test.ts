@@ -147,6 +147,11 @@ test.serial('a plain directory is mirrored: what the target had besides is gone'
   await using receiver = fileMover.receiver(to, limits);
   await round(sender, receiver);
   t.deepEqual(listTree(to), listTree(from));
+  await waitPastClockTick();
+  await round(sender, receiver);
+  fs.writeFileSync(path.join(from, 'one more'), 'x');
+  t.is((await round(sender, receiver)).sent.entries, 2, 'the file and its directory, which is emptied only once');
+  t.deepEqual(listTree(to), listTree(from));
 });
 
 test.serial('a directory is not mirrored into itself', async (t) => {
