@@ -2,7 +2,7 @@
 import { malformed } from '#agent/files/frame-bytes.ts';
 
 /** PATH_MAX without its NUL, NAME_MAX. */
-export const maxPathBytes = 4095;
+const maxPathBytes = 4095;
 const maxNameBytes = 255;
 
 const slash = 0x2f;
