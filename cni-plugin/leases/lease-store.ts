@@ -1,14 +1,12 @@
 // Leases survive restarts and power cuts: one JSON file each, written aside, synced and renamed.
-import { closeSync, fdatasync, fsync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
+import { writeDurably } from '#cni/native/addon.ts';
 import { leaseSchema, type Lease } from './lease.ts';
 
 const extension = '.json';
-const syncData = promisify(fdatasync);
-const sync = promisify(fsync);
 
 /**
  * All leases of the node. Reads see a change at once; the promise of a change settles when it is on disk. Changes of one
@@ -46,7 +44,7 @@ export class LeaseStore {
 
   put(lease: Lease): Promise<void> {
     this.#leases.set(lease.id, lease);
-    return this.#write(lease.id, () => writeDurably(this.#dir, lease.id + extension, `${JSON.stringify(lease, null, 2)}\n`));
+    return this.#write(lease.id, () => write(this.#dir, lease.id + extension, `${JSON.stringify(lease, null, 2)}\n`));
   }
 
   remove(id: string): Promise<void> {
@@ -55,8 +53,8 @@ export class LeaseStore {
   }
 
   async #write(id: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#writes.get(id) ?? Promise.resolve();
-    const turn = before.catch(() => undefined).then(work); // a failed write was reported to whoever made that change
+    const before = this.#writes.get(id);
+    const turn = before === undefined ? work() : before.then(work, work); // a failed write was reported to whoever made that change
     this.#writes.set(id, turn);
     try {
       await turn;
@@ -82,20 +80,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Only the waits for the disk leave the event loop: this is inside the freeze, and every hop to a pool thread costs. */
-async function writeDurably(dir: string, name: string, text: string): Promise<void> {
-  const aside = join(dir, `${name}.new`);
-  const file = openSync(aside, 'w', 0o600);
-  try {
-    writeSync(file, text);
-    await syncData(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(aside, join(dir, name));
+/** The directory is looked up each time: it may have been replaced. */
+async function write(dir: string, name: string, text: string): Promise<void> {
   const directory = openSync(dir, 'r');
   try {
-    await sync(directory);
+    await writeDurably(directory, Buffer.from(text), name);
   } finally {
     closeSync(directory);
   }

@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -141,19 +142,40 @@ static napi_value netlink_request(napi_env env, napi_callback_info info) {
 	return throw_errno(env, "netlink request");
 }
 
+// Work for a pool thread: a netlink request over `fd`, or, where `name` is set, a file written durably in the directory `fd`.
 struct job {
 	napi_async_work work;
 	napi_deferred deferred;
 	int fd, reason;
 	void *request;
 	size_t length;
+	char name[256], aside[260];
 	struct reply reply;
 };
+
+static int write_whole(int fd, const char *data, size_t length) {
+	for (size_t done = 0; done < length;) {
+		ssize_t wrote = write(fd, data + done, length - done);
+		if (wrote < 0) return errno;
+		done += (size_t)wrote;
+	}
+	return fdatasync(fd) == 0 ? 0 : errno;
+}
+
+static int write_durably(const struct job *job) {
+	int file = openat(job->fd, job->aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (file < 0) return errno;
+	int reason = write_whole(file, job->request, job->length);
+	if (close(file) != 0 && reason == 0) reason = errno;
+	if (reason != 0) return reason;
+	if (renameat(job->fd, job->aside, job->fd, job->name) != 0) return errno;
+	return fsync(job->fd) == 0 ? 0 : errno;
+}
 
 static void job_run(napi_env env, void *data) {
 	(void)env;
 	struct job *job = data;
-	job->reason = transact(job->fd, job->request, job->length, &job->reply);
+	job->reason = job->name[0] != '\0' ? write_durably(job) : transact(job->fd, job->request, job->length, &job->reply);
 }
 
 static void job_done(napi_env env, napi_status status, void *data) {
@@ -164,7 +186,7 @@ static void job_done(napi_env env, napi_status status, void *data) {
 		napi_value code, text, error;
 		const char *name = strerrorname_np(job->reason);
 		napi_create_string_utf8(env, name == NULL ? "EUNKNOWN" : name, NAPI_AUTO_LENGTH, &code);
-		napi_create_string_utf8(env, "netlink request failed", NAPI_AUTO_LENGTH, &text);
+		napi_create_string_utf8(env, strerror(job->reason), NAPI_AUTO_LENGTH, &text);
 		napi_create_error(env, code, text, &error);
 		napi_reject_deferred(env, job->deferred, error);
 	}
@@ -174,25 +196,54 @@ static void job_done(napi_env env, napi_status status, void *data) {
 	free(job);
 }
 
-// netlinkRequestOffLoop(fd, message): the same on a pool thread, for requests that wait for RCU. One at a time for each fd.
-static napi_value netlink_request_off_loop(napi_env env, napi_callback_info info) {
-	napi_value argv[2], name, promise = NULL;
-	int fd;
+static struct job *new_job(napi_env env, napi_value fd, napi_value bytes) {
+	int number;
 	void *data;
 	size_t length;
-	if (!arguments(env, info, 2, argv) || !as_int(env, argv[0], &fd) || !as_bytes(env, argv[1], &data, &length)) return NULL;
+	if (!as_int(env, fd, &number) || !as_bytes(env, bytes, &data, &length)) return NULL;
 	struct job *job = calloc(1, sizeof *job);
-	void *copy = malloc(length);
+	void *copy = malloc(length + 1);
 	if (job == NULL || copy == NULL) abort();
 	memcpy(copy, data, length);
-	job->fd = fd;
+	job->fd = number;
 	job->request = copy;
 	job->length = length;
+	return job;
+}
+
+static napi_value queue(napi_env env, struct job *job) {
+	napi_value name, promise = NULL;
 	napi_create_promise(env, &job->deferred, &promise);
-	napi_create_string_utf8(env, "godwit:netlink", NAPI_AUTO_LENGTH, &name);
+	napi_create_string_utf8(env, "godwit:links", NAPI_AUTO_LENGTH, &name);
 	napi_create_async_work(env, NULL, name, job_run, job_done, job, &job->work);
 	napi_queue_async_work(env, job->work);
 	return promise;
+}
+
+// netlinkRequestOffLoop(fd, message): the same on a pool thread, for requests that wait for RCU. One at a time for each fd.
+static napi_value netlink_request_off_loop(napi_env env, napi_callback_info info) {
+	napi_value argv[2];
+	if (!arguments(env, info, 2, argv)) return NULL;
+	struct job *job = new_job(env, argv[0], argv[1]);
+	return job == NULL ? NULL : queue(env, job);
+}
+
+// writeDurably(directoryFd, bytes, name): written aside, synced, renamed, directory synced; all on a pool thread.
+static napi_value write_durably_off_loop(napi_env env, napi_callback_info info) {
+	napi_value argv[3];
+	size_t length = 0;
+	if (!arguments(env, info, 3, argv)) return NULL;
+	struct job *job = new_job(env, argv[0], argv[1]);
+	if (job == NULL) return NULL;
+	if (napi_get_value_string_utf8(env, argv[2], job->name, sizeof job->name - 4, &length) != napi_ok || length == 0 || strchr(job->name, '/') != NULL) {
+		free(job->request);
+		free(job);
+		napi_throw_type_error(env, NULL, "a file name was expected");
+		return NULL;
+	}
+	strcpy(job->aside, job->name);
+	strcat(job->aside, ".new");
+	return queue(env, job);
 }
 
 // Untagged frames for one MAC: a tagged frame belongs to another network than the device it came in on.
@@ -300,6 +351,7 @@ NAPI_MODULE_INIT() {
 		{"netlinkOpen", netlink_open},
 		{"netlinkRequest", netlink_request},
 		{"netlinkRequestOffLoop", netlink_request_off_loop},
+		{"writeDurably", write_durably_off_loop},
 		{"packetOpen", packet_open},
 		{"packetSend", packet_send},
 		{"packetReceive", packet_receive},

@@ -1,4 +1,4 @@
-// The typed face of the N-API addon: namespaces, netlink in one step, raw frames.
+// The typed face of the N-API addon: namespaces, netlink in one step, raw frames, files that survive a power cut.
 import { close } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ interface Addon {
   netlinkOpen(protocol: number): number;
   netlinkRequest(fd: number, message: Buffer): Buffer;
   netlinkRequestOffLoop(fd: number, message: Buffer): Promise<Buffer>;
+  writeDurably(directoryFd: number, bytes: Buffer, name: string): Promise<void>;
   packetOpen(ifIndex?: number, mac?: Buffer, receiveBytes?: number): number;
   packetSend(fd: number, ifIndex: number, frame: Buffer): void;
   packetReceive(fd: number, max: number): Buffer[];
@@ -16,7 +17,7 @@ interface Addon {
 
 const addon: Addon = createRequire(import.meta.url)('../../build/godwit-links.node');
 
-export const { netlinkOpen, netlinkRequest, netlinkRequestOffLoop, packetOpen, packetSend, packetReceive, packetDrops } = addon;
+export const { netlinkOpen, netlinkRequest, netlinkRequestOffLoop, writeDurably, packetOpen, packetSend, packetReceive, packetDrops } = addon;
 
 /**
  * Runs `call` inside the network namespace and returns what it returns. Only synchronous work: a promise would go on in
