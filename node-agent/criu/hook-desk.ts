@@ -54,13 +54,7 @@ export class HookDesk {
       const ours = imageDirectory.startsWith(`${this.#imageRoot}/`);
       conversation.exit(ours && action !== 'post-resume' ? 1 : 0);
     } else if (isHeld(action)) {
-      watch.arrive({
-        action,
-        pid: Number(pid) || 0,
-        arrivedAt: performance.timeOrigin + performance.now(),
-        proceed: () => conversation.exit(0),
-        abort: () => conversation.exit(1),
-      });
+      watch.arrive(action, Number(pid) || 0, conversation);
     } else {
       conversation.exit(0);
     }
@@ -75,6 +69,10 @@ class Watch implements HookWatch {
   /** First task of the container that the last hook spoke of. */
   pid = 0;
   readonly #onClose: () => void;
+  /** The script that waits at an action; it asks again on a new connection when it lost the old one. */
+  readonly #waiting = new Map<HookAction, Conversation>();
+  /** Answers given, which hold for a script that asks again. */
+  readonly #answers = new Map<HookAction, number>();
   #arrived: HookCall[] = [];
   readonly #expected = new Map<HookAction, PromiseWithResolvers<HookCall>>();
 
@@ -82,8 +80,24 @@ class Watch implements HookWatch {
     this.#onClose = onClose;
   }
 
-  arrive(call: HookCall): void {
-    this.pid = call.pid;
+  arrive(action: HookAction, pid: number, conversation: Conversation): void {
+    this.pid = pid;
+    const answer = this.#answers.get(action);
+    const asksAgain = this.#waiting.has(action);
+    this.#waiting.set(action, conversation);
+    if (answer !== undefined) conversation.exit(answer);
+    else if (!asksAgain) this.#announce(this.#callOf(action, pid));
+  }
+
+  #callOf(action: HookAction, pid: number): HookCall {
+    const answer = (code: number) => (): void => {
+      this.#answers.set(action, code);
+      this.#waiting.get(action)?.exit(code);
+    };
+    return { action, pid, arrivedAt: performance.timeOrigin + performance.now(), proceed: answer(0), abort: answer(1) };
+  }
+
+  #announce(call: HookCall): void {
     const expected = this.#expected.get(call.action);
     if (expected === undefined) {
       this.#arrived.push(call);

@@ -11,6 +11,8 @@ export interface ImageDirectories {
   images: string;
   /** CRIU's logs, statistics and sockets. */
   work: string;
+  /** The same images for a second reader, `criu lazy-pages`, which must not read the pipe that the restore waits on. */
+  pages: string;
 }
 
 /** Mounts the tmpfs on `root` unless it is mounted already (an agent that came back). */
@@ -32,16 +34,15 @@ export function usedImageBytes(root: string): number {
 }
 
 export function openImageDirectories(root: string, handover: string): ImageDirectories {
-  const images = join(root, handover, 'images');
-  const work = join(root, handover, 'work');
-  mkdirSync(images, { recursive: true, mode: 0o700 });
-  mkdirSync(work, { recursive: true, mode: 0o700 });
-  return { images, work };
+  const directories = imageDirectoriesOf(root, handover);
+  for (const path of Object.values(directories)) mkdirSync(path, { recursive: true, mode: 0o700 });
+  return directories;
 }
 
 /** The paths that `openImageDirectories` gave, for a handover that is already known. */
 export function imageDirectoriesOf(root: string, handover: string): ImageDirectories {
-  return { images: join(root, handover, 'images'), work: join(root, handover, 'work') };
+  const path = (name: string): string => join(root, handover, name);
+  return { images: path('images'), work: path('work'), pages: path('pages') };
 }
 
 export function removeImageDirectories(root: string, handover: string): void {

@@ -35,7 +35,10 @@ export class HeldRestore {
 
   /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE. */
   async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number }> {
-    if (this.#request.lazy) this.#lazyPages = await startLazyPages(this.#request.directories);
+    if (this.#request.lazy) {
+      inbox.linkTo(this.#request.directories.pages);
+      this.#lazyPages = await startLazyPages(this.#request.directories);
+    }
     const failed = this.#exited.then((code) => {
       throw this.#error(code);
     });
@@ -109,9 +112,9 @@ function logOptions(args: readonly string[]): string[] {
 const lazyPagesLimitMs = 10_000;
 
 /** Starts `criu lazy-pages` on the images; resolves when it listens. It ends by itself when all pages are in. */
-async function startLazyPages({ images, work }: ImageDirectories): Promise<ChildProcess> {
+async function startLazyPages({ pages, work }: ImageDirectories): Promise<ChildProcess> {
   const output = openSync(join(work, 'lazy-pages.out'), 'a', 0o600);
-  const child = spawn('criu', ['lazy-pages', '-D', images, '-W', work, '-o', 'lazy-pages.log'], { detached: true, stdio: ['ignore', output, output] });
+  const child = spawn('criu', ['lazy-pages', '-D', pages, '-W', work, '-o', 'lazy-pages.log'], { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
   const deadline = performance.now() + lazyPagesLimitMs;
   while (!existsSync(join(work, 'lazy-pages.socket'))) {

@@ -164,11 +164,14 @@ export class SourceRun {
       open: (number: number, name: string) => connection.send({ type: 'image', number, name }),
       write: (number: number, bytes: Buffer) => connection.sendImage(number, bytes),
     };
-    const images = timeline.measure('dump', () => this.#source.dump(sink, limitMs), () => measures.imageBytes ?? 0);
+    const images = timeline.measure('dump', async () => {
+      const sent = await this.#source.dump(sink, limitMs);
+      measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
+      return sent;
+    }, () => measures.imageBytes ?? 0);
     const files = timeline.measure('late-files', () => this.#sendFiles((root) => this.#source.sharedMappings(root), limitMs));
     const [sent, late] = await settleBoth(images, files);
     measures.lateFiles = late.entries;
-    measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
     await connection.send({ type: 'images-end', images: sent });
     measures.wireBytes = connection.sentBytes;
   }

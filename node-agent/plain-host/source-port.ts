@@ -19,6 +19,7 @@ import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
 import { liveConnections, queuedConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
 import type { Containerd } from '#agent/runtime/containerd.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
+import { askToFreeze } from '#agent/runtime/freezer.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import type { LinkPort } from '#cni/port.ts';
@@ -117,10 +118,17 @@ export class PlainSource implements SourcePort {
     const dump = this.#dump;
     if (dump === undefined) throw new GodwitError('ERR_DUMP', 'the dump was not started');
     const tail = new ImageTail(imageDirectoriesOf(this.#host.imageRoot, this.#handover).images, sink, unsentImages);
-    return tail.follow(dump.dump(limitMs));
+    return tail.follow(dump.dump(limitMs).then(() => this.#freezeAgain()));
+  }
+
+  /** CRIU thaws the cgroup when it has seized the tasks. Frozen again, they stay where they are even if CRIU dies now. */
+  #freezeAgain(): void {
+    const { freezerCgroup, cgroupVersion } = this.#state();
+    askToFreeze(freezerCgroup, cgroupVersion);
   }
 
   async releaseDump(limitMs: number): Promise<void> {
+    await this.thaw(); // CRIU still holds the tasks; a frozen task could not be ended
     if (this.#dump !== undefined) await this.#dump.release(limitMs);
     else await this.#left().endDump('proceed', limitMs);
   }

@@ -40,6 +40,12 @@ export async function freezeCgroup(cgroup: string, version: 1 | 2, limitMs: numb
   }
 }
 
+/** Asks for a freeze without waiting for it: tasks that a tracer has stopped freeze when they would go on. */
+export function askToFreeze(cgroup: string, version: 1 | 2): void {
+  const { control, frozen } = freezerFiles(cgroup, version);
+  writeFileSync(control, frozen);
+}
+
 /** Lets the tasks run again; a cgroup that is gone has none, which is fine. */
 export function thawCgroup(cgroup: string, version: 1 | 2): void {
   const files = freezerFiles(cgroup, version);

@@ -7,8 +7,8 @@ import {
   decodeRequest, decodeStatus, exitWith, keepWaiting, maxRequestBytes, passThrough, runChild, type WrapperRequest,
 } from '#agent/runtime/wrapper-protocol.ts';
 
-/** The wrapper gives up after 10 s without a frame. */
-const keepWaitingEveryMs = 3_000;
+/** The wrapper gives up after 2 s without a first frame, and after 10 s without another. */
+const keepWaitingEveryMs = 1_000;
 const requestLimitMs = 2_000;
 
 /** One waiting wrapper. Exactly one of `passThrough` and `exit` ends it. */
