@@ -67,6 +67,11 @@ function switchPort(mac: string): string | undefined {
   }).name;
 }
 
+/** Name of the port that the node's own bridge has for the MAC. */
+function bridgePort(node: string, mac: string): string | undefined {
+  return lab.exec(node, 'bridge', 'fdb', 'show', 'br', 'br-stable').split('\n').map((line) => new RegExp(`^${mac} dev (\\S+) .*static`).exec(line)?.[1]).find((name) => name !== undefined);
+}
+
 const reached = (to = address, own = '198.18.0.200', tries?: number): Promise<boolean> => answers(lab.path('client'), own, to, 7, tries);
 
 test.serial('both families answer at the source, then at the target', async (t) => {
@@ -83,6 +88,7 @@ test.serial('both families answer at the source, then at the target', async (t) 
   const [newFour, newSix] = [await udpEcho(target.netns, address, 7), await udpEcho(target.netns, addressSix, 7)];
   await two.agent.links.activate(target, source.epoch + 1);
   await parking.replay();
+  t.is(bridgePort('two', source.mac), hostOf(target.containerId), 'the end of parking leaves the entry of the open link alone');
   t.true(await reached());
   t.true(await reached(addressSix, 'fd00:18::200'));
   t.like((await two.agent.links.attachmentsOf(target.netns))[0], { state: 'active', epoch: source.epoch + 1, mac: source.mac, addresses: source.addresses });
