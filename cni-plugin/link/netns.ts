@@ -27,22 +27,29 @@ function openNetns(path: string): number {
   }
 }
 
-/** Runs `work` inside the namespace with a routing socket of it; ERR_CNI_NETNS when the path is none. Synchronous, so no promise may leave it. */
-export function insideNetns<T>(path: string, work: (socket: RouteSocket) => T extends Promise<unknown> ? never : T): T {
+/** Runs `work` inside the namespace; ERR_CNI_NETNS when the path is none. Synchronous, so no promise may leave it. */
+export function enterNetns<T>(path: string, work: () => T extends Promise<unknown> ? never : T): T {
   let entered = false;
   try {
     return withNetnsFd(path, (fd) =>
       inNetns<T>(fd, () => {
         entered = true;
-        const socket = new RouteSocket();
-        try {
-          return work(socket);
-        } finally {
-          socket.close();
-        }
+        return work();
       }),
     );
   } catch (error) {
     throw entered ? error : new GodwitError('ERR_CNI_NETNS', `${path} is not a network namespace`, { cause: error });
   }
+}
+
+/** The same with a routing socket of the namespace. */
+export function insideNetns<T>(path: string, work: (socket: RouteSocket) => T extends Promise<unknown> ? never : T): T {
+  return enterNetns<T>(path, () => {
+    const socket = new RouteSocket();
+    try {
+      return work(socket);
+    } finally {
+      socket.close();
+    }
+  });
 }

@@ -7,10 +7,10 @@ import type { Log } from '#core/log.ts';
 import { familyOf, parseCidr } from '../addresses/text.ts';
 import { addAddress, addRoute, forwardToPort, type RouteFacts } from '../netlink/address-messages.ts';
 import { changeLink, createVeth, findLink, type LinkFacts } from '../netlink/link-messages.ts';
-import type { RouteSocket } from '../netlink/route-socket.ts';
+import { RouteSocket } from '../netlink/route-socket.ts';
 import { announcements } from './frames.ts';
 import { retire, type HostSide } from './host-side.ts';
-import { insideNetns, netnsInode, withNetnsFd } from './netns.ts';
+import { enterNetns, insideNetns, netnsInode, withNetnsFd } from './netns.ts';
 
 export interface LinkPlan {
   netns: string;
@@ -25,10 +25,17 @@ export interface LinkPlan {
 
 /** Builds the link, shut: its host end is on no bridge. ERR_LINK_EXISTS when the interface name is in use. After any error nothing changed. */
 export function buildLink(host: HostSide, plan: LinkPlan): void {
-  const { route } = host;
-  insideNetns(plan.netns, (inside) => {
+  const inside = enterNetns(plan.netns, () => new RouteSocket());
+  try {
     if (findLink(inside, plan.ifName) !== undefined) throw new GodwitError('ERR_LINK_EXISTS', `${plan.ifName} exists in ${plan.netns}`);
-  });
+    buildUnused(host, inside, plan);
+  } finally {
+    inside.close();
+  }
+}
+
+function buildUnused(host: HostSide, inside: RouteSocket, plan: LinkPlan): void {
+  const { route } = host;
   const leftover = findLink(route, plan.hostName);
   if (leftover !== undefined) host.doom(leftover);
   withNetnsFd(plan.netns, (netnsFd) =>
@@ -36,7 +43,7 @@ export function buildLink(host: HostSide, plan: LinkPlan): void {
   );
   try {
     changeLink(route, requireLink(route, plan.hostName).index, { up: true, linkLocal: 'none' });
-    insideNetns(plan.netns, (inside) => configure(inside, plan));
+    configure(inside, plan);
   } catch (error) {
     removeLink(host, plan);
     throw error;
@@ -55,8 +62,10 @@ function configure(inside: RouteSocket, plan: LinkPlan): void {
   const { index } = requireLink(inside, plan.ifName);
   const six = plan.addresses.some((address) => familyOf(address) === 6);
   if (six) {
-    writeFileSync(`/proc/sys/net/ipv6/conf/${plan.ifName}/disable_ipv6`, '0');
-    writeFileSync(`/proc/sys/net/ipv6/conf/${plan.ifName}/accept_dad`, '0');
+    enterNetns(plan.netns, () => {
+      writeFileSync(`/proc/sys/net/ipv6/conf/${plan.ifName}/disable_ipv6`, '0');
+      writeFileSync(`/proc/sys/net/ipv6/conf/${plan.ifName}/accept_dad`, '0');
+    });
     changeLink(inside, index, { linkLocal: 'eui64' });
   }
   changeLink(inside, index, { up: true });

@@ -1,6 +1,6 @@
 // A small network of namespaces for tests: nodes with an uplink to one switch, pods, and clients on the switch.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '#core/log.ts';
@@ -115,7 +115,7 @@ export class Lab {
 
 /** Namespaces of test processes that do not live any more. */
 function removeLeftovers(): void {
-  for (const name of readdirSync('/run/netns')) {
+  for (const name of existsSync('/run/netns') ? readdirSync('/run/netns') : []) {
     const pid = /^gdwt-(\d+)-/.exec(name)?.[1];
     if (pid !== undefined && (pid === String(process.pid) || !isAlive(Number(pid)))) sh('ip', 'netns', 'del', name);
   }
