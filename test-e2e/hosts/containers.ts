@@ -1,6 +1,7 @@
 // Containers on a host, started with ctr as a user without Kubernetes would do it.
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Containerd } from '#agent/runtime/containerd.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { Host } from './host.ts';
 
@@ -17,10 +18,14 @@ export interface ContainerOptions {
   env?: Readonly<Record<string, string>>;
   /** containerd's default seccomp profile, as Kubernetes' RuntimeDefault; it denies io_uring, which CRIU cannot dump. @default true */
   seccomp?: boolean;
+  /** Further flags of `ctr run`, e.g. `['--cap-add', 'CAP_NET_RAW']`. */
+  flags?: readonly string[];
   /** @default /usr/local/bin/godwit-runc */
   runcBinary?: string;
   /** @default default */
   namespace?: string;
+  /** Limit of open files, which ctr cannot set. @default 1024 */
+  openFiles?: number;
   /** @default 60000 */
   timeoutMs?: number;
 }
@@ -40,19 +45,38 @@ export async function runContainer(host: Host, options: ContainerOptions): Promi
   const log = containerLog(id);
   await host.must(['mkdir', '-p', path.dirname(log)]);
   const pidFile = `/run/container-${id}.pid`;
+  const start = ['--detach', `--log-uri=file://${log}`, `--pid-file=${pidFile}`];
   const flags = [
-    '--detach',
-    `--log-uri=file://${log}`,
     `--runc-binary=${runcBinary}`,
-    `--pid-file=${pidFile}`,
     ...(seccomp ? ['--seccomp'] : []),
+    ...(options.flags ?? []),
     ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
     ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),
     ...Object.entries(options.annotations ?? {}).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),
     ...Object.entries(options.env ?? {}).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
   ];
-  await host.must(['ctr', '--namespace', namespace, 'run', ...flags, image, id, ...args], { timeoutMs });
+  const ctr = ['ctr', '--namespace', namespace];
+  if (options.openFiles === undefined) {
+    await host.must([...ctr, 'run', ...start, ...flags, image, id, ...args], { timeoutMs });
+  } else {
+    await host.must([...ctr, 'containers', 'create', ...flags, image, id, ...args], { timeoutMs });
+    await limitOpenFiles(host, namespace, id, options.openFiles);
+    await host.must([...ctr, 'tasks', 'start', ...start, id], { timeoutMs });
+  }
   return Number(await host.must(['cat', pidFile]));
+}
+
+/** Changes the record of a container that was not started yet. */
+async function limitOpenFiles(host: Host, namespace: string, id: string, limit: number): Promise<void> {
+  const containerd = new Containerd(path.join(host.root, 'run/containerd/containerd.sock'));
+  try {
+    const record = await containerd.container(namespace, id);
+    const spec = JSON.parse(record.spec.value.toString('utf8'));
+    spec.process.rlimits = [{ type: 'RLIMIT_NOFILE', hard: limit, soft: limit }];
+    await containerd.updateSpec(namespace, { ...record, spec: { ...record.spec, value: Buffer.from(JSON.stringify(spec)) } });
+  } finally {
+    containerd.close();
+  }
 }
 
 /** State of the container's task in containerd's words (`RUNNING`, `STOPPED`); undefined when it has none. */
