@@ -16,9 +16,10 @@ import { sharedWritableFiles } from '#agent/files/shared-mappings.ts';
 import { deleteNetns } from '#agent/plain-host/named-netns.ts';
 import { sourceChecks } from '#agent/preflight/source-checks.ts';
 import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
-import { liveConnections, queuedConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
+import { liveConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
 import type { Containerd } from '#agent/runtime/containerd.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
+import { ListenQueues } from '#agent/runtime/listen-queues.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
@@ -43,6 +44,7 @@ export class PlainSource implements SourcePort {
   #facts: ContainerFacts | undefined;
   #watch: HookWatch | undefined;
   #dump: HeldDump | undefined;
+  #queues: ListenQueues | undefined;
   #movedDirectories: string[] = [];
   #netns: string | undefined;
 
@@ -87,6 +89,7 @@ export class PlainSource implements SourcePort {
     const { config, hooks, imageRoot } = this.#host;
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
+    this.#queues = new ListenQueues(`/proc/${this.#state().pid}/ns/net`);
     this.#dump = await HeldDump.start({ runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch }, limitMs);
   }
 
@@ -101,7 +104,7 @@ export class PlainSource implements SourcePort {
   }
 
   queuedConnections(): number {
-    return queuedConnections(readTcpSockets(this.#state().pid));
+    return this.#queues?.waiting() ?? 0;
   }
 
   liveConnections(): number {
@@ -152,6 +155,8 @@ export class PlainSource implements SourcePort {
 
   cleanUp(): void {
     this.#watch?.close();
+    this.#queues?.close();
+    this.#queues = undefined;
     removeImageDirectories(this.#host.imageRoot, this.#handover);
   }
 

@@ -8,8 +8,6 @@ export interface TcpSocket {
   remoteAddress: string;
   remotePort: number;
   state: 'established' | 'listen' | 'time-wait' | 'other';
-  /** For a listening socket: connections that the program has not accepted yet. */
-  receiveQueue: number;
   inode: number;
 }
 
@@ -18,14 +16,11 @@ const states: Record<string, TcpSocket['state']> = { '01': 'established', '06': 
 /** Parses the text of one table. Addresses are plain text, IPv6 uncompressed (`0:0:...:1`). */
 export function parseTcpTable(text: string, family: 4 | 6): TcpSocket[] {
   return text.split('\n').slice(1).flatMap((line) => {
-    const [, local = '', remote = '', state = '', queues = '', , , , , inode = ''] = line.trim().split(/\s+/);
+    const [, local = '', remote = '', state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
     if (inode === '') return [];
     const [localAddress, localPort] = endpoint(local);
     const [remoteAddress, remotePort] = endpoint(remote);
-    return [{
-      family, localAddress, localPort, remoteAddress, remotePort, state: states[state] ?? 'other',
-      receiveQueue: Number.parseInt(queues.split(':')[1] ?? '0', 16), inode: Number(inode),
-    }];
+    return [{ family, localAddress, localPort, remoteAddress, remotePort, state: states[state] ?? 'other', inode: Number(inode) }];
   });
 }
 
@@ -63,11 +58,6 @@ function readTable(pid: number, name: string): string {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''; // no IPv6 on this kernel, or the process ended
     throw error;
   }
-}
-
-/** Connections that wait in listening sockets. */
-export function queuedConnections(sockets: readonly TcpSocket[]): number {
-  return sockets.reduce((sum, socket) => sum + (socket.state === 'listen' ? socket.receiveQueue : 0), 0);
 }
 
 /** Connections that a handover carries: alive, and to somewhere else than the namespace itself. */

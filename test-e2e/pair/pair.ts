@@ -56,7 +56,7 @@ function createPair(hosts: HostSet, authority: CertificatePair): Pair {
     hosts, authority,
     control: controlOf,
     async startAgent(host) {
-      await startProcess(host, 'agent', [nodeInHost, '/opt/godwit/node-agent/main.ts', '/etc/godwit/agent.json']);
+      await startProcess(host, 'agent', [nodeInHost, '/opt/godwit/node-agent/main.ts', '--config', '/etc/godwit/agent.json']);
       await untilAnswers(controlOf(host), host);
     },
     stopAgent: (host) => stopProcess(host, 'agent'),
