@@ -18,8 +18,8 @@ const startLimitMs = 20_000;
 export interface PairOptions extends UpOptions {
   /** Fields of the agents' configuration that differ from the defaults, e.g. shorter deadlines. */
   agent?: Record<string, unknown>;
-  /** Fields of the stable network that differ from a bridge with the data uplink. */
-  network?: Record<string, unknown>;
+  /** Fields of a host's stable network that differ from a bridge with the data uplink. */
+  network?: (host: Host, hosts: HostSet) => Record<string, unknown>;
 }
 
 export interface Pair extends AsyncDisposable {
@@ -95,7 +95,7 @@ function networkOf(host: Host, hosts: HostSet, options: PairOptions): Record<str
     uplink: host.dataUplink,
     capabilities: { ips: true, mac: true },
     ipam: { ranges: [{ subnet: hosts.dataSubnet, rangeStart: hosts.stableIp(50), rangeEnd: hosts.stableIp(250) }] },
-    ...options.network,
+    ...options.network?.(host, hosts),
   };
 }
 

@@ -19,9 +19,7 @@ export type StableOptions = Partial<Omit<ContainerOptions, 'id' | 'image' | 'net
 /** Makes a namespace with a stable link on `host` and runs the workload in it. */
 export async function startStable(pair: Pair, host: Host, workload: Workload, address: string, options: StableOptions = {}): Promise<StableContainer> {
   const id = `${workload.name}-${address.split('.').at(-1) ?? ''}`;
-  await host.must(['ip', 'netns', 'add', id]);
-  await host.must(['ip', '-n', id, 'link', 'set', 'lo', 'up']);
-  await cni(host, 'ADD', id, address);
+  await addStableLink(host, id, address);
   await runContainer(host, { id, image: workload.image, args: workload.args, ...options, netns: id });
   return {
     id, address,
@@ -32,6 +30,13 @@ export async function startStable(pair: Pair, host: Host, workload: Workload, ad
       await where.must(['ip', 'netns', 'del', id]);
     },
   };
+}
+
+/** Makes a network namespace with a stable link. */
+export async function addStableLink(host: Host, netns: string, address: string): Promise<void> {
+  await host.must(['ip', 'netns', 'add', netns]);
+  await host.must(['ip', '-n', netns, 'link', 'set', 'lo', 'up']);
+  await cni(host, 'ADD', netns, address);
 }
 
 /** Calls the CNI plugin as a container runtime would. */
