@@ -42,6 +42,12 @@ const entries = {
     meaning: 'The agent answered something that this command line does not understand.',
     remedy: 'Install the same version of `godwit` and of the agent; `--socket` must be the control socket of an agent.',
   },
+  ERR_AGENT_RESTARTED: {
+    reason: 'AgentRestarted',
+    retryable: true,
+    meaning: 'The node agent ended before the commit of a handover; the one that came after it rolled the handover back.',
+    remedy: 'Start the handover again; look at the agent log if nobody stopped the agent.',
+  },
   ERR_AGENT_UNAVAILABLE: {
     reason: 'AgentUnavailable',
     retryable: true,

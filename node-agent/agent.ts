@@ -10,7 +10,8 @@ import type { Log } from '#core/log.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import { serveControl } from '#agent/control/server.ts';
 import { HookDesk } from '#agent/criu/hook-desk.ts';
-import { leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import { imageDirectoriesOf, leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import { untilLoaded } from '#agent/criu/left-behind.ts';
 import { writeCriuConfiguration } from '#agent/criu/restore.ts';
 import { diagnose } from '#agent/doctor.ts';
 import { Handovers } from '#agent/engine/handovers.ts';
@@ -66,7 +67,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     clock: systemClock,
     files: fileMover,
     // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
-    arbiter: { commit: () => Promise.resolve('committed') },
+    arbiter: { commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') },
     connect: (node) => connectPeer(config, node),
     source: (handover, container) => new PlainSource(host, handover, container),
     target: (handover) => new PlainTarget(host, handover),
@@ -76,7 +77,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
   const handovers = new Handovers(world.ports, world.journals);
   handovers.recover();
-  sweepImages(imageRoot, new Set(handovers.list().map(({ id }) => id)));
+  sweepImages(imageRoot, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
 
   const servers = await serveAll(config, log, host, handovers, criuConfiguration, handleCni);
   log.info({ address: config.listen, peers: Object.keys(config.peers) }, 'Agent started');
@@ -126,7 +127,10 @@ async function serveAll(
   return [wrappers, cni, peers, control];
 }
 
-/** Images of handovers that nobody remembers. */
-function sweepImages(imageRoot: string, known: ReadonlySet<string>): void {
-  for (const handover of leftoverHandovers(imageRoot)) if (!known.has(handover)) removeImageDirectories(imageRoot, handover);
+/** Images of handovers that are over or unknown, as soon as no container reads its pages from them. */
+function sweepImages(imageRoot: string, running: ReadonlySet<string>): void {
+  for (const handover of leftoverHandovers(imageRoot)) {
+    if (running.has(handover)) continue;
+    void untilLoaded(imageDirectoriesOf(imageRoot, handover).images).then(() => removeImageDirectories(imageRoot, handover));
+  }
 }

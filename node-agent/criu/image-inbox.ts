@@ -42,6 +42,11 @@ export class ImageInbox {
     return new ImageInbox(directory, limitBytes);
   }
 
+  /** The inbox of a former agent, to `spoil` it. */
+  static leftIn(directory: string): ImageInbox {
+    return new ImageInbox(directory, 0);
+  }
+
   get totalBytes(): number {
     return this.#totalBytes;
   }

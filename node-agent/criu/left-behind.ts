@@ -1,23 +1,27 @@
 // Dumps and restores whose agent died: runc and CRIU live on, and CRIU asks again from the hook it is held in.
-import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { HookCall, HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
+import { ImageInbox } from '#agent/criu/image-inbox.ts';
+import { pidsWhere } from '#agent/runtime/command-lines.ts';
 
 const pollMs = 20;
 
-/** runc processes that dump to or restore from `images`: their command lines name the directory. */
-function runcProcesses(images: string): string[] {
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(images));
+/** runc processes that dump to or restore from `images`. */
+function runcProcesses(images: string): number[] {
+  return pidsWhere((args) => args.includes(images) && (args.includes('checkpoint') || args.includes('restore')));
 }
 
-function commandLine(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return []; // it ended between listing and reading
-  }
+/** Daemons that still bring pages of these images in. */
+function pageDaemons(images: string): number[] {
+  return pidsWhere((args) => args.includes('lazy-pages') && args.some((arg) => arg.startsWith(`${dirname(images)}/`)));
+}
+
+/** Resolves when nobody needs the images any more: a restored container may run before all its pages are in. */
+export async function untilLoaded(images: string): Promise<void> {
+  while (pageDaemons(images).length > 0) await sleep(pollMs * 10);
 }
 
 export class LeftBehind {
@@ -41,23 +45,27 @@ export class LeftBehind {
     await this.#gone(limitMs);
   }
 
-  /** Lets a restored container run; resolves with the time at which it did (epoch ms). */
-  async resume(limitMs: number): Promise<number> {
+  /** Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this was seen. */
+  async resume(limitMs: number): Promise<number | undefined> {
+    const seen: { resumedAt?: number } = {};
     this.#held ??= this.#watch.next('post-restore');
-    const held = await withDeadline(this.#held, limitMs, 'the hook of a restore of a former agent');
-    const running = this.#watch.next('post-resume');
-    held.proceed();
-    const call = await withDeadline(running, limitMs, 'resuming');
-    call.proceed();
+    void this.#held.then((call) => call.proceed());
+    void this.#watch.next('post-resume').then((call) => {
+      seen.resumedAt = call.arrivedAt;
+      return call.proceed();
+    });
     await this.#gone(limitMs);
-    return call.arrivedAt;
+    return seen.resumedAt;
   }
 
-  /** CRIU ends what it restored. */
+  /** CRIU ends what it restored, or finds that there is nothing to restore. */
   async endRestore(limitMs: number): Promise<void> {
     this.#held ??= this.#watch.next('post-restore');
     void this.#held.then((call) => call.abort());
-    await this.#gone(limitMs);
+    const gone = this.#gone(limitMs);
+    void ImageInbox.leftIn(this.#images).spoil(gone.catch(() => undefined)).catch(() => undefined); // no pipe: the restore was not there yet, or is past it
+    await gone;
+    for (const pid of pageDaemons(this.#images)) process.kill(pid, 'SIGTERM');
   }
 
   close(): void {

@@ -129,5 +129,5 @@ async function startLazyPages({ pages, work }: ImageDirectories): Promise<ChildP
 
 /** CRIU's configuration for our containers (annotation org.criu.config): the links are the network lock, the hooks are ours. */
 export function writeCriuConfiguration(path: string, hook: string): void {
-  writeFileSync(path, ['network-lock skip', 'tcp-established', 'skip-in-flight', 'ghost-limit 67108864', `action-script ${hook}`, ''].join('\n'), { mode: 0o644 });
+  writeFileSync(path, ['network-lock skip', 'tcp-established', 'skip-in-flight', 'verbosity 1', 'ghost-limit 67108864', `action-script ${hook}`, ''].join('\n'), { mode: 0o644 });
 }

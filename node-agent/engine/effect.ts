@@ -1,14 +1,29 @@
-// Turns a step that may throw into an effect that cannot: the error is kept on the handover, the outcome follows the machine.
+// Turns a step that may throw or hang into an effect that does neither: the error is kept on the handover, the outcome follows the machine.
+import type { Clock } from '#core/clock.ts';
+import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, type GodwitError } from '#core/errors.ts';
 import type { Handover } from '#agent/engine/handover.ts';
 import type { Outcome } from '#agent/engine/machine.ts';
+import { pause } from '#agent/engine/pause.ts';
 import type { Effect } from '#agent/engine/run.ts';
 
-/** `step` resolves with an outcome other than `done`, or with nothing; a throw is `failed`, told to `onFailure` first. */
-export function effect(handover: Handover, step: () => Promise<Outcome | void>, onFailure: (error: GodwitError) => void = () => {}): Effect {
+export interface Step {
+  /** Named in the error when its time is over. */
+  name: string;
+  /** Resolves with an outcome other than `done`, or with nothing. What it does after its deadline must be harmless. */
+  run: () => Promise<Outcome | void>;
+  limitMs: number;
+  clock: Clock;
+}
+
+const firstPauseMs = 50;
+const longestPauseMs = 5_000;
+
+/** An effect before the point of no return: a throw is `failed`, told to `onFailure` first. */
+export function effect(handover: Handover, step: Step, onFailure: (error: GodwitError) => void = () => {}): Effect {
   return async () => {
     try {
-      return (await step()) ?? 'done';
+      return (await attempt(step)) ?? 'done';
     } catch (thrown) {
       const error = asGodwitError(thrown);
       handover.fail(error);
@@ -18,19 +33,20 @@ export function effect(handover: Handover, step: () => Promise<Outcome | void>, 
   };
 }
 
-/**
- * An effect after the point of no return: tried again until it succeeds, with growing pauses of at most 5 s.
- * `onFailure` is told of every failed attempt.
- */
-export function persistentEffect(step: () => Promise<Outcome | void>, pause: (delayMs: number) => Promise<unknown>, onFailure: (error: GodwitError) => void): Effect {
+/** An effect that has to succeed: tried again until it does, with growing pauses. `onFailure` is told of every failed attempt. */
+export function persistentEffect(step: Step, onFailure: (error: GodwitError) => void): Effect {
   return async () => {
-    for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 5_000)) {
+    for (let delayMs = firstPauseMs; ; delayMs = Math.min(delayMs * 2, longestPauseMs)) {
       try {
-        return (await step()) ?? 'done';
+        return (await attempt(step)) ?? 'done';
       } catch (thrown) {
         onFailure(asGodwitError(thrown));
-        await pause(delayMs);
+        await pause(step.clock, delayMs);
       }
     }
   };
+}
+
+function attempt({ name, run, limitMs, clock }: Step): Promise<Outcome | void> {
+  return withDeadline(run(), limitMs, name, clock);
 }

@@ -1,7 +1,8 @@
 // What both sides of a handover keep while it runs, and what the control API shows of it.
 import type { HandoverRecord, Measures, Note, Refusal } from '#core/api/handover.ts';
 import type { Clock } from '#core/clock.ts';
-import type { GodwitError } from '#core/errors.ts';
+import { errorFromRecord, type GodwitError } from '#core/errors.ts';
+import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import { Timeline } from '#agent/engine/timeline.ts';
 
 export interface HandoverIdentity {
@@ -24,25 +25,40 @@ export class Handover {
   peerSteps: HandoverRecord['timeline'] = [];
   epoch: number | undefined;
   error: GodwitError | undefined;
-  readonly #startedAt: Date;
+  #startedAt: string;
   readonly #clock: Clock;
   readonly #onChange: (record: HandoverRecord) => void;
   #state: HandoverRecord['state'];
-  #finishedAt: Date | undefined;
+  #finishedAt: string | undefined;
 
   constructor(identity: HandoverIdentity, state: HandoverRecord['state'], clock: Clock, onChange: (record: HandoverRecord) => void) {
     this.identity = identity;
     this.timeline = new Timeline(identity.role);
     this.#clock = clock;
-    this.#startedAt = clock.date();
+    this.#startedAt = clock.date().toISOString();
     this.#state = state;
     this.#onChange = onChange;
   }
 
   enter(state: HandoverRecord['state'], terminal: boolean): void {
     this.#state = state;
-    if (terminal) this.#finishedAt = this.#clock.date();
+    if (terminal) this.#finishedAt ??= this.#clock.date().toISOString();
     this.#onChange(this.record());
+  }
+
+  /** What a restarted agent has to know to go on telling of it. */
+  journalFacts(): Pick<RecoveredFacts, 'identity' | 'startedAt' | 'epoch' | 'error' | 'refusals'> {
+    const { identity, epoch, error, refusals } = this;
+    return { identity, startedAt: this.#startedAt, epoch, error: error?.toRecord(), refusals };
+  }
+
+  /** Takes up what a former agent knew. `finishedAt` is when it ended, if it did. */
+  recover({ startedAt, epoch, error, refusals }: RecoveredFacts, finishedAt: string | undefined): void {
+    this.#startedAt = startedAt;
+    this.#finishedAt = finishedAt;
+    this.epoch = epoch;
+    this.refusals.push(...refusals);
+    if (error !== undefined) this.fail(errorFromRecord(error));
   }
 
   /** Measures that are known, as plain numbers. */
@@ -59,8 +75,8 @@ export class Handover {
     return {
       ...this.identity,
       state: this.#state,
-      startedAt: this.#startedAt.toISOString(),
-      ...(this.#finishedAt === undefined ? {} : { finishedAt: this.#finishedAt.toISOString() }),
+      startedAt: this.#startedAt,
+      ...(this.#finishedAt === undefined ? {} : { finishedAt: this.#finishedAt }),
       ...(this.epoch === undefined ? {} : { epoch: this.epoch }),
       timeline: [...this.timeline.steps, ...this.peerSteps].toSorted((a, b) => a.startedAt - b.startedAt),
       measures: { ...this.measures },

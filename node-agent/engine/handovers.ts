@@ -1,13 +1,13 @@
 // All handovers of this node: begins them, accepts them, tells the other side their outcome, and picks them up after a restart.
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, on } from 'node:events';
-import type { HandoverRecord, HandoverRequest, Plan } from '#core/api/handover.ts';
-import { GodwitError } from '#core/errors.ts';
+import { terminalStates, type HandoverRecord, type HandoverRequest, type Plan } from '#core/api/handover.ts';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import { definedNumbers, Handover, type HandoverIdentity } from '#agent/engine/handover.ts';
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
-import { isTerminal, sourceMachine, targetMachine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
+import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
 import { planHandover } from '#agent/engine/plan.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
 import { runMachine } from '#agent/engine/run.ts';
@@ -17,13 +17,14 @@ import { epochNow } from '#agent/engine/timeline.ts';
 import { targetRefusals } from '#agent/preflight/target-checks.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
-/** Ended handovers that are kept for `godwit get` and for peers that ask late. */
+/** Ended handovers that are kept at least, for `godwit get`. */
 const keptRecords = 200;
+/** A peer may have to ask much later what became of a handover: as long as it is kept, the answer is what happened. */
+const keptMs = 7 * 24 * 3_600_000;
 
 interface Running<Run> {
   handover: Handover;
   run: Run;
-  state: () => string;
   /** Resolves with the terminal state. */
   ended: Promise<string>;
 }
@@ -34,6 +35,8 @@ export class Handovers {
   readonly #sources = new Map<string, Running<SourceRun>>();
   readonly #targets = new Map<string, Running<TargetRun>>();
   readonly #records = new Map<string, HandoverRecord>();
+  /** Handovers whose journals cannot be understood: nothing is said about them. */
+  readonly #unreadable = new Set<string>();
   readonly #changes = new EventEmitter<{ change: [HandoverRecord] }>().setMaxListeners(0);
 
   constructor(ports: EnginePorts, journals: JournalStore) {
@@ -83,25 +86,23 @@ export class Handovers {
     const other = this.leaving(container);
     if (other !== undefined) throw new GodwitError('ERR_BUSY', `container ${container} is being handed over to ${other.to} by handover ${other.id}`);
     if (!Object.hasOwn(config.peers, to)) throw new GodwitError('ERR_PEER_UNKNOWN', `node ${to} is not a peer of ${config.node}; peers: ${Object.keys(config.peers).join(', ') || 'none'}`);
-    return this.#startSource({ id: randomUUID(), role: 'source', container, from: config.node, to }, 'preparing');
+    return this.#startSource({ id: randomUUID(), role: 'source', container, from: config.node, to });
   }
 
   /** Rolls a handover back; throws ERR_HANDOVER_UNKNOWN or ERR_TOO_LATE. */
   cancel(id: string, reason: string): HandoverRecord {
+    const { role, state } = this.get(id);
     const running = this.#sources.get(id);
-    if (running === undefined) {
-      const record = this.get(id);
-      throw new GodwitError('ERR_TOO_LATE', `handover ${id} is ${record.state}`);
-    }
-    if (this.committed(running.handover.identity.container)) throw new GodwitError('ERR_TOO_LATE', `handover ${id} is committed`);
+    if (running === undefined && role === 'target') throw new GodwitError('ERR_TOO_LATE', `handover ${id} comes from another node, which decides about it`);
+    if (running === undefined || !isCancellable(state)) throw new GodwitError('ERR_TOO_LATE', `handover ${id} is ${state}`);
     running.run.cancel(reason);
     return running.handover.record();
   }
 
-  /** Rolls back the handover that moves `container` away, if there is one that is not committed. */
+  /** Rolls back the handover that moves `container` away, if there is one that can still be. */
   abortFor(container: string, reason: string): void {
     const record = this.leaving(container);
-    if (record !== undefined && !this.committed(container)) this.#sources.get(record.id)?.run.cancel(reason);
+    if (record !== undefined && isCancellable(record.state)) this.#sources.get(record.id)?.run.cancel(reason);
   }
 
   /** Serves a connection of the authenticated peer `node` until it has been answered. */
@@ -126,35 +127,63 @@ export class Handovers {
   recover(): void {
     for (const [id, entries] of this.#journals.readAll()) {
       const last = entries.at(-1);
-      const facts = journalFactsSchema.safeParse(last?.facts);
-      if (last === undefined || !facts.success) {
-        this.#journals.remove(id);
-        continue;
-      }
-      this.#resume(facts.data, last);
+      if (last === undefined) this.#journals.remove(id); // nothing happened before its first entry
+      else this.#recoverOne(id, last);
+    }
+  }
+
+  /** A journal that cannot be understood stops its own handover only; whoever runs the container of it decides. */
+  #recoverOne(id: string, last: JournalEntry): void {
+    try {
+      this.#resume(journalFactsSchema.parse(last.facts), last);
+    } catch (cause) {
+      this.#unreadable.add(id);
+      const error = new GodwitError('ERR_JOURNAL', `the journal of handover ${id} cannot be understood: ${asGodwitError(cause).message}`, { cause });
+      this.#ports.log.error({ handover: id, state: last.state, code: error.code, error: error.message }, 'Handover of a former agent left as it is');
     }
   }
 
   #resume(facts: RecoveredFacts, last: JournalEntry): void {
+    if (facts.identity.role === 'source') this.#resumeSource(facts, knownState(sourceMachine, last.state), last.at);
+    else this.#resumeTarget(facts, knownState(targetMachine, last.state), last.at);
+  }
+
+  #resumeSource(facts: RecoveredFacts, state: SourceState, at: string): void {
+    const { id, container } = facts.identity;
+    const { afterCrash } = sourceMachine[state];
+    const handover = this.#recoveredHandover(facts, state, afterCrash, at);
+    if (isTerminal(sourceMachine, state)) return;
+    const run = new SourceRun(this.#ports, handover, this.#ports.source(id, container));
+    run.recover(facts);
+    this.#run(this.#sources, handover, run, sourceMachine, afterCrash);
+  }
+
+  #resumeTarget(facts: RecoveredFacts, state: TargetState, at: string): void {
+    const { afterCrash } = targetMachine[state];
+    const handover = this.#recoveredHandover(facts, state, afterCrash, at);
+    if (isTerminal(targetMachine, state)) return;
+    const run = new TargetRun(this.#ports, handover, this.#ports.target(facts.identity.id), undefined);
+    run.recover(facts);
+    this.#run(this.#targets, handover, run, targetMachine, afterCrash);
+  }
+
+  /** What had to be given up has its reason; what goes on has none. */
+  #recoveredHandover(facts: RecoveredFacts, diedIn: HandoverRecord['state'], state: HandoverRecord['state'], at: string): Handover {
     const { identity } = facts;
-    this.#ports.log.info({ handover: identity.id, state: last.state }, 'Found handover of a former agent');
-    if (identity.role === 'source') this.#startSource(identity, recoveredState(sourceMachine, last.state), facts);
-    else this.#runTarget(identity, recoveredState(targetMachine, last.state), undefined, facts);
+    const handover = new Handover(identity, state, this.#ports.clock, (record) => this.#publish(record));
+    const ended = terminalStates.some((terminal) => terminal === diedIn);
+    handover.recover(facts, ended ? at : undefined);
+    this.#publish(handover.record());
+    if (!ended) this.#ports.log.info({ handover: identity.id, state: diedIn }, 'Found handover of a former agent');
+    if (state !== diedIn || diedIn === 'committing') handover.fail(new GodwitError('ERR_AGENT_RESTARTED', `the agent of ${this.#ports.config.node} ended while the handover was ${diedIn}`));
+    return handover;
   }
 
-  #startSource(identity: HandoverIdentity, state: SourceState, recovered?: RecoveredFacts): HandoverRecord {
-    const handover = this.#newHandover(identity, state);
+  #startSource(identity: HandoverIdentity): HandoverRecord {
+    const handover = this.#newHandover(identity);
     const run = new SourceRun(this.#ports, handover, this.#ports.source(identity.id, identity.container));
-    if (recovered !== undefined) run.recover(recovered);
-    this.#run(this.#sources, handover, run, sourceMachine, state);
+    this.#run(this.#sources, handover, run, sourceMachine, 'preparing');
     return handover.record();
-  }
-
-  #runTarget(identity: HandoverIdentity, state: TargetState, connection: PeerConnection | undefined, recovered?: RecoveredFacts): Running<TargetRun> {
-    const handover = this.#newHandover(identity, state);
-    const run = new TargetRun(this.#ports, handover, this.#ports.target(identity.id), connection);
-    if (recovered !== undefined) run.recover(recovered);
-    return this.#run(this.#targets, handover, run, targetMachine, state);
   }
 
   #run<Run extends SourceRun | TargetRun, State extends SourceState | TargetState>(
@@ -162,15 +191,13 @@ export class Handovers {
   ): Running<Run> {
     const { id } = handover.identity;
     const journal = this.#journals.open(id);
-    let current: string = state;
     const ended = runMachine(
       {
         machine, journal,
-        effects: run.effects(),
+        effects: (remember) => (run instanceof TargetRun ? run.effects(remember) : run.effects()),
         now: () => this.#ports.clock.date(),
         facts: () => run.journalFacts(),
         onState: (entered) => {
-          current = entered;
           this.#ports.log.info({ handover: id, container: handover.identity.container, state: entered, ...errorFacts(handover) }, 'Handover entered a state');
           handover.enter(entered, isTerminal(machine, entered));
         },
@@ -180,21 +207,21 @@ export class Handovers {
       journal.close();
       running.delete(id);
     });
-    const entry = { handover, run, ended, state: () => current };
+    ended.catch((error: unknown) => this.#ports.log.fatal({ handover: id, error: asGodwitError(error).message }, 'Handover cannot be driven on; restart the agent'));
+    const entry = { handover, run, ended };
     running.set(id, entry);
     return entry;
   }
 
-  #newHandover(identity: HandoverIdentity, state: HandoverRecord['state']): Handover {
-    const handover = new Handover(identity, state, this.#ports.clock, (record) => this.#publish(record));
-    this.#publish(handover.record());
-    return handover;
+  #newHandover(identity: HandoverIdentity): Handover {
+    return new Handover(identity, 'preparing', this.#ports.clock, (record) => this.#publish(record));
   }
 
   #publish(record: HandoverRecord): void {
     this.#records.set(record.id, record);
-    for (const id of [...this.#records.keys()].slice(0, -keptRecords)) {
-      if (this.#sources.has(id) || this.#targets.has(id)) continue;
+    const oldestMs = this.#ports.clock.date().getTime() - keptMs;
+    for (const [id, { finishedAt }] of [...this.#records].slice(0, -keptRecords)) {
+      if (finishedAt === undefined || Date.parse(finishedAt) > oldestMs) continue;
       this.#records.delete(id);
       this.#journals.remove(id);
     }
@@ -202,9 +229,10 @@ export class Handovers {
   }
 
   async #startTarget(node: string, id: string, connection: PeerConnection): Promise<void> {
-    if (this.#records.has(id)) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
-    const identity = { id, role: 'target', container: id, from: node, to: this.#ports.config.node } as const;
-    const running = this.#runTarget(identity, 'preparing', connection);
+    if (this.#records.has(id) || this.#unreadable.has(id)) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
+    const handover = this.#newHandover({ id, role: 'target', container: id, from: node, to: this.#ports.config.node });
+    const run = new TargetRun(this.#ports, handover, this.#ports.target(id), connection);
+    const running = this.#run(this.#targets, handover, run, targetMachine, 'preparing');
     const state = await running.ended;
     const open = running.run.connection;
     if (open !== undefined && state !== 'refused') await running.run.answer(open, state);
@@ -220,6 +248,7 @@ export class Handovers {
   /** The source has committed and wants to know what became of it. A handover that is unknown here never ran here. */
   async #settle(node: string, id: string, connection: PeerConnection): Promise<void> {
     await connection.expect(this.#ports.config.deadlines.commitMs, 'commit');
+    this.#mustBeReadable(id);
     const running = this.#targets.get(id);
     if (running !== undefined && running.handover.identity.from === node) {
       running.run.confirmCommit();
@@ -227,16 +256,32 @@ export class Handovers {
       return;
     }
     const record = this.#records.get(id);
-    if (record?.role === 'target' && record.from === node && record.state === 'succeeded') {
-      await connection.send({ type: 'activated', timeline: record.timeline, measures: definedNumbers(record.measures) });
-    } else {
-      await connection.send({ type: 'lost', reason: record?.error?.message ?? `handover ${id} is not known on ${this.#ports.config.node}` });
-    }
+    const own = record?.role === 'target' && record.from === node ? record : undefined;
+    await connection.send(this.#lastWord(id, own));
     connection.end();
+  }
+
+  /** `lost` is a promise that nothing runs here: only a handover that ended so, or never was here, may be lost. */
+  #lastWord(id: string, record: HandoverRecord | undefined): MessageOf<'activated' | 'lost'> {
+    if (record === undefined) return { type: 'lost', reason: `handover ${id} is not known on ${this.#ports.config.node}` };
+    switch (record.state) {
+      case 'succeeded':
+        return { type: 'activated', timeline: record.timeline, measures: definedNumbers(record.measures) };
+      case 'rolled-back':
+      case 'refused':
+        return { type: 'lost', reason: record.error?.message ?? `handover ${id} was undone` };
+      default:
+        throw new GodwitError('ERR_INTERNAL', `handover ${id} is ${record.state} and nobody drives it on`);
+    }
+  }
+
+  #mustBeReadable(id: string): void {
+    if (this.#unreadable.has(id)) throw new GodwitError('ERR_JOURNAL', `the journal of handover ${id} cannot be understood`);
   }
 
   /** The target asks who holds the workload: what the journal says, never a guess. */
   async #tellOutcome(node: string, id: string, connection: PeerConnection): Promise<void> {
+    this.#mustBeReadable(id);
     await connection.send(this.#outcome(node, id));
     connection.end();
   }
@@ -254,9 +299,13 @@ function errorFacts({ error }: Handover): Record<string, unknown> {
   return error === undefined ? {} : { code: error.code, error: error.message };
 }
 
-/** Where a handover goes on that stood in `state` when its agent died. */
-function recoveredState<State extends string>(machine: Record<State, { afterCrash: State }>, state: string): State {
-  for (const [name, rule] of Object.entries<{ afterCrash: State }>(machine)) if (name === state) return rule.afterCrash;
+/** The state of that name; throws ERR_JOURNAL. */
+function knownState<State extends string>(machine: Machine<State>, state: string): State {
+  if (hasState(machine, state)) return state;
   throw new GodwitError('ERR_JOURNAL', `the journal has a state ${state} that this version does not know`);
+}
+
+function hasState<State extends string>(machine: Machine<State>, state: string): state is State {
+  return Object.hasOwn(machine, state);
 }
 

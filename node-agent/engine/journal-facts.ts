@@ -1,5 +1,6 @@
 // What every journal entry says of its handover, so that a restarted agent can go on.
 import { z } from 'zod';
+import { errorRecordSchema, refusalSchema } from '#core/api/handover.ts';
 import type { Attachment } from '#cni/port.ts';
 
 /** Reads back what cni-plugin/port.ts calls an Attachment. */
@@ -17,8 +18,14 @@ const attachmentSchema: z.ZodType<Attachment> = z.object({
 
 export const journalFactsSchema = z.object({
   identity: z.object({ id: z.string(), role: z.enum(['source', 'target']), container: z.string(), from: z.string(), to: z.string() }),
+  /** ISO 8601. */
+  startedAt: z.string(),
   epoch: z.number().int().optional(),
+  error: errorRecordSchema.optional(),
+  refusals: z.array(refusalSchema),
   attachments: z.array(attachmentSchema),
+  /** A target's processes may run. */
+  resuming: z.boolean().default(false),
   /** What the port of the container wrote, for its own `recover`. */
   container: z.unknown(),
 });

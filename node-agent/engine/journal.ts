@@ -1,6 +1,6 @@
 // What an agent must know about its handovers after it died: one append-only file a handover, one JSON line an entry.
 import {
-  closeSync, constants, existsSync, fdatasyncSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeSync,
+  closeSync, constants, existsSync, fdatasyncSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -17,7 +17,7 @@ export interface Journal {
 
 export interface JournalStore {
   open(id: string): Journal;
-  /** Entries of every journal on disk, oldest first. */
+  /** Entries of every journal on disk, the one that began first first. */
   readAll(): Map<string, JournalEntry[]>;
   remove(id: string): void;
 }
@@ -35,26 +35,26 @@ export function fileJournals(directory: string): JournalStore {
   return {
     open(id) {
       const path = pathOf(id);
-      const written = existsSync(path) ? readFileSync(path).indexOf(0) : 0;
+      let position = existsSync(path) ? wholeBytes(readFileSync(path)) : 0;
       const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-      let position = written < 0 ? fstatSync(fd).size : written;
-      writeSync(fd, Buffer.alloc(Math.max(roomBytes - position, 0)), 0, null, position);
+      ftruncateSync(fd, position); // a torn line must not become the beginning of the next one
+      writeAll(fd, Buffer.alloc(Math.max(roomBytes - position, 0)), position);
       fsyncSync(fd);
       syncDirectory(directory);
       return {
         append(entry, durable) {
-          position += writeSync(fd, `${JSON.stringify(entry)}\n`, position);
+          const line = Buffer.from(`${JSON.stringify(entry)}\n`);
+          writeAll(fd, line, position);
+          position += line.length;
           if (durable) fdatasyncSync(fd);
         },
         close: () => closeSync(fd),
       };
     },
     readAll() {
-      const journals = new Map<string, JournalEntry[]>();
-      for (const name of readdirSync(directory).filter((file) => file.endsWith('.jsonl')).sort()) {
-        journals.set(name.slice(0, -'.jsonl'.length), parseJournal(readFileSync(join(directory, name), 'utf8')));
-      }
-      return journals;
+      const names = readdirSync(directory).filter((file) => file.endsWith('.jsonl'));
+      const journals = names.map((name) => [name.slice(0, -'.jsonl'.length), parseJournal(readFileSync(join(directory, name), 'utf8'))] as const);
+      return new Map(journals.toSorted(([, a], [, b]) => (a[0]?.at ?? '').localeCompare(b[0]?.at ?? '')));
     },
     remove: (id) => rmSync(pathOf(id), { force: true }),
   };
@@ -62,13 +62,27 @@ export function fileJournals(directory: string): JournalStore {
 
 /** Entries up to the first line that is not whole. */
 export function parseJournal(text: string): JournalEntry[] {
-  const entries: JournalEntry[] = [];
+  return wholeLines(text).map(({ entry }) => entry);
+}
+
+/** Size of a journal up to the end of its last whole line. */
+function wholeBytes(content: Buffer): number {
+  return wholeLines(content.toString('utf8')).reduce((sum, { line }) => sum + Buffer.byteLength(line) + 1, 0);
+}
+
+function wholeLines(text: string): { line: string; entry: JournalEntry }[] {
+  const lines: { line: string; entry: JournalEntry }[] = [];
   for (const line of text.split('\n').slice(0, -1)) {
     const entry = parseLine(line);
     if (entry === undefined) break;
-    entries.push(entry);
+    lines.push({ line, entry });
   }
-  return entries;
+  return lines;
+}
+
+/** Throws when the disk takes less than all of it. */
+function writeAll(fd: number, bytes: Buffer, position: number): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written, bytes.length - written, position + written);
 }
 
 function parseLine(line: string): JournalEntry | undefined {

@@ -35,7 +35,7 @@ export const sourceMachine: Machine<SourceState> = {
   freezing: { effect: 'freeze', on: { done: 'dumping', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
   dumping: { effect: 'dump', on: { done: 'restoring', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
   restoring: { effect: 'awaitRestored', on: { done: 'committing', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  committing: { effect: 'askArbiter', on: { done: 'activating', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
+  committing: { effect: 'askArbiter', on: { done: 'activating', failed: 'rolling-back' }, afterCrash: 'committing' },
   activating: { effect: 'awaitActivated', on: { done: 'releasing', lost: 'reclaiming' }, afterCrash: 'activating', durable: true },
   releasing: { effect: 'release', on: { done: 'succeeded' }, afterCrash: 'releasing' },
   reclaiming: { effect: 'reclaim', on: { done: 'rolling-back' }, afterCrash: 'reclaiming', durable: true },
@@ -64,6 +64,13 @@ export const targetMachine: Machine<TargetState> = {
 /** The state that `outcome` leads to; undefined where the table has no such edge, which is a defect of the effect. */
 export function next<State extends string>(machine: Machine<State>, state: State, outcome: Outcome): State | undefined {
   return machine[state].on[outcome];
+}
+
+const cancellable: readonly string[] = ['preparing', 'copying', 'freezing', 'dumping', 'restoring'] satisfies SourceState[];
+
+/** Whether a source in this state may still be told to roll back: nobody has been asked to commit yet. */
+export function isCancellable(state: string): boolean {
+  return cancellable.includes(state);
 }
 
 export function isTerminal<State extends string>(machine: Machine<State>, state: State): boolean {

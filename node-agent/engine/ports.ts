@@ -48,7 +48,7 @@ export interface SourcePort {
   sharedMappings(root: number): Promise<ReadonlySet<string>>;
   /** Lets CRIU dump and sends images as they are written; resolves when CRIU is held and all is sent. */
   dump(sink: ImageSink, limitMs: number): Promise<SentImage[]>;
-  /** CRIU ends the processes (commit). */
+  /** Ends the processes without letting them run (commit); resolves when none is left. */
   releaseDump(limitMs: number): Promise<void>;
   /** CRIU lets go of the processes (rollback); they stay frozen. */
   abandonDump(limitMs: number): Promise<void>;
@@ -71,12 +71,14 @@ export interface TargetPort {
   journalFacts(): Record<string, unknown>;
   /** Takes up what `journalFacts` of a former agent said; false when the replacement cannot run any more. */
   recover(facts: unknown): boolean;
+  /** Says what is going to be built, so that `journalFacts` can tell before it is. Changes nothing. */
+  announce(request: TargetRequest): void;
   /** Makes the (named) network namespace that the replacement will live in. */
-  prepareNetwork(netns: string): Promise<void>;
+  prepareNetwork(): Promise<void>;
   /** Undo of `prepareNetwork`; does nothing for a namespace that this handover did not make. */
   removeNetwork(): Promise<void>;
   /** Builds the replacement up to its waiting restore; resolves when CRIU waits for images. */
-  prepare(request: TargetRequest, limitMs: number): Promise<void>;
+  prepare(limitMs: number): Promise<void>;
   /** Directory that file root `root` is written to. */
   fileRoot(root: number): string;
   openImage(number: number, name: string): void;
@@ -85,7 +87,7 @@ export interface TargetPort {
   sealImages(sent: SentImage[]): void;
   /** Resolves when the processes exist but do not run. */
   restore(limitMs: number): Promise<void>;
-  /** The processes run; resolves with the time at which they did (epoch ms). */
+  /** The processes run; resolves with the time at which they did (epoch ms). Rejects only if they never ran. */
   resume(limitMs: number): Promise<number>;
   /** Lets containerd go on: the container is an ordinary one from here. */
   finish(): Promise<void>;
@@ -105,10 +107,15 @@ export interface TargetRequest {
   lazy: boolean;
 }
 
-/** Who decides that a handover is committed; asking again is safe and gets the same answer. */
+/** Who decides, once and for all, whether a handover is committed: both questions get the same answer for ever. */
 export interface Arbiter {
-  commit(handover: string, epoch: number): Promise<'committed' | 'revoked'>;
+  /** Commits it unless it is revoked. When this rejects, nobody knows: ask `revoke`. */
+  commit(handover: string, epoch: number): Promise<Decision>;
+  /** Revokes it unless it is committed. */
+  revoke(handover: string): Promise<Decision>;
 }
+
+export type Decision = 'committed' | 'revoked';
 
 export interface EnginePorts {
   config: AgentConfig;

@@ -5,9 +5,12 @@ import type { Journal } from '#agent/engine/journal.ts';
 /** Runs on entry of its state. It must be safe to run twice, and must not throw: errors become outcomes, with the error kept by the caller. */
 export type Effect = () => Promise<Outcome>;
 
+/** Puts the facts of now on disk, before an effect does something that a restarted agent would have to undo. */
+export type Remember = () => void;
+
 export interface MachineRun<State extends string> {
   machine: Machine<State>;
-  effects: Record<string, Effect>;
+  effects: (remember: Remember) => Record<string, Effect>;
   journal: Journal;
   /** Wall clock for journal entries. */
   now: () => Date;
@@ -18,12 +21,15 @@ export interface MachineRun<State extends string> {
 
 /** Runs from `state` to a terminal state and returns it. The entry of each state is journalled before its effect starts. */
 export async function runMachine<State extends string>(run: MachineRun<State>, state: State): Promise<State> {
-  for (let current = state; ; ) {
+  let current = state;
+  const write = (durable: boolean): void => run.journal.append({ at: run.now().toISOString(), state: current, facts: run.facts() }, durable);
+  const effects = run.effects(() => write(true));
+  for (;;) {
     const rule = run.machine[current];
-    run.journal.append({ at: run.now().toISOString(), state: current, facts: run.facts() }, rule.durable === true);
+    write(rule.durable === true);
     run.onState(current);
     if (isTerminal(run.machine, current) || rule.effect === null) return current;
-    const effect = run.effects[rule.effect];
+    const effect = effects[rule.effect];
     if (effect === undefined) throw new TypeError(`no effect ${rule.effect}`);
     const outcome = await effect();
     const following = next(run.machine, current, outcome);

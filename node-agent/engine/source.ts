@@ -1,10 +1,11 @@
 // The source's side of a handover: what happens in each state of `sourceMachine`.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attachment, LeaseClaim, Neighbour } from '#cni/port.ts';
-import { GodwitError } from '#core/errors.ts';
+import { withDeadline } from '#core/deadline.ts';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
-import { effect, persistentEffect } from '#agent/engine/effect.ts';
+import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
+import { pause } from '#agent/engine/pause.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect } from '#agent/engine/run.ts';
@@ -19,6 +20,8 @@ const unqueueMs = 15;
 /** Late files beyond this number are sent in another round before the freeze. */
 const fewFiles = 64;
 const maxRounds = 4;
+/** How long a target that takes nothing is waited for before it is told that the handover is over. */
+const farewellMs = 1_000;
 
 export class SourceRun {
   readonly #ports: EnginePorts;
@@ -27,10 +30,15 @@ export class SourceRun {
   #facts: SourceFacts | undefined;
   #attachments: Attachment[] = [];
   #senders: FileSender[] = [];
+  #neighbours: Neighbour[] = [];
   #connection: PeerConnection | undefined;
   #clockOffsetMs = 0;
   #dumpStarted = false;
   #cancelled = false;
+  /** The source goes on: nothing of this handover may begin any more. */
+  #over = false;
+  /** The target's word that it can run its copy, or why not. */
+  #restored: Promise<unknown> | undefined;
 
   constructor(ports: EnginePorts, handover: Handover, source: SourcePort) {
     this.#ports = ports;
@@ -40,13 +48,12 @@ export class SourceRun {
 
   /** What a restarted agent needs to go on. */
   journalFacts(): Record<string, unknown> {
-    return { identity: this.#handover.identity, epoch: this.#handover.epoch, attachments: this.#attachments, container: this.#source.journalFacts() };
+    return { ...this.#handover.journalFacts(), attachments: this.#attachments, container: this.#source.journalFacts() };
   }
 
   /** After a restart of the agent: the dump may be held, the links may be gated. */
-  recover({ attachments, epoch, container }: RecoveredFacts): void {
+  recover({ attachments, container }: RecoveredFacts): void {
     this.#attachments = attachments;
-    this.#handover.epoch = epoch;
     this.#source.recover(container);
     this.#dumpStarted = true;
   }
@@ -58,20 +65,23 @@ export class SourceRun {
     this.#connection?.destroy();
   }
 
+  /** Where a step asks a port that has a deadline of its own, the step has twice that time: the port gives up first. */
   effects(): Record<string, Effect> {
-    const { deadlines } = this.#ports.config;
-    const logged = (error: GodwitError) => this.#ports.log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
+    const { clock, config: { deadlines }, log } = this.#ports;
+    const logged = (error: GodwitError) => log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
+    const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run, clock });
+    const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
     return {
-      prepare: effect(this.#handover, () => this.#prepare(deadlines.prepareMs)),
-      copy: effect(this.#handover, () => this.#copy(deadlines.copyMs)),
-      freeze: effect(this.#handover, () => this.#freeze(deadlines.freezeMs)),
-      dump: effect(this.#handover, () => this.#dump(deadlines.dumpMs)),
-      awaitRestored: effect(this.#handover, () => this.#awaitRestored(deadlines.restoreMs)),
-      askArbiter: effect(this.#handover, () => this.#askArbiter()),
-      awaitActivated: persistentEffect(() => this.#awaitActivated(deadlines.settleMs), sleep, logged),
-      release: persistentEffect(() => this.#release(deadlines.settleMs), sleep, logged),
-      reclaim: persistentEffect(() => this.#reclaim(), sleep, logged),
-      rollBack: persistentEffect(() => this.#rollBack(deadlines.dumpMs), sleep, logged),
+      prepare: once('preparing', deadlines.prepareMs, () => this.#prepare(deadlines.prepareMs)),
+      copy: once('copying', deadlines.copyMs, () => this.#copy(deadlines.copyMs)),
+      freeze: once('freezing', 2 * deadlines.freezeMs, () => this.#freeze(deadlines.freezeMs)),
+      dump: once('dumping', deadlines.dumpMs, () => this.#dump(deadlines.dumpMs)),
+      awaitRestored: once('the restore', deadlines.restoreMs, () => this.#awaitRestored()),
+      askArbiter: this.#commitEffect(deadlines.commitMs, logged),
+      awaitActivated: untilDone('the activation', 2 * deadlines.settleMs, () => this.#awaitActivated(deadlines.settleMs)),
+      release: untilDone('the release', 2 * deadlines.dumpMs, () => this.#release(deadlines.dumpMs)),
+      reclaim: untilDone('reclaiming', deadlines.dumpMs, () => this.#reclaim()),
+      rollBack: untilDone('rolling back', 2 * deadlines.dumpMs, () => this.#rollBack(deadlines.dumpMs)),
     };
   }
 
@@ -100,6 +110,10 @@ export class SourceRun {
   /** Greets the target, compares the nodes and measures the clocks' difference. */
   async #connect(purpose: MessageOf<'hello'>['purpose'], limitMs: number): Promise<PeerConnection> {
     const connection = await this.#ports.connect(this.#handover.identity.to);
+    if (purpose === 'handover' && (this.#cancelled || this.#over)) {
+      connection.destroy();
+      throw new GodwitError('ERR_ABORTED', 'the handover was given up before it was connected');
+    }
     this.#connection = connection;
     const sentAt = epochNow();
     await connection.send({ type: 'hello', protocol: protocolVersion, handover: this.#handover.identity.id, sentAt, purpose });
@@ -123,6 +137,9 @@ export class SourceRun {
     });
     this.#dumpStarted = true;
     await timeline.measure('start-dump', () => this.#source.startDump(limitMs));
+    // Asked for now, since it costs milliseconds that the freeze does not have.
+    measures.connections = this.#source.liveConnections();
+    await this.#forLinks(async (link) => void this.#neighbours.push(...(await this.#ports.links.neighbours(link))));
   }
 
   /** One round over all file roots; resolves when the target has applied it. */
@@ -149,12 +166,9 @@ export class SourceRun {
       if (queued === 0) break;
       await this.#thaw();
       if (attempt === freezeAttempts) throw new GodwitError('ERR_QUEUED_CONNECTIONS', `${queued} connections waited to be accepted in each of ${freezeAttempts} tries`);
-      await sleep(unqueueMs);
+      await pause(this.#ports.clock, unqueueMs);
     }
-    const neighbours: Neighbour[] = [];
-    await this.#forLinks(async (link) => void neighbours.push(...(await this.#ports.links.neighbours(link))));
-    await this.#required().send({ type: 'frozen', neighbours });
-    measures.connections = this.#source.liveConnections();
+    await this.#required().send({ type: 'frozen', neighbours: this.#neighbours });
   }
 
   async #dump(limitMs: number): Promise<void> {
@@ -170,27 +184,55 @@ export class SourceRun {
       return sent;
     }, () => measures.imageBytes ?? 0);
     const files = timeline.measure('late-files', () => this.#sendFiles((root) => this.#source.sharedMappings(root), limitMs));
-    const [sent, late] = await settleBoth(images, files);
+    const lost = this.#expectRestored(connection, files, limitMs + this.#ports.config.deadlines.restoreMs);
+    const [sent, late] = await settleBoth(images, files).catch((error: unknown) => {
+      throw lost.reason ?? error;
+    });
     measures.lateFiles = late.entries;
     await connection.send({ type: 'images-end', images: sent });
     measures.wireBytes = connection.sentBytes;
   }
 
-  async #awaitRestored(limitMs: number): Promise<void> {
-    await this.#handover.timeline.measure('await-restored', () => this.#required().expect(limitMs, 'restored'));
+  /** After the last files the target's next word is `restored`. Any other ends the connection, and with it the sending of images that nobody reads. */
+  #expectRestored(connection: PeerConnection, files: Promise<unknown>, limitMs: number): { reason?: GodwitError } {
+    const lost: { reason?: GodwitError } = {};
+    this.#restored = files.then(() => connection.expect(limitMs, 'restored'));
+    this.#restored.catch((error: unknown) => {
+      lost.reason = asGodwitError(error);
+      connection.destroy();
+    });
+    return lost;
+  }
+
+  async #awaitRestored(): Promise<void> {
+    await this.#handover.timeline.measure('await-restored', async () => void (await this.#restored));
+  }
+
+  /** A question without an answer is not a no: then the arbiter is asked to revoke, until it says what holds. */
+  #commitEffect(limitMs: number, logged: (error: GodwitError) => void): Effect {
+    const { arbiter, clock } = this.#ports;
+    const { id } = this.#handover.identity;
+    const commit = effect(this.#handover, { name: 'the commit', limitMs, run: () => this.#askArbiter(), clock });
+    const revoke = persistentEffect({ name: 'the revocation', limitMs, run: async () => ((await arbiter.revoke(id)) === 'committed' ? 'done' : 'failed'), clock }, logged);
+    return async () => {
+      if ((await commit()) === 'done') return 'done';
+      const outcome = await revoke();
+      if (outcome === 'done') this.#handover.error = undefined; // it was committed all the same
+      return outcome;
+    };
   }
 
   async #askArbiter(): Promise<void> {
     const { identity, timeline } = this.#handover;
-    if (this.#cancelled || this.#connection === undefined) throw new GodwitError('ERR_ABORTED', 'the handover was cancelled before its commit');
+    if (this.#cancelled || this.#connection === undefined) throw new GodwitError('ERR_ABORTED', 'the handover was given up before its commit');
     const answer = await timeline.measure('commit', () => this.#ports.arbiter.commit(identity.id, this.#handover.epoch ?? 0));
     if (answer === 'revoked') throw new GodwitError('ERR_COMMIT_REFUSED', 'the arbiter refused the commit');
   }
 
   /** Tells the target of the commit until it says what became of it. */
   async #awaitActivated(limitMs: number): Promise<'lost' | void> {
-    const connection = this.#connection ?? (await this.#connect('settle', limitMs));
     try {
+      const connection = this.#connection ?? (await this.#connect('settle', limitMs));
       await connection.send({ type: 'commit', epoch: Math.max(this.#handover.epoch ?? 1, 1) });
       const answer = await connection.expect(limitMs, 'activated', 'lost');
       if (answer.type === 'lost') {
@@ -199,7 +241,7 @@ export class SourceRun {
       }
       this.#takeMeasures(answer);
     } catch (error) {
-      connection.destroy();
+      this.#connection?.destroy();
       this.#connection = undefined;
       throw error;
     }
@@ -238,26 +280,33 @@ export class SourceRun {
 
   async #rollBack(limitMs: number): Promise<void> {
     const { timeline, error } = this.#handover;
+    this.#over = true;
     await timeline.measure('roll-back', async () => {
-      await this.#tellAbort(error?.message ?? 'the source gave up');
+      void this.#tellAbort(error?.message ?? 'the source gave up');
       if (this.#dumpStarted) await this.#source.abandonDump(limitMs);
       await this.#thaw();
       await this.#finish();
     });
   }
 
+  /** The container goes on even if a link cannot be opened; the error is thrown after that. */
   async #thaw(): Promise<void> {
-    await this.#forLinks((link) => this.#ports.links.reopen(link));
+    const opened = await Promise.allSettled(this.#attachments.map((link) => this.#ports.links.reopen(link)));
     await this.#source.thaw();
+    for (const result of opened) if (result.status === 'rejected') throw result.reason;
   }
 
+  /** A target that cannot be told notices the closed connection, and asks for the outcome if it has to know. */
   async #tellAbort(reason: string): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined) return;
-    // A target that cannot be told notices the closed connection, and asks for the outcome if it has to know.
-    await connection.send({ type: 'abort', reason: reason.slice(0, 4000) }).catch(() => undefined);
-    connection.end();
+    try {
+      await withDeadline(connection.send({ type: 'abort', reason: reason.slice(0, 4000) }), farewellMs, 'telling the target', this.#ports.clock);
+      connection.end();
+    } catch {
+      connection.destroy();
+    }
   }
 
   async #finish(): Promise<void> {

@@ -1,16 +1,16 @@
 // The target's side of a handover: what happens in each state of `targetMachine`.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attachment, Neighbour, Parking } from '#cni/port.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
 import { frameKinds, type Frame } from '#core/wire/frames.ts';
 import { protocolVersion, type Message, type MessageOf } from '#core/wire/messages.ts';
-import { effect, persistentEffect } from '#agent/engine/effect.ts';
+import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
-import type { EnginePorts, TargetPort } from '#agent/engine/ports.ts';
+import { pause } from '#agent/engine/pause.ts';
+import type { Decision, EnginePorts, TargetPort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
-import type { Effect } from '#agent/engine/run.ts';
+import type { Effect, Remember } from '#agent/engine/run.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
 import type { FileReceiver } from '#agent/files/port.ts';
 import { targetRefusals } from '#agent/preflight/target-checks.ts';
@@ -19,8 +19,9 @@ import { parseMessage, type PeerConnection } from '#agent/transfer/connection.ts
 /** Per handover; a container with more changed files than this belongs on a volume. */
 const fileLimits = { maxEntries: 5_000_000, maxBytes: 2 ** 40 };
 const askPauseMs = 100;
-
-type Decision = 'committed' | 'revoked';
+const longestAskPauseMs = 5_000;
+/** Longest reason that a message carries. */
+const reasonLength = 4_000;
 
 export class TargetRun {
   readonly #ports: EnginePorts;
@@ -33,6 +34,10 @@ export class TargetRun {
   #parkings: Parking[] = [];
   #parked: Promise<void> = Promise.resolve();
   #parkedAt = 0;
+  #built: Promise<void> = Promise.resolve();
+  /** The processes may run: from here on this copy is never given up. */
+  #resuming = false;
+  #resumed = false;
 
   constructor(ports: EnginePorts, handover: Handover, target: TargetPort, connection: PeerConnection | undefined) {
     this.#ports = ports;
@@ -42,13 +47,13 @@ export class TargetRun {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { identity: this.#handover.identity, epoch: this.#handover.epoch, attachments: this.#attachments, container: this.#target.journalFacts() };
+    return { ...this.#handover.journalFacts(), attachments: this.#attachments, resuming: this.#resuming, container: this.#target.journalFacts() };
   }
 
   /** After a restart of the agent: the replacement may be held in its hook, its links are parked, their frames are gone. */
-  recover({ attachments, epoch, container }: RecoveredFacts): void {
+  recover({ attachments, resuming, container }: RecoveredFacts): void {
     this.#attachments = attachments;
-    this.#handover.epoch = epoch;
+    this.#resuming = resuming;
     if (!this.#target.recover(container)) this.#decision.resolve('revoked');
   }
 
@@ -57,21 +62,24 @@ export class TargetRun {
     this.#decision.resolve('committed');
   }
 
-  effects(): Record<string, Effect> {
-    const { deadlines } = this.#ports.config;
-    const logged = (error: GodwitError) => this.#ports.log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
+  effects(remember: Remember): Record<string, Effect> {
+    const { clock, config: { deadlines }, log } = this.#ports;
+    const { copyMs, freezeMs, dumpMs, restoreMs } = deadlines;
+    const logged = (error: GodwitError) => log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
     const told = (error: GodwitError) => this.#tell({ type: 'failed', error: error.toRecord() });
+    const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run, clock }, told);
+    const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
     return {
-      prepare: effect(this.#handover, () => this.#prepare(deadlines.prepareMs), told),
-      receive: effect(this.#handover, () => this.#receive(deadlines.copyMs), told),
-      restore: effect(this.#handover, () => this.#restore(deadlines.restoreMs), told),
-      awaitCommit: persistentEffect(() => this.#awaitCommit(), sleep, logged),
-      activate: () => this.#activate(deadlines.restoreMs),
-      undo: persistentEffect(() => this.#undo(deadlines.restoreMs), sleep, logged),
+      prepare: once('preparing', deadlines.prepareMs, () => this.#prepare(deadlines.prepareMs, remember)),
+      receive: once('receiving', copyMs + 2 * freezeMs + dumpMs, () => this.#receive(copyMs)),
+      restore: once('restoring', restoreMs, () => this.#restore(restoreMs)),
+      awaitCommit: () => this.#awaitCommit(),
+      activate: untilDone('the activation', 3 * restoreMs, () => this.#activate(restoreMs, remember)),
+      undo: untilDone('undoing', 3 * restoreMs, () => this.#undo(restoreMs)),
     };
   }
 
-  async #prepare(limitMs: number): Promise<'refused' | void> {
+  async #prepare(limitMs: number, remember: Remember): Promise<'refused' | void> {
     const connection = this.#required();
     const request = await connection.expect(limitMs, 'prepare');
     const { refusals, notes } = await targetRefusals(request, this.#ports);
@@ -80,30 +88,39 @@ export class TargetRun {
       await connection.send({ type: 'refused', refusals, notes });
       return 'refused';
     }
-    await this.#handover.timeline.measure('prepare', () => this.#build(request, limitMs));
+    this.#built = this.#handover.timeline.measure('prepare', () => this.#build(request, limitMs, remember));
+    await this.#built;
     this.#receivers = [0, ...request.mounts.map((_, index) => index + 1)].map((root) => this.#ports.files.receiver(this.#target.fileRoot(root), fileLimits));
     await connection.send({ type: 'ready' });
     return undefined;
   }
 
-  async #build(request: MessageOf<'prepare'>, limitMs: number): Promise<void> {
-    const { container: spec, claims, mounts, descriptors, foreignAddresses, memoryBytes } = request;
+  /** Says what it is going to make before it makes it, so that a restarted agent can undo it. */
+  async #build(request: MessageOf<'prepare'>, limitMs: number, remember: Remember): Promise<void> {
+    const { container: spec, claims, mounts, descriptors, foreignAddresses } = request;
+    const { identity } = this.#handover;
     const { netns } = spec;
-    this.#handover.identity.container = spec.id;
+    identity.container = spec.id;
     if (claims.length > 0) this.#handover.epoch = Math.max(...claims.map(({ epoch }) => epoch)) + 1;
+    this.#target.announce({ handover: identity.id, spec, mounts, descriptors, foreignAddresses, lazy: await this.#isLazy(request) });
+    if (netns !== undefined) this.#attachments = claims.map((claim) => ({ ...claim, netns, containerId: `godwit-${identity.id}`, state: 'parked' }));
+    remember();
+    await this.#target.prepareNetwork();
     if (netns !== undefined) {
-      await this.#target.prepareNetwork(netns);
-      for (const claim of claims) this.#attachments.push(await this.#ports.links.addParked(netns, `godwit-${this.#handover.identity.id}`, claim));
+      for (const [index, claim] of claims.entries()) this.#attachments[index] = await this.#ports.links.addParked(netns, `godwit-${identity.id}`, claim);
     }
-    const lazy = memoryBytes >= this.#ports.config.lazyFromBytes && (await this.#ports.nodeFacts()).lazyPages;
-    await this.#target.prepare({ handover: this.#handover.identity.id, spec, mounts, descriptors, foreignAddresses, lazy }, limitMs);
+    await this.#target.prepare(limitMs);
+  }
+
+  async #isLazy({ memoryBytes }: MessageOf<'prepare'>): Promise<boolean> {
+    return memoryBytes >= this.#ports.config.lazyFromBytes && (await this.#ports.nodeFacts()).lazyPages;
   }
 
   /** Files and images as they come, until the source says that it sent all of them. */
   async #receive(limitMs: number): Promise<void> {
     const connection = this.#required();
     for (;;) {
-      const frame = await withDeadline(connection.receive(), limitMs, 'waiting for files and images');
+      const frame = await withDeadline(connection.receive(), limitMs, 'waiting for files and images', this.#ports.clock);
       const end = await this.#take(frame);
       if (end === undefined) continue;
       this.#target.sealImages(end.images);
@@ -116,10 +133,12 @@ export class TargetRun {
   /** Resolves with the closing message when the frame was that. */
   async #take(frame: Frame): Promise<MessageOf<'images-end'> | undefined> {
     if (frame.kind === frameKinds.image) {
+      mustHold(frame, 2);
       this.#target.writeImage(frame.payload.readUInt16BE(0), frame.payload.subarray(2));
       return undefined;
     }
     if (frame.kind === frameKinds.files) {
+      mustHold(frame, 1);
       await this.#receiver(frame.payload.readUInt8(0)).apply(frame.payload.subarray(1));
       return undefined;
     }
@@ -160,7 +179,7 @@ export class TargetRun {
   /** Pulls the traffic here and keeps it; neighbours are known before the first reply needs them. */
   async #park(neighbours: Neighbour[]): Promise<void> {
     await this.#handover.timeline.measure('park', async () => {
-      this.#parkings = await Promise.all(this.#attachments.map((link) => this.#ports.links.park(link)));
+      await this.#forLinks(async (link) => void this.#parkings.push(await this.#ports.links.park(link)));
       for (const link of this.#attachments) {
         await this.#ports.links.setNeighbours(link, neighbours.filter(({ ifName }) => ifName === link.ifName));
       }
@@ -171,19 +190,20 @@ export class TargetRun {
     await this.#handover.timeline.measure('restore', () => this.#target.restore(limitMs), () => this.#target.imageBytes());
   }
 
-  /** Held until the source tells the outcome; when its connection is gone it is asked until it answers. Nobody guesses. */
-  async #awaitCommit(): Promise<'revoked' | void> {
-    const connection = this.#connection;
-    if (connection !== undefined) void this.#listen(connection);
-    else void this.#askUntilAnswered();
-    const decision = await this.#decision.promise;
-    if (decision === 'revoked') {
-      this.#handover.fail(new GodwitError('ERR_ABORTED', 'the source did not commit'));
-      return 'revoked';
-    }
-    return undefined;
+  /**
+   * Held until the source tells the outcome. When its connection is gone, or says nothing (a node that vanished closes none),
+   * it is asked until it answers. Nobody guesses, so this wait has no deadline.
+   */
+  async #awaitCommit(): Promise<'done' | 'revoked'> {
+    const { clock, config: { deadlines } } = this.#ports;
+    const silence = this.#connection === undefined ? Promise.resolve() : this.#listen(this.#connection);
+    void Promise.race([silence, pause(clock, deadlines.commitMs)]).then(() => this.#askUntilDecided());
+    if ((await this.#decision.promise) === 'committed') return 'done';
+    this.#handover.fail(new GodwitError('ERR_ABORTED', 'the source did not commit'));
+    return 'revoked';
   }
 
+  /** Resolves when there is nothing more to hear. */
   async #listen(connection: PeerConnection): Promise<void> {
     try {
       await connection.send({ type: 'restored' });
@@ -191,23 +211,24 @@ export class TargetRun {
       if (message.type === 'commit') this.#decision.resolve('committed');
       else if (message.type === 'abort') this.#decision.resolve('revoked');
       else throw new GodwitError('ERR_PEER_PROTOCOL', `message ${message.type} while waiting for the commit`);
-    } catch {
+    } catch (error) {
+      this.#ports.log.info({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Connection to the source ended before the outcome');
       connection.destroy();
       this.#connection = undefined;
-      await this.#askUntilAnswered();
     }
   }
 
-  async #askUntilAnswered(): Promise<void> {
+  async #askUntilDecided(): Promise<void> {
     const { from, id } = this.#handover.identity;
-    const decision = observe(this.#decision.promise);
-    for (let pauseMs = askPauseMs; !decision.over; pauseMs = Math.min(pauseMs * 2, 5_000)) {
+    const decided = observe(this.#decision.promise);
+    await Promise.resolve(); // a decision made before is seen
+    for (let pauseMs = askPauseMs; !decided.over; pauseMs = Math.min(pauseMs * 2, longestAskPauseMs)) {
       const outcome = await this.#ask().catch((error: unknown) => {
         this.#ports.log.warn({ handover: id, node: from, error: asGodwitError(error).message }, 'Source did not tell the outcome');
         return 'pending' as const;
       });
       if (outcome !== 'pending') this.#decision.resolve(outcome);
-      else await sleep(pauseMs);
+      else await pause(this.#ports.clock, pauseMs);
     }
   }
 
@@ -222,43 +243,77 @@ export class TargetRun {
   }
 
   /** The link first, then the tasks: a reply to a request that waited in a receive queue must not meet a silent link. */
-  async #activate(limitMs: number): Promise<'done' | 'lost'> {
-    const { timeline, measures, epoch = 1 } = this.#handover;
-    try {
-      await timeline.measure('activate', () => this.#forLinks((link) => this.#ports.links.activate(link, epoch)));
-      measures.resumedAt = await timeline.measure('resume', () => this.#target.resume(limitMs));
-    } catch (thrown) {
-      const error = asGodwitError(thrown, 'ERR_RESTORE');
-      this.#handover.fail(error);
-      this.#ports.log.error({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Activation failed after the commit');
-      return 'lost';
-    }
+  async #activate(limitMs: number, remember: Remember): Promise<'lost' | void> {
+    const { measures } = this.#handover;
+    if (!this.#resumed && (await this.#resume(limitMs, remember)) === 'lost') return 'lost';
+    this.#resumed = true;
     await this.#replay();
     const criuMs = this.#target.criuMs();
     if (criuMs !== undefined) measures.criuRestoreMs = criuMs;
     measures.peakImageBytes = this.#target.imageBytes();
     await this.#target.finish();
     await this.#disposeReceivers();
-    return 'done';
+    return undefined;
   }
 
+  /** `lost` when the processes never ran, and can be given up. Once they may run, everything is tried again instead. */
+  async #resume(limitMs: number, remember: Remember): Promise<'lost' | void> {
+    const { timeline, measures, epoch = 1 } = this.#handover;
+    try {
+      const activated = timeline.measure('activate', () => this.#forLinks((link) => this.#ports.links.activate(link, epoch)));
+      await withDeadline(activated, limitMs, 'activating the links', this.#ports.clock);
+    } catch (thrown) {
+      if (this.#resuming) throw thrown;
+      return this.#lose(thrown);
+    }
+    this.#resuming = true;
+    remember();
+    try {
+      measures.resumedAt = await timeline.measure('resume', () => this.#target.resume(limitMs));
+    } catch (thrown) {
+      return this.#lose(thrown);
+    }
+    return undefined;
+  }
+
+  #lose(thrown: unknown): 'lost' {
+    const error = asGodwitError(thrown, 'ERR_RESTORE');
+    this.#handover.fail(error);
+    this.#ports.log.error({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Activation failed after the commit');
+    return 'lost';
+  }
+
+  /** A frame that is not replayed is sent again by its sender: nothing here is worth failing for. */
   async #replay(): Promise<void> {
     const { timeline, measures } = this.#handover;
     if (this.#parkings.length === 0) return;
     timeline.add('parked', this.#parkedAt, epochNow());
     await timeline.measure('replay', async () => {
-      for (const parking of this.#parkings.splice(0)) {
-        const { replayed, dropped } = await parking.replay();
+      for (const parking of this.#parkings) {
+        const { replayed, dropped } = await parking.replay().catch((error: unknown) => this.#notReplayed(error));
         measures.parkedFrames = (measures.parkedFrames ?? 0) + replayed;
         measures.droppedFrames = (measures.droppedFrames ?? 0) + dropped;
       }
     });
+    await this.#discardParkings();
+  }
+
+  #notReplayed(error: unknown): { replayed: number; dropped: number } {
+    this.#ports.log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Parked frames were not replayed');
+    return { replayed: 0, dropped: 0 };
+  }
+
+  async #discardParkings(): Promise<void> {
+    for (let parking = this.#parkings[0]; parking !== undefined; parking = this.#parkings[0]) {
+      await parking.discard();
+      this.#parkings.shift();
+    }
   }
 
   async #undo(limitMs: number): Promise<void> {
     await this.#handover.timeline.measure('undo', async () => {
-      await Promise.allSettled([this.#parked]);
-      for (const parking of this.#parkings.splice(0)) await parking.discard();
+      await this.#quiet(limitMs);
+      await this.#discardParkings();
       await this.#disposeReceivers();
       await this.#target.abandon(limitMs);
       await this.#forLinks((link) => this.#ports.links.remove(link.containerId, link.ifName));
@@ -266,8 +321,19 @@ export class TargetRun {
     });
   }
 
+  /** What a step began goes on when its deadline has passed: it is waited for, so that it makes nothing behind the undo's back. */
+  async #quiet(limitMs: number): Promise<void> {
+    const settled = Promise.allSettled([this.#built, this.#parked]);
+    await withDeadline(settled, limitMs, 'the end of a step that took too long', this.#ports.clock).catch((error: unknown) =>
+      this.#ports.log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Undoing while a step still runs'),
+    );
+  }
+
   async #disposeReceivers(): Promise<void> {
-    for (const receiver of this.#receivers.splice(0)) await receiver[Symbol.asyncDispose]();
+    for (let receiver = this.#receivers[0]; receiver !== undefined; receiver = this.#receivers[0]) {
+      await receiver[Symbol.asyncDispose]();
+      this.#receivers.shift();
+    }
   }
 
   async #forLinks(action: (link: Attachment) => Promise<void>): Promise<void> {
@@ -296,7 +362,11 @@ export class TargetRun {
   }
 }
 
+function mustHold({ payload }: Frame, bytes: number): void {
+  if (payload.length < bytes) throw new GodwitError('ERR_PEER_PROTOCOL', `data frame of ${payload.length} bytes, at least ${bytes} are needed`);
+}
+
 function closingMessage(handover: Handover, state: string): Message {
-  if (state !== 'succeeded') return { type: 'lost', reason: handover.error?.message ?? 'the target has undone the handover' };
+  if (state !== 'succeeded') return { type: 'lost', reason: (handover.error?.message ?? 'the target has undone the handover').slice(0, reasonLength) };
   return { type: 'activated', timeline: handover.timeline.steps, measures: handover.knownMeasures() };
 }

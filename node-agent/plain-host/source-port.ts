@@ -20,6 +20,7 @@ import { liveConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts
 import type { Containerd } from '#agent/runtime/containerd.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { ListenQueues } from '#agent/runtime/listen-queues.ts';
+import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
@@ -131,9 +132,12 @@ export class PlainSource implements SourcePort {
   }
 
   async releaseDump(limitMs: number): Promise<void> {
-    await this.thaw(); // CRIU still holds the tasks; a frozen task could not be ended
+    const registration = this.#host.registry.get(this.#id);
+    const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
+    if (state !== undefined) killFrozen(state); // CRIU may be gone: it must not be the only one that ends them
     if (this.#dump !== undefined) await this.#dump.release(limitMs);
     else await this.#left().endDump('proceed', limitMs);
+    if (state !== undefined) await awaitEmpty(state, limitMs);
   }
 
   async abandonDump(limitMs: number): Promise<void> {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
-import { LeftBehind } from '#agent/criu/left-behind.ts';
+import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
@@ -14,10 +14,9 @@ import { epochNow } from '#agent/engine/timeline.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
-import { createReplacement, forgetHandover, startTask } from '#agent/runtime/replacement.ts';
-import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
+import { createReplacement, forgetHandover, removeReplacement, startTask, untilNotStarting, type ReplacementName } from '#agent/runtime/replacement.ts';
+import { readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
-import { SourceContainer } from '#agent/runtime/source-container.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 
 /** containerd's v2 shim for runc keeps state and bundles here, one directory a namespace. */
@@ -28,7 +27,7 @@ const recoverySchema = z.object({
   boot: z.string(),
   madeNetns: z.string().optional(),
   madeMounts: z.array(z.string()),
-  container: z.object({ id: z.string(), namespace: z.string() }).optional(),
+  container: z.object({ id: z.string(), namespace: z.string(), snapshotter: z.string() }).optional(),
 });
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -47,7 +46,7 @@ export class PlainTarget implements TargetPort {
   #inbox: ImageInbox | undefined;
   #restore: HeldRestore | undefined;
   #madeMounts: string[] = [];
-  #container: { id: string; namespace: string } | undefined;
+  #container: ReplacementName | undefined;
   /** The restore of a former agent. */
   #left: LeftBehind | undefined;
 
@@ -61,7 +60,7 @@ export class PlainTarget implements TargetPort {
       boot: bootId(),
       madeNetns: this.#madeNetns,
       madeMounts: this.#madeMounts,
-      container: this.#request === undefined ? undefined : { id: this.#request.spec.id, namespace: this.#request.spec.namespace },
+      container: this.#container,
     };
   }
 
@@ -71,25 +70,30 @@ export class PlainTarget implements TargetPort {
     this.#madeMounts = madeMounts;
     this.#container = container;
     this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
-    return boot === bootId() && (this.#left.alive || this.#isRunning());
+    const state = this.#runcState();
+    return boot === bootId() && (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`)));
   }
 
-  async prepareNetwork(netns: string): Promise<void> {
-    if (existsSync(netns)) return;
-    await addNetns(netns);
-    this.#madeNetns = netns;
+  announce(request: TargetRequest): void {
+    this.#request = request;
+    const { id, namespace, snapshotter } = request.spec;
+    this.#container = { id, namespace, snapshotter };
+    this.#madeNetns = request.spec.netns === undefined || existsSync(request.spec.netns) ? undefined : request.spec.netns;
+    this.#madeMounts = request.mounts.map(({ source }) => source).filter((source) => !existsSync(source));
+  }
+
+  async prepareNetwork(): Promise<void> {
+    if (this.#madeNetns !== undefined) await addNetns(this.#madeNetns);
   }
 
   async removeNetwork(): Promise<void> {
-    const netns = this.#madeNetns;
-    this.#madeNetns = undefined;
-    if (netns !== undefined) await deleteNetns(netns);
+    if (this.#madeNetns !== undefined) await deleteNetns(this.#madeNetns);
   }
 
-  async prepare(request: TargetRequest, limitMs: number): Promise<void> {
+  async prepare(limitMs: number): Promise<void> {
     const { config, containerd, creates, hooks, imageRoot } = this.#host;
-    this.#request = request;
-    this.#container = { id: request.spec.id, namespace: request.spec.namespace };
+    const request = this.#request;
+    if (request === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not announced');
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#inbox = await ImageInbox.create(directories.images, request.descriptors, freeImageBytes(imageRoot));
     for (const { source } of request.mounts) this.#makeMount(source);
@@ -129,11 +133,27 @@ export class PlainTarget implements TargetPort {
 
   async resume(limitMs: number): Promise<number> {
     if (this.#container !== undefined) markRestored(this.#host.config.runDir, this.#container.id);
-    if (this.#left !== undefined && !this.#left.alive && this.#isRunning()) return epochNow();
-    if (this.#left !== undefined) return this.#left.resume(limitMs);
-    const { request, restore } = this.#prepared();
+    if (this.#left === undefined) await this.#dropForeignAddresses();
+    try {
+      return await this.#resume(limitMs);
+    } catch (error) {
+      if (this.#hasRun()) return epochNow(); // what failed came after CRIU was told to let them run
+      throw error;
+    }
+  }
+
+  async #dropForeignAddresses(): Promise<void> {
+    const { request } = this.#prepared();
     if (request.spec.netns !== undefined) await dropForeignAddresses(request.spec.netns, request.foreignAddresses);
-    return restore.resume(limitMs);
+  }
+
+  async #resume(limitMs: number): Promise<number> {
+    if (this.#left !== undefined) {
+      const resumedAt = await this.#left.resume(limitMs);
+      if (resumedAt === undefined && !this.#hasRun()) throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
+      return resumedAt ?? epochNow();
+    }
+    return this.#prepared().restore.resume(limitMs);
   }
 
   async finish(): Promise<void> {
@@ -147,7 +167,7 @@ export class PlainTarget implements TargetPort {
       await forgetHandover(containerd, container);
     }
     this.#left?.close();
-    void (this.#restore?.loaded ?? Promise.resolve()).then(() => removeImageDirectories(imageRoot, this.#handover));
+    void untilLoaded(imageDirectoriesOf(imageRoot, this.#handover).images).then(() => removeImageDirectories(imageRoot, this.#handover));
   }
 
   async abandon(limitMs: number): Promise<void> {
@@ -156,28 +176,35 @@ export class PlainTarget implements TargetPort {
     await this.#left?.endRestore(limitMs);
     if (this.#restore !== undefined && this.#inbox !== undefined) await this.#restore.abandon(this.#inbox, limitMs);
     this.#create?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone');
-    if (this.#started !== undefined) await withDeadline(this.#started, limitMs, 'the end of the replacement\'s start');
+    const started: Promise<unknown> = this.#started ?? this.#startOfFormerAgent();
+    await withDeadline(started, limitMs, 'the end of the replacement\'s start');
     await this.#removeContainer();
-    for (const mount of this.#madeMounts.splice(0)) rmSync(mount, { recursive: true, force: true });
+    for (const mount of this.#madeMounts) rmSync(mount, { recursive: true, force: true });
     this.#inbox?.close();
     this.#left?.close();
     removeImageDirectories(imageRoot, this.#handover);
   }
 
-  /** Whether the replacement's first process lives. */
-  #isRunning(): boolean {
-    if (this.#container === undefined) return false;
-    const state = readRuncStateIfAny(join(runcRoots, this.#container.namespace), this.#container.id);
-    return state !== undefined && existsSync(`/proc/${state.pid}`);
+  /** Whether the replacement's processes were restored: runc forgets a container whose restore failed, not one that ended since. */
+  #hasRun(): boolean {
+    return this.#runcState() !== undefined;
+  }
+
+  #runcState(): RuncState | undefined {
+    return this.#container === undefined ? undefined : readRuncStateIfAny(join(runcRoots, this.#container.namespace), this.#container.id);
+  }
+
+  /** Resolves when the `ctr` that a former agent started is gone. */
+  async #startOfFormerAgent(): Promise<void> {
+    const id = this.#container?.id;
+    if (id !== undefined) await untilNotStarting(id);
   }
 
   async #removeContainer(): Promise<void> {
     const { config, containerd, registry } = this.#host;
-    const container = this.#container;
-    if (container === undefined) return;
-    const { id, namespace } = container;
-    await new SourceContainer(containerd, { id, root: join(runcRoots, namespace), bundle: '', createdAt: '' }).remove();
-    registry.remove(id);
+    if (this.#container === undefined) return;
+    const { id } = this.#container;
+    if (await removeReplacement(containerd, this.#container, this.#handover)) registry.remove(id);
     unmarkRestored(config.runDir, id);
   }
 
@@ -193,7 +220,6 @@ export class PlainTarget implements TargetPort {
   #makeMount(path: string): void {
     if (!existsSync(path)) {
       mkdirSync(path, { recursive: true });
-      this.#madeMounts.push(path);
     } else if (readdirSync(path).length > 0) {
       throw new GodwitError('ERR_MOUNT_NOT_EMPTY', `${path} is not empty on the target`);
     }

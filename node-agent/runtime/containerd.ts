@@ -1,5 +1,4 @@
 // containerd's API on plain hosts: what a container is made of, a copy of it elsewhere, and its end.
-import { randomUUID } from 'node:crypto';
 import { credentials, Client, Metadata, status as grpcStatus, type ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { z } from 'zod';
@@ -126,7 +125,12 @@ function containerdError(error: ServiceError, method: string): GodwitError {
   return new GodwitError(code, `containerd ${method}: ${error.details}`, { cause: error });
 }
 
-/** A snapshot key for a replacement's own layer. */
-export function newSnapshotKey(id: string): string {
-  return `godwit-${id}-${randomUUID().slice(0, 8)}`;
+/** What containerd answered; undefined when it knows no such thing. */
+export async function knownOrUndefined<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof GodwitError && error.code === 'ERR_CONTAINER_UNKNOWN') return undefined;
+    throw error;
+  }
 }

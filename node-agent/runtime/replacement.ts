@@ -2,28 +2,48 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerSpec } from '#core/wire/messages.ts';
-import { newSnapshotKey, type Containerd, type ContainerdContainer } from '#agent/runtime/containerd.ts';
+import { knownOrUndefined, type Containerd, type ContainerdContainer } from '#agent/runtime/containerd.ts';
+import { pidsWhere } from '#agent/runtime/command-lines.ts';
+import { endContainer } from '#agent/runtime/end-container.ts';
 import { annotations, parseOciSpec, withAnnotation } from '#agent/runtime/oci-spec.ts';
 
+const pollMs = 20;
 const specTypeUrl = 'types.containerd.io/opencontainers/runtime-spec/1/Spec';
 
-/** Creates record and layer of the replacement; the caller undoes it with `SourceContainer.remove`. */
+/** Key of the replacement's own layer. */
+const snapshotKeyOf = (handover: string): string => `godwit-${handover}`;
+
+/** Creates record and layer of the replacement; `removeReplacement` undoes it, also after a failure half way. */
 export async function createReplacement(containerd: Containerd, spec: ContainerSpec, handover: string): Promise<void> {
-  const snapshotKey = newSnapshotKey(spec.id);
+  const snapshotKey = snapshotKeyOf(handover);
   await containerd.prepareSnapshot(spec.namespace, spec.snapshotter, snapshotKey, spec.parentSnapshot);
-  const record = containerRecord(spec, snapshotKey, handover);
-  try {
-    await containerd.createContainer(spec.namespace, record);
-  } catch (error) {
-    await containerd.removeSnapshot(spec.namespace, spec.snapshotter, snapshotKey);
-    throw error;
-  }
+  await containerd.createContainer(spec.namespace, containerRecord(spec, snapshotKey, handover));
+}
+
+export interface ReplacementName {
+  id: string;
+  namespace: string;
+  snapshotter: string;
+}
+
+/**
+ * Undo of `createReplacement` and `startTask`; safe to run twice. A container of that id which is not the replacement is not
+ * touched; resolves with whether there is none.
+ */
+export async function removeReplacement(containerd: Containerd, { id, namespace, snapshotter }: ReplacementName, handover: string): Promise<boolean> {
+  const snapshotKey = snapshotKeyOf(handover);
+  const record = await knownOrUndefined(containerd.container(namespace, id));
+  if (record?.snapshot_key === snapshotKey) await endContainer(containerd, namespace, id);
+  await knownOrUndefined(containerd.removeSnapshot(namespace, snapshotter, snapshotKey));
+  return record === undefined || record.snapshot_key === snapshotKey;
 }
 
 /** From now on a restart of the container is an ordinary one. */
 export async function forgetHandover(containerd: Containerd, { id, namespace }: { id: string; namespace: string }): Promise<void> {
-  const record = await containerd.container(namespace, id);
+  const record = await knownOrUndefined(containerd.container(namespace, id));
+  if (record === undefined) return; // ended and removed since
   const oci = withAnnotation(parseOciSpec(record.spec.value.toString('utf8')), annotations.handover, undefined);
   await containerd.updateSpec(namespace, { ...record, spec: { ...record.spec, value: Buffer.from(JSON.stringify(oci)) } });
 }
@@ -43,6 +63,11 @@ export function startTask(spec: ContainerSpec, containerdSocket: string, logDire
   child.once('error', () => resolve(127));
   child.once('exit', (code) => resolve(code ?? 128));
   return promise;
+}
+
+/** Resolves when no `ctr` of a former agent starts the container any more. */
+export async function untilNotStarting(id: string): Promise<void> {
+  while (pidsWhere((args) => args.includes('tasks') && args.includes('start') && args.includes(id)).length > 0) await sleep(pollMs);
 }
 
 /** The replacement's output goes where the source's went, on its own node. */

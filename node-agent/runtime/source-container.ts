@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
 import type { ContainerSpec } from '#core/wire/messages.ts';
 import type { FileRoot } from '#agent/files/port.ts';
-import { taskStatus, type Containerd } from '#agent/runtime/containerd.ts';
+import { knownOrUndefined, taskStatus, type Containerd } from '#agent/runtime/containerd.ts';
+import { endContainer } from '#agent/runtime/end-container.ts';
 import { namespaceOf, type Registration } from '#agent/runtime/container-registry.ts';
 import { freezeCgroup, isCgroupFrozen, thawCgroup } from '#agent/runtime/freezer.ts';
 import { networkNamespace, parseOciSpec, writableBindMounts, type BindMount, type OciSpec } from '#agent/runtime/oci-spec.ts';
 import { readRuncState, type RuncState } from '#agent/runtime/runc-state.ts';
-
-const killed = 9;
 
 export interface ContainerFacts {
   spec: ContainerSpec;
@@ -82,12 +81,9 @@ export class SourceContainer {
   /** Ends what is left of the container after its handover: task, record and layer. Safe to run twice. */
   async remove(): Promise<void> {
     const { id } = this.registration;
-    const record = await ignoringUnknown(this.#containerd.container(this.#namespace, id));
-    const task = await ignoringUnknown(this.#containerd.task(this.#namespace, id));
-    if (task !== undefined && task.status !== taskStatus.stopped) await ignoringUnknown(this.#containerd.killTask(this.#namespace, id, killed));
-    await ignoringUnknown(this.#containerd.deleteTask(this.#namespace, id));
-    await ignoringUnknown(this.#containerd.deleteContainer(this.#namespace, id));
-    if (record !== undefined) await ignoringUnknown(this.#containerd.removeSnapshot(this.#namespace, record.snapshotter, record.snapshot_key));
+    const record = await knownOrUndefined(this.#containerd.container(this.#namespace, id));
+    await endContainer(this.#containerd, this.#namespace, id);
+    if (record !== undefined) await knownOrUndefined(this.#containerd.removeSnapshot(this.#namespace, record.snapshotter, record.snapshot_key));
   }
 
   async #upperDirectory(snapshotter: string, key: string): Promise<string> {
@@ -95,15 +91,6 @@ export class SourceContainer {
     const upper = mounts.flatMap(({ options }) => options).find((option) => option.startsWith('upperdir='));
     if (upper === undefined) throw new GodwitError('ERR_SNAPSHOTTER', `snapshotter ${snapshotter} gives no overlay with an upper directory`);
     return upper.slice('upperdir='.length);
-  }
-}
-
-async function ignoringUnknown<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof GodwitError && error.code === 'ERR_CONTAINER_UNKNOWN') return undefined;
-    throw error;
   }
 }
 

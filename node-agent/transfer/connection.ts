@@ -1,6 +1,7 @@
 // One stream between two agents: messages and data frames in order, with backpressure, limits and deadlines.
 import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
+import { systemClock, type Clock } from '#core/clock.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError, asGodwitError, errorFromRecord } from '#core/errors.ts';
 import { encodeFrame, FrameDecoder, frameKinds, type Frame, type FrameKind } from '#core/wire/frames.ts';
@@ -8,9 +9,14 @@ import { messageSchema, type Message, type MessageOf } from '#core/wire/messages
 
 /** Frames that may wait unread before the peer is slowed down. */
 const maxQueuedBytes = 8 * 2 ** 20;
+/** A peer that takes nothing for so long is lost. */
+const stalledMs = 60_000;
+/** How long the last words wait to be read. */
+const farewellMs = 5_000;
 
 export class PeerConnection {
   readonly #stream: Duplex;
+  readonly #clock: Clock;
   readonly #decoder = new FrameDecoder();
   #queue: Frame[] = [];
   #queuedBytes = 0;
@@ -19,8 +25,9 @@ export class PeerConnection {
   #sentBytes = 0;
   readonly #closed = Promise.withResolvers<GodwitError>();
 
-  constructor(stream: Duplex) {
+  constructor(stream: Duplex, clock: Clock = systemClock) {
     this.#stream = stream;
+    this.#clock = clock;
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('error', (cause) => this.#fail(new GodwitError('ERR_PEER_LOST', `the connection to the other agent broke: ${cause.message}`, { cause })));
     stream.on('close', () => this.#fail(new GodwitError('ERR_PEER_LOST', 'the other agent closed the connection')));
@@ -76,13 +83,15 @@ export class PeerConnection {
    * @param limitMs deadline of the wait
    */
   async expect<Type extends Message['type']>(limitMs: number, ...types: Type[]): Promise<MessageOf<Type>> {
-    const message = await withDeadline(this.receiveMessage(), limitMs, `waiting for ${types.join(' or ')}`);
+    const message = await withDeadline(this.receiveMessage(), limitMs, `waiting for ${types.join(' or ')}`, this.#clock);
     return narrow(message, types);
   }
 
-  /** Ends the stream after what was written; the peer reads all of it. */
+  /** Ends the stream after what was written; a peer that does not read it within 5 s does not get it. */
   end(): void {
     this.#stream.end();
+    const forget = this.#clock.after(farewellMs, () => this.#stream.destroy());
+    void this.closed.then(forget);
   }
 
   destroy(): void {
@@ -107,7 +116,10 @@ export class PeerConnection {
       throw failure;
     });
     try {
-      await Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]);
+      await withDeadline(Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]), stalledMs, 'sending to the other agent', this.#clock);
+    } catch (error) {
+      this.#stream.destroy();
+      throw error;
     } finally {
       abort.abort();
     }

@@ -10,6 +10,8 @@ const nodeUriPrefix = 'URI:spiffe://godwit.dev/node/';
 /** A peer that does not finish its TLS handshake in this time is dropped. */
 const handshakeLimitMs = 5_000;
 const connectLimitMs = 5_000;
+/** A node that vanished without a word is noticed. */
+const keepAliveMs = 5_000;
 /** Hardware AES is there on every machine that runs containers. */
 const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 
@@ -52,6 +54,7 @@ export function servePeers(
       return;
     }
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs);
     onPeer(node, new PeerConnection(socket));
   });
   return listen(server, config.listen);
@@ -92,6 +95,7 @@ export async function connectPeer(config: AgentConfig, node: string): Promise<Pe
     throw new GodwitError('ERR_PEER_UNREACHABLE', `agent of ${node} at ${endpoint.host}:${endpoint.port}: ${reason}`, { cause, details: { node } });
   }
   socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveMs);
   return new PeerConnection(socket);
 }
 
