@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
+import { ghostLimitBytes } from '#agent/criu/ghost-limit.ts';
 import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
@@ -129,5 +130,5 @@ async function startLazyPages({ pages, work }: ImageDirectories): Promise<ChildP
 
 /** CRIU's configuration for our containers (annotation org.criu.config): the links are the network lock, the hooks are ours. */
 export function writeCriuConfiguration(path: string, hook: string): void {
-  writeFileSync(path, ['network-lock skip', 'tcp-established', 'skip-in-flight', 'verbosity 1', 'ghost-limit 67108864', `action-script ${hook}`, ''].join('\n'), { mode: 0o644 });
+  writeFileSync(path, ['network-lock skip', 'tcp-established', 'skip-in-flight', 'verbosity 1', `ghost-limit ${ghostLimitBytes}`, `action-script ${hook}`, ''].join('\n'), { mode: 0o644 });
 }

@@ -6,7 +6,7 @@ import { GodwitError } from '#core/errors.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import { HeldDump } from '#agent/criu/dump.ts';
 import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
-import { imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import { ImageTail, type ImageSink, type SentImage } from '#agent/criu/image-tail.ts';
 import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
@@ -14,6 +14,7 @@ import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import { readMaps } from '#agent/files/read-maps.ts';
 import { sharedWritableFiles } from '#agent/files/shared-mappings.ts';
 import { deleteNetns } from '#agent/plain-host/named-netns.ts';
+import { inspectContainer } from '#agent/preflight/inspect.ts';
 import { sourceChecks } from '#agent/preflight/source-checks.ts';
 import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
 import { liveConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
@@ -73,7 +74,9 @@ export class PlainSource implements SourcePort {
     const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
     const pids = processesOf(state);
     const foreign = foreignAddresses(readTcpSockets(state.pid), addresses);
-    const { checks, refusals, notes } = await sourceChecks({ facts, pids, foreign, addresses });
+    const inspection = inspectContainer(state, pids);
+    const memoryBytes = residentBytes(pids) + inspection.tmpfsBytes;
+    const { checks, refusals, notes } = sourceChecks({ facts, inspection, foreign, memoryBytes, imageFreeBytes: freeImageBytes(this.#host.imageRoot) });
     return {
       spec, checks, refusals, notes,
       pid: state.pid,
@@ -81,7 +84,7 @@ export class PlainSource implements SourcePort {
       mounts: facts.bindMounts.filter(({ fate }) => fate === 'moved').map(({ source, destination }) => ({ source, destination })),
       descriptors: state.descriptors,
       foreignAddresses: foreign,
-      memoryBytes: residentBytes(pids),
+      memoryBytes,
     };
   }
 

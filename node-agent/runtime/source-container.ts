@@ -36,7 +36,7 @@ export class SourceContainer {
     const { id, root } = this.registration;
     const record = await this.#containerd.container(this.#namespace, id);
     const task = await this.#containerd.task(this.#namespace, id);
-    if (task.status !== taskStatus.running) throw new GodwitError('ERR_CONTAINER_UNKNOWN', `container ${id} is not running`);
+    if (task.status !== taskStatus.running && task.status !== taskStatus.paused) throw new GodwitError('ERR_CONTAINER_UNKNOWN', `container ${id} is not running`);
     const json = record.spec.value.toString('utf8');
     const oci = parseOciSpec(json);
     const bindMounts = writableBindMounts(oci);

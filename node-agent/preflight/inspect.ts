@@ -1,0 +1,42 @@
+// Looks at a running container from outside, once, for all checks.
+import { readFileSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Inspection, Mount, ProcessFacts } from '#agent/preflight/inspection.ts';
+import { parseMountTable } from '#agent/preflight/mount-table.ts';
+import { readProcesses } from '#agent/preflight/read-processes.ts';
+import { readSockets } from '#agent/preflight/read-sockets.ts';
+import { isCgroupFrozen } from '#agent/runtime/freezer.ts';
+import type { RuncState } from '#agent/runtime/runc-state.ts';
+
+/** A few milliseconds for an ordinary container; blocks meanwhile. */
+export function inspectContainer({ pid, freezerCgroup, cgroupVersion }: RuncState, pids: readonly number[]): Inspection {
+  const processes = readProcesses(pids);
+  const mounts = mountsOf(pid);
+  return {
+    init: pid,
+    processes, mounts,
+    visibleMounts: new Set([...mounts, ...otherMountNamespaces(processes).flatMap(mountsOf)].map(({ id }) => id)),
+    tmpfsBytes: tmpfsBytes(pid, mounts),
+    ...readSockets(pid),
+    frozen: isCgroupFrozen(freezerCgroup, cgroupVersion),
+  };
+}
+
+function mountsOf(pid: number): Mount[] {
+  return parseMountTable(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
+}
+
+/** One process of every mount namespace. */
+function otherMountNamespaces(processes: readonly ProcessFacts[]): number[] {
+  const first = new Map<string, number>();
+  for (const { pid, namespaces } of processes) if (namespaces['mnt'] !== undefined && !first.has(namespaces['mnt'])) first.set(namespaces['mnt'], pid);
+  return [...first.values()];
+}
+
+/** Their contents travel with the images. */
+function tmpfsBytes(pid: number, mounts: readonly Mount[]): number {
+  return mounts.filter(({ type, root }) => type === 'tmpfs' && root === '/').reduce((sum, { path }) => {
+    const { blocks, bfree, bsize } = statfsSync(join(`/proc/${pid}/root`, path));
+    return sum + (blocks - bfree) * bsize;
+  }, 0);
+}

@@ -1,0 +1,83 @@
+// What the processes of a container hold, as plain facts.
+
+export interface ProcessFacts {
+  pid: number;
+  parent: number;
+  /** As in /proc/PID/stat: R, S, D, T (stopped), t (traced), Z (zombie). */
+  state: string;
+  /** Process that traces it; 0 for none. */
+  tracer: number;
+  /** Command line, or its name in brackets. */
+  command: string;
+  /** Namespaces by their names in /proc/PID/ns: `{ net: 'net:[4026531840]' }`. */
+  namespaces: Readonly<Record<string, string>>;
+  descriptors: readonly Descriptor[];
+  /** Files and devices that it maps, with ` (deleted)` where it applies. */
+  mappedPaths: readonly string[];
+}
+
+export interface Descriptor {
+  fd: number;
+  /** As /proc/PID/fd shows it: a path, `socket:[123]`, `anon_inode:[eventfd]`. */
+  target: string;
+  /** Mount that an open path lies in. */
+  mount?: number;
+  /** Space that a deleted file takes. */
+  deletedBytes?: number;
+  /** Whether a memfd has huge pages. */
+  huge?: boolean;
+}
+
+export interface Mount {
+  id: number;
+  /** In the container. */
+  path: string;
+  type: string;
+  /** Directory of the file system that is mounted: `/` for all of it, another one for a bind mount of a part. */
+  root: string;
+  /** Options of the file system itself, e.g. `lowerdir=...`. */
+  options: readonly string[];
+}
+
+export interface UnixSocket {
+  inode: number;
+  listening: boolean;
+  /** Inode of the socket at the other end; 0 when there is none. */
+  peer: number;
+  /** Connections that wait to be accepted, of a listening socket. */
+  waiting: number;
+}
+
+export interface Inspection {
+  /** First process of the container. */
+  init: number;
+  processes: readonly ProcessFacts[];
+  /** Mounts of the first process. */
+  mounts: readonly Mount[];
+  /** Ids of all mounts that any of the processes sees. */
+  visibleMounts: ReadonlySet<number>;
+  /** Contents of the container's own tmpfs mounts. */
+  tmpfsBytes: number;
+  unixSockets: readonly UnixSocket[];
+  mptcpInodes: ReadonlySet<number>;
+  /** Netlink sockets with unread answers. */
+  unreadNetlinkInodes: ReadonlySet<number>;
+  /** Whether the container stands still already. */
+  frozen: boolean;
+}
+
+/** A process as people find it again. */
+export function named({ pid, command }: ProcessFacts): string {
+  return `process ${pid} (${command.length > 60 ? `${command.slice(0, 60)}...` : command})`;
+}
+
+/** Inode of a descriptor that is a socket. */
+export function socketInode({ target }: Descriptor): number | undefined {
+  const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+  return inode === undefined ? undefined : Number(inode);
+}
+
+/** Every descriptor of every process that `matches`, as `what it is of process ...`. */
+export function heldDescriptors(processes: readonly ProcessFacts[], matches: (descriptor: Descriptor) => boolean, describe = (descriptor: Descriptor) => descriptor.target): string[] {
+  return processes.flatMap((process) => process.descriptors.filter(matches).map((descriptor) => `${describe(descriptor)} of ${named(process)}`));
+}

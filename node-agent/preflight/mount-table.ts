@@ -1,0 +1,17 @@
+// Reads the text of /proc/PID/mountinfo.
+import type { Mount } from '#agent/preflight/inspection.ts';
+
+/** Mounts in order; blanks in paths are written as they are. */
+export function parseMountTable(text: string): Mount[] {
+  return text.split('\n').flatMap((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    const [id, , , root = '/', path] = before.split(' ');
+    const [type = '', , options = ''] = after.split(' ');
+    return id === undefined || path === undefined ? [] : [{ id: Number(id), path: unescape(path), type, root: unescape(root), options: options.split(',') }];
+  });
+}
+
+/** The kernel writes blank, tab, newline and backslash in octal. */
+function unescape(path: string): string {
+  return path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}

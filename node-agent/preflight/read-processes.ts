@@ -1,0 +1,67 @@
+// Reads from /proc what the processes of a container hold. A process that ends meanwhile holds nothing.
+import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import type { Descriptor, ProcessFacts } from '#agent/preflight/inspection.ts';
+
+const hugetlbfsMagic = 0x958458f6;
+const blockBytes = 512;
+export const deletedMark = ' (deleted)';
+
+export function readProcesses(pids: readonly number[]): ProcessFacts[] {
+  return pids.flatMap((pid) => unlessGone(() => readProcess(pid)) ?? []);
+}
+
+function readProcess(pid: number): ProcessFacts {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
+  const zombie = field('State') === 'Z';
+  return {
+    pid,
+    parent: Number(field('PPid')),
+    state: field('State'),
+    tracer: Number(field('TracerPid')),
+    command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || `[${field('Name')}]`,
+    namespaces: zombie ? {} : links(`/proc/${pid}/ns`),
+    descriptors: zombie ? [] : Object.entries(links(`/proc/${pid}/fd`)).map(([fd, target]) => describe(pid, Number(fd), target)),
+    mappedPaths: zombie ? [] : mappedPaths(readFileSync(`/proc/${pid}/maps`, 'latin1')),
+  };
+}
+
+function links(directory: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(directory).flatMap((name) => {
+    const target = unlessGone(() => readlinkSync(`${directory}/${name}`));
+    return target === undefined ? [] : [[name, target]];
+  }));
+}
+
+function describe(pid: number, fd: number, target: string): Descriptor {
+  if (!target.startsWith('/')) return { fd, target };
+  const path = `/proc/${pid}/fd/${fd}`;
+  if (target.startsWith('/memfd:')) return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
+  const mount = unlessGone(() => /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1]);
+  return {
+    fd, target,
+    ...(mount === undefined ? {} : { mount: Number(mount) }),
+    ...(target.endsWith(deletedMark) ? { deletedBytes: unlessGone(() => deletedBytes(path)) ?? 0 } : {}),
+  };
+}
+
+/** A file that has another name left is not lost with this one. */
+function deletedBytes(path: string): number {
+  const { nlink, blocks } = statSync(path);
+  return nlink === 0 ? blocks * blockBytes : 0;
+}
+
+/** Distinct paths in the text of /proc/PID/maps. */
+export function mappedPaths(maps: string): string[] {
+  const paths = [...maps.matchAll(/^\S+ \S+ \S+ \S+ \d+ +(\/.*)$/gm)].map(([, path]) => path ?? '');
+  return [...new Set(paths)];
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,156 @@
+# Sockets of the network, in the states a program may leave them in.
+import os
+import select
+import socket
+import threading
+
+
+class Udp:
+    """A bound socket that counts the datagrams it got."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("0.0.0.0", 5300))
+        self.received = []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            data, sender = self.socket.recvfrom(2048)
+            self.received.append(data.decode())
+            self.socket.sendto(b"answer " + data, sender)
+
+    def check(self):
+        return self.received
+
+
+class UdpConnected:
+    """Two datagram sockets of the container, connected to each other."""
+
+    def __init__(self):
+        self.one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.one.bind(("127.0.0.1", 5301))
+        self.other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.other.connect(("127.0.0.1", 5301))
+
+    def check(self):
+        self.other.send(b"ping")
+        data, sender = self.one.recvfrom(9)
+        assert (data, sender) == (b"ping", self.other.getsockname())
+
+
+class Loopback:
+    """Both ends of a TCP connection inside the container, with data on its way in both directions; one over IPv6."""
+
+    def __init__(self):
+        self.pairs = [self.pair("127.0.0.1", socket.AF_INET), self.pair("::1", socket.AF_INET6)]
+        self.send()
+
+    @staticmethod
+    def pair(address, family):
+        with socket.create_server((address, 0), family=family) as listener:
+            client = socket.create_connection(listener.getsockname()[:2])
+            return client, listener.accept()[0]
+
+    def send(self):
+        for one, other in self.pairs:
+            one.sendall(b"there" * 2000)
+            other.sendall(b"back" * 2000)
+
+    def check(self):
+        for one, other in self.pairs:
+            one.settimeout(10)
+            other.settimeout(10)
+            assert other.recv(10000, socket.MSG_WAITALL) == b"there" * 2000
+            assert one.recv(8000, socket.MSG_WAITALL) == b"back" * 2000
+        self.send()
+
+
+class HalfClosed:
+    """Connections inside the container of which one end has said that it is done."""
+
+    def __init__(self):
+        self.one, self.other = Loopback.pair("127.0.0.1", socket.AF_INET)
+        self.one.sendall(b"last words")
+        self.one.shutdown(socket.SHUT_WR)
+
+    def check(self):
+        assert self.other.recv(10, socket.MSG_PEEK) == b"last words"
+        self.other.sendall(b".")
+        assert self.one.recv(1) == b"."
+
+
+class Accepting:
+    """Accepts connections at once and greets each; echoes what it gets."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("0.0.0.0", 7001), backlog=4096)
+        self.accepted = 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        poll = select.epoll()
+        poll.register(self.listener, select.EPOLLIN)
+        connections = {}
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self.listener.fileno():
+                    connection, _ = self.listener.accept()
+                    self.accepted += 1
+                    connections[connection.fileno()] = connection
+                    poll.register(connection, select.EPOLLIN)
+                    connection.sendall(b"hello\n")
+                elif data := connections[fd].recv(65536):
+                    connections[fd].sendall(data)
+                else:
+                    poll.unregister(fd)
+                    connections.pop(fd).close()
+
+    def check(self):
+        return self.accepted
+
+
+class NeverAccepting:
+    """Listens and never accepts."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("0.0.0.0", 7002), backlog=16)
+
+    def check(self):
+        self.listener.setblocking(False)
+        self.listener.accept()[0].close()
+
+
+class Connecting:
+    """Connects to an address of its network that never answers."""
+
+    def __init__(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((os.environ["FEATURE_CLIENT"], 9))
+            own = probe.getsockname()[0]
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.socket.connect_ex((own.rsplit(".", 1)[0] + ".249", 81))
+
+    def check(self):
+        _, writable, _ = select.select([], [self.socket], [], 0)
+        assert writable == [], self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+class Options:
+    """Options that a program set on a connection are the same afterwards."""
+
+    options = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77),
+               (socket.SOL_SOCKET, socket.SO_RCVBUF, 30000))
+
+    def __init__(self):
+        self.one, self.other = Loopback.pair("127.0.0.1", socket.AF_INET)
+        for level, name, value in self.options:
+            self.one.setsockopt(level, name, value)
+        self.before = self.read()
+
+    def read(self):
+        return [self.one.getsockopt(level, name) for level, name, _ in self.options]
+
+    def check(self):
+        assert self.read() == self.before, (self.before, self.read())
