@@ -55,7 +55,7 @@ export const targetMachine: Machine<TargetState> = {
     afterCrash: 'awaiting-commit',
   },
   activating: { effect: 'activate', on: { done: 'succeeded', lost: 'undoing' }, afterCrash: 'activating', durable: true },
-  undoing: { effect: 'undo', on: { done: 'rolled-back' }, afterCrash: 'undoing' },
+  undoing: { effect: 'undo', on: { done: 'rolled-back' }, afterCrash: 'undoing', durable: true },
   succeeded: terminal('succeeded'),
   'rolled-back': terminal('rolled-back'),
   refused: terminal('refused'),

@@ -69,8 +69,11 @@ export type TargetChecks = (request: MessageOf<'prepare'>) => Promise<Refusal[]>
 export interface TargetPort {
   /** What a restarted agent needs to go on with this replacement. */
   journalFacts(): Record<string, unknown>;
-  /** Takes up what `journalFacts` of a former agent said; false when the replacement cannot run any more. */
-  recover(facts: unknown): boolean;
+  /**
+   * Takes up what `journalFacts` of a former agent said, and whether that one was about to let it run. Says whether the
+   * replacement can run or runs (`ready`), has run and ended (`ended`), or never ran and never will (`gone`).
+   */
+  recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone';
   /** Says what is going to be built, so that `journalFacts` can tell before it is. Changes nothing. */
   announce(request: TargetRequest): void;
   /** Makes the (named) network namespace that the replacement will live in. */

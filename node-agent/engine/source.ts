@@ -262,7 +262,7 @@ export class SourceRun {
   async #release(limitMs: number): Promise<void> {
     const { identity, timeline, epoch } = this.#handover;
     await timeline.measure('release', async () => {
-      await this.#forLinks((link) => this.#ports.links.surrender(link, epoch ?? link.epoch + 1, identity.to));
+      await this.#forLinks((link) => ifThere(this.#ports.links.surrender(link, epoch ?? link.epoch + 1, identity.to)));
       await this.#source.releaseDump(limitMs);
       await this.#source.remove();
       await this.#forLinks((link) => this.#ports.links.remove(link.containerId, link.ifName));
@@ -274,7 +274,7 @@ export class SourceRun {
   /** The target proved that its copy never ran: the epoch grows once more, and this node holds the addresses again. */
   async #reclaim(): Promise<void> {
     const epoch = (this.#handover.epoch ?? 1) + 1;
-    await this.#forLinks((link) => this.#ports.links.activate(link, epoch));
+    await this.#forLinks((link) => ifThere(this.#ports.links.activate(link, epoch)));
     this.#handover.epoch = epoch;
   }
 
@@ -291,7 +291,7 @@ export class SourceRun {
 
   /** The container goes on even if a link cannot be opened; the error is thrown after that. */
   async #thaw(): Promise<void> {
-    const opened = await Promise.allSettled(this.#attachments.map((link) => this.#ports.links.reopen(link)));
+    const opened = await Promise.allSettled(this.#attachments.map((link) => ifThere(this.#ports.links.reopen(link))));
     await this.#source.thaw();
     for (const result of opened) if (result.status === 'rejected') throw result.reason;
   }
@@ -322,6 +322,15 @@ export class SourceRun {
   #required(): PeerConnection {
     if (this.#connection === undefined) throw new GodwitError('ERR_PEER_LOST', 'there is no connection to the target');
     return this.#connection;
+  }
+}
+
+/** A link may go with its namespace, e.g. when the node restarts: then nothing of it is left to open or to shut. */
+async function ifThere(step: Promise<void>): Promise<void> {
+  try {
+    await step;
+  } catch (error) {
+    if (!(error instanceof GodwitError && error.code === 'ERR_LINK_UNKNOWN')) throw error;
   }
 }
 

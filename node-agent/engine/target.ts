@@ -38,6 +38,7 @@ export class TargetRun {
   /** The processes may run: from here on this copy is never given up. */
   #resuming = false;
   #resumed = false;
+  #copy: ReturnType<TargetPort['recover']> = 'ready';
 
   constructor(ports: EnginePorts, handover: Handover, target: TargetPort, connection: PeerConnection | undefined) {
     this.#ports = ports;
@@ -54,7 +55,8 @@ export class TargetRun {
   recover({ attachments, resuming, container }: RecoveredFacts): void {
     this.#attachments = attachments;
     this.#resuming = resuming;
-    if (!this.#target.recover(container)) this.#decision.resolve('revoked');
+    this.#copy = this.#target.recover(container, resuming);
+    if (this.#copy !== 'ready') this.#decision.resolve('revoked');
   }
 
   /** The source says again, on another connection, that the handover is committed. */
@@ -220,15 +222,17 @@ export class TargetRun {
 
   async #askUntilDecided(): Promise<void> {
     const { from, id } = this.#handover.identity;
+    const { clock, config: { deadlines: { commitMs } } } = this.#ports;
     const decided = observe(this.#decision.promise);
     await Promise.resolve(); // a decision made before is seen
     for (let pauseMs = askPauseMs; !decided.over; pauseMs = Math.min(pauseMs * 2, longestAskPauseMs)) {
-      const outcome = await this.#ask().catch((error: unknown) => {
+      const asked = withDeadline(this.#ask(), 2 * commitMs, 'asking for the outcome', clock);
+      const outcome = await asked.catch((error: unknown) => {
         this.#ports.log.warn({ handover: id, node: from, error: asGodwitError(error).message }, 'Source did not tell the outcome');
         return 'pending' as const;
       });
       if (outcome !== 'pending') this.#decision.resolve(outcome);
-      else await pause(this.#ports.clock, pauseMs);
+      else await pause(clock, pauseMs);
     }
   }
 
@@ -259,6 +263,8 @@ export class TargetRun {
   /** `lost` when the processes never ran, and can be given up. Once they may run, everything is tried again instead. */
   async #resume(limitMs: number, remember: Remember): Promise<'lost' | void> {
     const { timeline, measures, epoch = 1 } = this.#handover;
+    if (this.#copy === 'ended') return this.#hasEnded();
+    if (this.#copy === 'gone') return this.#lose(new GodwitError('ERR_RESTORE', 'the replacement was gone before it ran'));
     try {
       const activated = timeline.measure('activate', () => this.#forLinks((link) => this.#ports.links.activate(link, epoch)));
       await withDeadline(activated, limitMs, 'activating the links', this.#ports.clock);
@@ -274,6 +280,11 @@ export class TargetRun {
       return this.#lose(thrown);
     }
     return undefined;
+  }
+
+  /** It ran here and has ended since, as any container may: the handover has succeeded. */
+  #hasEnded(): void {
+    this.#ports.log.warn({ handover: this.#handover.identity.id }, 'The replacement ended while no agent ran');
   }
 
   #lose(thrown: unknown): 'lost' {

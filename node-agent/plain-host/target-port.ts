@@ -64,14 +64,16 @@ export class PlainTarget implements TargetPort {
     };
   }
 
-  recover(facts: unknown): boolean {
+  recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone' {
     const { boot, madeNetns, madeMounts, container } = recoverySchema.parse(facts);
     this.#madeNetns = madeNetns;
     this.#madeMounts = madeMounts;
     this.#container = container;
     this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
+    if (boot !== bootId()) return resuming ? 'ended' : 'gone';
     const state = this.#runcState();
-    return boot === bootId() && (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`)));
+    if (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`))) return 'ready';
+    return state === undefined ? 'gone' : 'ended';
   }
 
   announce(request: TargetRequest): void {
