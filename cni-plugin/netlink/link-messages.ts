@@ -81,10 +81,6 @@ function createLink(socket: RouteSocket, attrs: LinkAttrs, kind: string, data: B
   socket.request(NEWLINK, createFlags.create | createFlags.exclusive, (out) => writeLink(out, {}, { ...attrs, linkinfo }));
 }
 
-export function deleteLink(socket: RouteSocket, index: number): void {
-  unlessRefused(['ENODEV'], () => socket.request(DELLINK, 0, (out) => writeLink(out, { index }, {})));
-}
-
 /** Deletes all devices of a group in one go, off the event loop: each deletion waits for RCU, together they wait once. */
 export async function deleteGroup(socket: RouteSocket, group: number): Promise<void> {
   await socket.requestOffLoop(DELLINK, 0, (out) => writeLink(out, {}, { group }));

@@ -1,7 +1,6 @@
 // Sockets of this process that live in another network namespace, so that tests can talk across a lab without child processes.
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { inNetns } from '#cni/native/addon.ts';
 import { familyOf } from '../addresses/text.ts';
 import { withNetnsFd } from '../link/netns.ts';
@@ -41,20 +40,4 @@ export async function answers(netns: string, own: string, to: string, port: numb
   } finally {
     socket.close();
   }
-}
-
-/** A TCP server inside the namespace that sends back what it gets. */
-export async function tcpEcho(netns: string, port: number): Promise<Server> {
-  const server = createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket));
-  const listening = once(server, 'listening');
-  withNetnsFd(netns, (fd) => inNetns(fd, () => void server.listen(port)));
-  await listening;
-  return server;
-}
-
-/** A connected TCP socket from inside the namespace. */
-export async function tcpTo(netns: string, address: string, port: number): Promise<Socket> {
-  const socket = withNetnsFd(netns, (fd) => inNetns(fd, () => connect({ host: address, port, autoSelectFamily: false, lookup: sameTurnLookup })));
-  await once(socket, 'connect');
-  return socket;
 }

@@ -12,8 +12,7 @@ export const refusalSchema = z.object({
 });
 export type Refusal = z.infer<typeof refusalSchema>;
 
-/** A note that does not stand in the way (e.g. sockets that will be reset because their address cannot follow). */
-export const noteSchema = refusalSchema;
+/** Worth knowing but not in the way (e.g. sockets that will be reset because their address cannot follow). */
 export type Note = Refusal;
 
 export const errorRecordSchema = z.object({
@@ -85,7 +84,7 @@ export const handoverRecordSchema = z.object({
   timeline: z.array(timelineStepSchema),
   measures: measuresSchema,
   refusals: z.array(refusalSchema),
-  notes: z.array(noteSchema),
+  notes: z.array(refusalSchema),
   error: errorRecordSchema.optional(),
 });
 export type HandoverRecord = z.infer<typeof handoverRecordSchema>;
@@ -112,7 +111,7 @@ export const planSchema = z.object({
   /** One entry a check that ran, in order. */
   checks: z.array(z.object({ check: z.string(), ok: z.boolean(), fact: z.string() })),
   refusals: z.array(refusalSchema),
-  notes: z.array(noteSchema),
+  notes: z.array(refusalSchema),
   estimate: z.object({ memoryBytes: z.number(), files: z.number(), fileBytes: z.number(), connections: z.number() }),
 });
 export type Plan = z.infer<typeof planSchema>;

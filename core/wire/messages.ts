@@ -1,6 +1,6 @@
 // What two agents say to each other during a handover. Everything that arrives is parsed here before it is used.
 import { z } from 'zod';
-import { errorRecordSchema, noteSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
+import { errorRecordSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
 
 export const protocolVersion = 1;
 
@@ -91,7 +91,7 @@ const sourceMessages = [
 const targetMessages = [
   z.strictObject({ type: z.literal('welcome'), receivedAt: z.number(), sentAt: z.number(), facts: nodeFactsSchema }),
   z.strictObject({ type: z.literal('ready') }),
-  z.strictObject({ type: z.literal('refused'), refusals: z.array(refusalSchema).max(64), notes: z.array(noteSchema).max(64) }),
+  z.strictObject({ type: z.literal('refused'), refusals: z.array(refusalSchema).max(64), notes: z.array(refusalSchema).max(64) }),
   z.strictObject({ type: z.literal('round-applied'), root: z.number().int(), entries: byteCount, bytes: byteCount }),
   z.strictObject({ type: z.literal('parked') }),
   z.strictObject({ type: z.literal('restored') }),

@@ -28,11 +28,6 @@ export function freeImageBytes(root: string): number {
   return bavail * bsize;
 }
 
-export function usedImageBytes(root: string): number {
-  const { blocks, bfree, bsize } = statfsSync(root);
-  return (blocks - bfree) * bsize;
-}
-
 export function openImageDirectories(root: string, handover: string): ImageDirectories {
   const directories = imageDirectoriesOf(root, handover);
   for (const path of Object.values(directories)) mkdirSync(path, { recursive: true, mode: 0o700 });

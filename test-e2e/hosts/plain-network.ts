@@ -18,8 +18,3 @@ export async function addPlainNetwork(host: Host, name: string, address: string)
   await host.must(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` });
   await host.must(['ip', '-netns', name, '-batch', '-'], { input: `link set lo up\naddr add ${address} dev eth0\nlink set eth0 up\n` });
 }
-
-/** Removes the namespace and with it its link. Safe when there is none. */
-export async function removePlainNetwork(host: Host, name: string): Promise<void> {
-  await host.must(['sh', '-c', `[ ! -e /run/netns/${name} ] || ip netns delete ${name}`]);
-}
