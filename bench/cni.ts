@@ -8,7 +8,7 @@ import { build, repositoryRoot } from '#core/native/program.ts';
 import { inNetns } from '#cni/native/addon.ts';
 import { withNetnsFd } from '#cni/link/netns.ts';
 import { Lab } from '#cni/testing/lab.ts';
-import { machineFacts, percentiles, round } from './statistics.ts';
+import { machineFacts, percentiles, round, runsOf } from './statistics.ts';
 
 const parallel = 20;
 /** After a removal, so that what the kernel still does for one plugin does not burden the other. */
@@ -99,8 +99,7 @@ function report(times: Record<string, Times>, runs: number): void {
   console.log(JSON.stringify({ benchmark: 'cni', runs, machine: machineFacts(), stepsMs: Object.fromEntries(rows) }));
 }
 
-const runs = Number(process.env['RUNS'] ?? 30);
-if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError('RUNS must be a positive number');
+const runs = runsOf(30);
 const lab = new Lab();
 try {
   await measure(lab, process.env['CNI_PLUGINS'] ?? '/usr/lib/cni', runs);

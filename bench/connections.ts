@@ -2,8 +2,8 @@
 import { upPair, type Pair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { redisCounter } from '#workloads/workloads.ts';
-import { freezeFigures, medianSteps, moveRepeatedly, runsOf } from './moves.ts';
-import { machineFacts, round } from './statistics.ts';
+import { freezeFigures, medianSteps, moveRepeatedly } from './moves.ts';
+import { machineFacts, round, runsOf } from './statistics.ts';
 
 const counts = [10, 100, 1000] as const;
 /** Redis keeps some descriptors for itself. */

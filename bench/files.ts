@@ -5,8 +5,8 @@ import { upPair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { images } from '#workloads/images.ts';
 import type { Workload } from '#workloads/workload.ts';
-import { medianSteps, moveRepeatedly, runsOf, succeeded } from './moves.ts';
-import { machineFacts, percentiles } from './statistics.ts';
+import { medianSteps, moveRepeatedly, succeeded } from './moves.ts';
+import { machineFacts, percentiles, runsOf } from './statistics.ts';
 
 const files = 20_000;
 const fileBytes = 1024;

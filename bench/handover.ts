@@ -2,8 +2,8 @@
 import { upPair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { redisCounter } from '#workloads/workloads.ts';
-import { freezeFigures, gapsMinusFreeze, medianSteps, moveRepeatedly, runsOf, succeeded } from './moves.ts';
-import { machineFacts, percentiles } from './statistics.ts';
+import { freezeFigures, gapsMinusFreeze, medianSteps, moveRepeatedly, succeeded } from './moves.ts';
+import { machineFacts, percentiles, runsOf } from './statistics.ts';
 
 const connections = 8;
 /** Increments between two moves: the client is in full swing again. */

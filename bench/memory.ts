@@ -5,8 +5,8 @@ import { startStable } from '#pair/stable-container.ts';
 import { awaitPort } from '#hosts/reachable.ts';
 import { images } from '#workloads/images.ts';
 import type { Workload } from '#workloads/workload.ts';
-import { freezeFigures, medianSteps, moveRepeatedly, runsOf, succeeded } from './moves.ts';
-import { machineFacts, percentiles, round } from './statistics.ts';
+import { freezeFigures, medianSteps, moveRepeatedly, succeeded } from './moves.ts';
+import { machineFacts, percentiles, round, runsOf } from './statistics.ts';
 
 const mebibyte = 2 ** 20;
 const sizes = [64 * mebibyte, 512 * mebibyte, 2048 * mebibyte];

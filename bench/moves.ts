@@ -61,11 +61,3 @@ export function medianSteps(records: readonly HandoverRecord[]): Record<string, 
   const row = ({ lane, step, startedAt, finishedAt }: TimelineStep) => [`${lane}.${step}`, { startMs: round(startedAt - frozenAt), ms: round(finishedAt - startedAt) }] as const;
   return Object.fromEntries(median.timeline.map(row));
 }
-
-/** A whole number from the environment variable RUNS; RangeError for anything else. */
-export function runsOf(fallback: number): number {
-  const text = process.env['RUNS'];
-  const runs = text === undefined || text === '' ? fallback : Number(text);
-  if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError(`RUNS is a positive number, not ${text}`);
-  return runs;
-}

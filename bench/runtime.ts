@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, repositoryRoot } from '#core/native/program.ts';
 import { startAgent } from '#agent/native/agent-double.ts';
-import { machineFacts, percentiles, round } from './statistics.ts';
+import { machineFacts, percentiles, round, runsOf } from './statistics.ts';
 
 interface Step {
   args: string[];
@@ -84,8 +84,7 @@ async function measure(dir: string, runc: string, runs: number): Promise<void> {
   );
 }
 
-const runs = Number(process.env['RUNS'] ?? 200);
-if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError('RUNS must be a positive number');
+const runs = runsOf(200);
 const dir = await mkdtemp(join(tmpdir(), 'godwit-bench-'));
 try {
   await measure(dir, process.env['RUNC'] ?? '/usr/sbin/runc', runs);

@@ -43,3 +43,11 @@ export function machineFacts(): MachineFacts {
     node: process.version,
   };
 }
+
+/** A whole number from the environment variable RUNS; RangeError for anything else. */
+export function runsOf(fallback: number): number {
+  const text = process.env['RUNS'];
+  const runs = text === undefined || text === '' ? fallback : Number(text);
+  if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError(`RUNS is a positive number, not ${text}`);
+  return runs;
+}
