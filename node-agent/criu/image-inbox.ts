@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
+import { reviveExpiredTimers } from '#agent/criu/expired-timers.ts';
 import { observe } from '#core/settled.ts';
 import { plainName } from '#core/wire/messages.ts';
 
 const run = promisify(execFile);
 const inventory = 'inventory.img';
+const filesImage = 'files.img';
 /** The largest inventory seen has 120 bytes; a pipe takes 4096 in one write. */
 const maxInventoryBytes = 4096;
 const maxImages = 65_536;
@@ -86,7 +88,7 @@ export class ImageInbox {
     image.bytes += bytes.length;
   }
 
-  /** Closes the files and compares them with what the sender says it sent; throws ERR_IMAGES_INVALID. */
+  /** Closes the files, compares them with what the sender says it sent, and mends what CRIU would restore wrongly; throws ERR_IMAGES_INVALID. */
   seal(sent: readonly { name: string; bytes: number }[]): void {
     this.close();
     const arrived = new Map([...this.#images.values()].map(({ name, bytes }) => [name, bytes]));
@@ -96,6 +98,7 @@ export class ImageInbox {
       const fact = wrong === undefined ? `${arrived.size} of ${sent.length} arrived` : `${wrong.name} has ${arrived.get(wrong.name) ?? 0} of ${wrong.bytes} bytes`;
       throw new GodwitError('ERR_IMAGES_INVALID', `images are not complete: ${fact}`);
     }
+    if (arrived.has(filesImage)) reviveExpiredTimers(join(this.#directory, filesImage));
   }
 
   /** The complete images once more, in `directory`, by links: no byte is copied but the inventory's. */
