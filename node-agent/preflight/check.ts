@@ -33,7 +33,7 @@ export function refuseAny(findings: readonly string[], well: string, what: strin
   return findings.length === 0 ? { fact: well } : { verdict: 'refused', fact: `${what}: ${listed(findings)}`, remedy };
 }
 
-const shown = 5;
+const shown = 8;
 
 function listed(findings: readonly string[]): string {
   const distinct = [...new Set(findings)];

@@ -4,7 +4,7 @@ import type { Descriptor, ProcessFacts } from '#agent/preflight/inspection.ts';
 
 const hugetlbfsMagic = 0x958458f6;
 const blockBytes = 512;
-export const deletedMark = ' (deleted)';
+const deletedMark = ' (deleted)';
 
 export function readProcesses(pids: readonly number[]): ProcessFacts[] {
   return pids.flatMap((pid) => unlessGone(() => readProcess(pid)) ?? []);
@@ -55,6 +55,10 @@ function deletedBytes(path: string): number {
 export function mappedPaths(maps: string): string[] {
   const paths = [...maps.matchAll(/^\S+ \S+ \S+ \S+ \d+ +(\/.*)$/gm)].map(([, path]) => path ?? '');
   return [...new Set(paths)];
+}
+
+export function withoutDeletedMark(path: string): string {
+  return path.endsWith(deletedMark) ? path.slice(0, -deletedMark.length) : path;
 }
 
 function unlessGone<T>(read: () => T): T | undefined {

@@ -6,7 +6,7 @@ import type { Host } from '#hosts/host.ts';
 import type { Pair } from '#pair/pair.ts';
 import { startStable, type StableOptions } from '#pair/stable-container.ts';
 import { images } from './images.ts';
-import { LineConnection } from './line-connection.ts';
+import { connectLines } from './line-process.ts';
 
 const port = 7000;
 const answerSchema = z.union([z.strictObject({ ok: z.unknown() }), z.strictObject({ fault: z.string() })]);
@@ -28,7 +28,7 @@ export async function startFeatures(pair: Pair, host: Host, features: readonly s
   const programs = { source: '/opt/godwit/test-e2e/workloads/features', target: '/features', readOnly: true };
   const container = await startStable(pair, host, workload, address, { ...options, mounts: [programs, ...(options.mounts ?? [])], env: { PYTHONDONTWRITEBYTECODE: '1', FEATURE_CLIENT: pair.hosts.clientAddress, ...options.env } });
   await awaitPort(pair.hosts.client, address, port);
-  const connection = new LineConnection(pair.hosts.client, address, port);
+  const connection = connectLines(pair.hosts.client, address, port);
   const call: FeatureContainer['call'] = async (feature, method = 'check', ...more) => {
     const answer = answerSchema.parse(JSON.parse(await connection.ask([feature, method, ...more].join(' '))));
     if ('fault' in answer) throw new GodwitError('ERR_HOST_COMMAND', answer.fault);

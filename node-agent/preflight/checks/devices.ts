@@ -1,6 +1,7 @@
 // A device has state in its driver that nobody can read; those without any are free.
 import { refuseAny, type SourceCheck } from '#agent/preflight/check.ts';
 import { heldDescriptors, named } from '#agent/preflight/inspection.ts';
+import { withoutDeletedMark } from '#agent/preflight/read-processes.ts';
 
 const stateless: ReadonlySet<string> = new Set(['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx']);
 /** Directories below /dev that hold no devices, or terminals of the container's own. */
@@ -9,7 +10,7 @@ const gpu = /^\/dev\/(nvidia|dri\/|kfd|accel)/;
 
 function isDevice(path: string): boolean {
   if (!path.startsWith('/dev/')) return false;
-  const name = path.slice('/dev/'.length);
+  const name = withoutDeletedMark(path).slice('/dev/'.length); // anonymous shared memory is a deleted /dev/zero
   return !stateless.has(name) && !freeFolders.has(name.split('/')[0] ?? '');
 }
 

@@ -83,9 +83,12 @@ class HalfClosed:
 class Accepting:
     """Accepts connections at once and greets each; echoes what it gets."""
 
+    family, port = socket.AF_INET, 7001
+
     def __init__(self):
-        self.listener = socket.create_server(("0.0.0.0", 7001), backlog=4096)
+        self.listener = socket.create_server(("", self.port), family=self.family, backlog=4096)
         self.accepted = 0
+        self.broken = 0
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -100,14 +103,21 @@ class Accepting:
                     connections[connection.fileno()] = connection
                     poll.register(connection, select.EPOLLIN)
                     connection.sendall(b"hello\n")
-                elif data := connections[fd].recv(65536):
+                elif data := self.received(connections[fd]):
                     connections[fd].sendall(data)
                 else:
                     poll.unregister(fd)
                     connections.pop(fd).close()
 
+    def received(self, connection):
+        try:
+            return connection.recv(65536)
+        except ConnectionError:
+            self.broken += 1
+            return b""
+
     def check(self):
-        return self.accepted
+        return {"accepted": self.accepted, "broken": self.broken}
 
 
 class NeverAccepting:
@@ -154,3 +164,37 @@ class Options:
 
     def check(self):
         assert self.read() == self.before, (self.before, self.read())
+
+
+class OtherFamilies:
+    """Raw, packet, UDP-Lite and netlink sockets; the netlink ones answer."""
+
+    def __init__(self):
+        self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self.any_protocol = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.lite = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136)
+        self.packet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.fresh = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.listener.bind((0, 1))
+
+    def check(self):
+        self.raw.setblocking(False)
+        for netlink in (self.fresh, self.listener):
+            netlink.send(bytes.fromhex("14000000120001030100000000000000") + bytes(4))  # RTM_GETLINK, dump
+            data = b""
+            while b"net1" not in data:
+                data = netlink.recv(65536)
+            while int.from_bytes(data[4:6], "little") != 3:  # NLMSG_DONE
+                data = netlink.recv(65536)
+
+
+class Dual(Accepting):
+    """The same over IPv6, and tells the address of an interface."""
+
+    family, port = socket.AF_INET6, 7003
+
+    def address(self, interface):
+        with open("/proc/net/if_inet6") as table:
+            rows = [line.split() for line in table]
+        return next(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[5] == interface and row[3] == "00")

@@ -1,7 +1,11 @@
 # Open files, their positions and locks, and names that came and went.
+import ctypes
 import fcntl
 import os
 import struct
+import subprocess
+
+import libc
 
 
 class Offsets:
@@ -200,3 +204,87 @@ class MovedMount:
         self.lines += 1
         with open("/data/sub/link", "rb") as again:
             assert again.read() == b"entry\n" * self.lines
+
+
+class KernelFiles:
+    """Files of /proc and /sys, one of them of a process that is gone, and a namespace by descriptor."""
+
+    def __init__(self):
+        child = subprocess.Popen(["sleep", "3600"])
+        self.gone = open(f"/proc/{child.pid}/status")
+        child.kill()
+        child.wait()
+        self.status = open("/proc/self/status")
+        self.memory = open("/proc/meminfo")
+        self.processes = os.open("/proc", os.O_RDONLY)
+        self.mtu = open("/sys/class/net/net1/mtu")
+        self.namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
+
+    def check(self):
+        for file in (self.status, self.memory, self.mtu):
+            file.seek(0)
+            assert file.read()
+        assert str(os.getpid()) in os.listdir(self.processes)
+        assert os.readlink(f"/proc/self/fd/{self.namespace}") == os.readlink("/proc/self/ns/net")
+
+
+class PlainDevices:
+    """Devices without a state of their own."""
+
+    def __init__(self):
+        self.fds = {name: os.open(f"/dev/{name}", os.O_RDWR) for name in ("null", "zero", "full", "random", "urandom")}
+
+    def check(self):
+        assert os.read(self.fds["zero"], 4) == bytes(4)
+        assert os.read(self.fds["null"], 4) == b""
+        assert len(os.read(self.fds["urandom"], 4)) == 4
+
+
+class Lease:
+    """A write lease on a file."""
+
+    def __init__(self):
+        self.file = open("/var/leased", "w+")
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def check(self):
+        assert fcntl.fcntl(self.file, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+
+
+class ManyDescriptors:
+    """Hundreds of open files."""
+
+    def __init__(self):
+        self.files = []
+        for index in range(400):
+            self.files.append(open(f"/var/many-{index}", "w+b", buffering=0))
+            self.files[-1].write(b"%d" % index)
+
+    def check(self):
+        assert all(os.pread(file.fileno(), 9, 0) == b"%d" % index for index, file in enumerate(self.files))
+
+
+class MountInside:
+    """A tmpfs that the program mounted itself."""
+
+    def __init__(self):
+        os.makedirs("/var/own")
+        libc.call("mount", b"none", b"/var/own", b"tmpfs", 0, None)
+        with open("/var/own/file", "w") as file:
+            file.write("kept")
+
+    def check(self):
+        with open("/var/own/file") as file:
+            assert file.read() == "kept"
+
+
+class AsyncIo:
+    """A context of the old asynchronous input and output can still be used."""
+
+    def __init__(self):
+        self.context = ctypes.c_ulong()
+        libc.syscall(206, 16, ctypes.byref(self.context))
+
+    def check(self):
+        wait_no_longer = ctypes.create_string_buffer(16)
+        assert libc.syscall(208, self.context.value, 0, 1, ctypes.create_string_buffer(32), wait_no_longer) == 0

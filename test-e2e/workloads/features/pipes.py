@@ -4,6 +4,7 @@ import select
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import libc
@@ -149,6 +150,7 @@ class Timerfd:
 
     def check(self):
         for _ in range(3):
+            assert select.select([self.ticking], [], [], 5)[0], "the periodic timer stands still"
             assert struct.unpack("Q", os.read(self.ticking, 8))[0] > 0
         left, interval = os.timerfd_gettime(self.far)
         assert 3000 < left <= 3600 and interval == 0
@@ -208,5 +210,17 @@ class InotifyMount(Inotify):
     folder = "/data/watched"
 
 
-class InotifyEtc(Inotify):
-    folder = "/etc/watched"
+class Terminal:
+    """A pseudo terminal of the container's own, with a session on it."""
+
+    def __init__(self):
+        self.master, self.slave = os.openpty()
+        self.child = subprocess.Popen(["sleep", "3600"], stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True)
+
+    def check(self):
+        os.write(self.slave, b"x")
+        assert os.read(self.master, 1) == b"x"
+        os.write(self.master, b"line\n")
+        assert os.read(self.slave, 99) == b"line\n"
+        os.read(self.master, 99)
+        assert self.child.poll() is None

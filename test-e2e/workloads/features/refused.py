@@ -43,61 +43,6 @@ class BpfMap(Held):
         self.fd = libc.syscall(321, 0, attributes, 128)
 
 
-class PidfdOwn(Held):
-    """A process of the container by descriptor."""
-
-    def __init__(self):
-        self.child = subprocess.Popen(["sleep", "3600"])
-        self.fd = os.pidfd_open(self.child.pid)
-
-    def check(self):
-        signal.pidfd_send_signal(self.fd, 0)
-        return "held"
-
-
-class PidfdDead(Held):
-    def __init__(self):
-        child = subprocess.Popen(["true"])
-        self.fd = os.pidfd_open(child.pid)
-        child.wait()
-
-
-class Raw(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-
-
-class RawIp(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-
-
-class Ping(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
-
-
-class UdpLite(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136)
-
-
-class Packet(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-
-
-class Netlink(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-        self.socket.bind((0, 1))
-
-
-class NetlinkUnbound(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-
-
 class NetlinkData(Held):
     def __init__(self):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
@@ -110,12 +55,6 @@ class Vsock(Held):
         self.socket = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
 
 
-class Alg(Held):
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)
-        self.socket.bind(("hash", "sha256"))
-
-
 class Mptcp(Held):
     """An MPTCP listener, as Go programs open by default."""
 
@@ -123,12 +62,6 @@ class Mptcp(Held):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
         self.socket.bind(("0.0.0.0", 7009))
         self.socket.listen()
-
-
-class Hugetlb(Held):
-    def __init__(self):
-        self.memory = mmap.mmap(-1, 2 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
-        self.memory[0] = 1
 
 
 class HugeMemfd(Held):
@@ -210,35 +143,6 @@ class ChildTimeNamespace(ChildNamespace):
                 signal.pause()
 
 
-class NamespaceFile(Held):
-    """A namespace by descriptor."""
-
-    def __init__(self):
-        self.fd = os.open("/proc/self/ns/net", os.O_RDONLY)
-
-
-class ProcFile(Held):
-    """A file of /proc of a process that is gone."""
-
-    def __init__(self):
-        child = subprocess.Popen(["sleep", "3600"])
-        self.file = open(f"/proc/{child.pid}/status")
-        child.kill()
-        child.wait()
-
-
-class ProcLive(Held):
-    def __init__(self):
-        self.file = open("/proc/self/status")
-        self.other = open("/proc/meminfo")
-        self.directory = os.open("/proc", os.O_RDONLY)
-
-
-class SysFile(Held):
-    def __init__(self):
-        self.file = open("/sys/class/net/net1/mtu")
-
-
 class Device(Held):
     """A character device that is more than zeros and nothing."""
 
@@ -246,38 +150,9 @@ class Device(Held):
         self.fd = os.open(os.environ.get("FEATURE_DEVICE", "/dev/net/tun"), os.O_RDWR)
 
 
-class PlainDevices(Held):
-    def __init__(self):
-        self.fds = [os.open(f"/dev/{name}", os.O_RDWR) for name in ("null", "zero", "full", "random", "urandom")]
-
-
-class Terminal(Held):
-    """A pseudo terminal of the container's own."""
-
-    def __init__(self):
-        self.master, self.slave = os.openpty()
-        self.child = subprocess.Popen(["sleep", "3600"], stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True)
-
-    def check(self):
-        os.write(self.slave, b"x")
-        assert os.read(self.master, 1) == b"x"
-        os.write(self.master, b"line\n")
-        assert os.read(self.slave, 99) == b"line\n"
-        os.read(self.master, 99)
-        return "held"
-
-
 class PosixQueue(Held):
     def __init__(self):
         self.fd = libc.call("mq_open", b"/feature", 0o102, 0o600, None)
-
-
-class AsyncIo(Held):
-    """A context of the old asynchronous input and output."""
-
-    def __init__(self):
-        self.context = ctypes.c_void_p()
-        libc.syscall(206, 16, ctypes.byref(self.context))
 
 
 class LargeUnlinked(Held):
@@ -333,40 +208,3 @@ class SeccompNotify(Held):
 class Landlock(Held):
     def __init__(self):
         self.fd = libc.syscall(444, ctypes.create_string_buffer((1).to_bytes(8, "little"), 8), 8, 0)
-
-
-class Lease(Held):
-    """A lease on a file."""
-
-    def __init__(self):
-        self.file = open("/var/leased", "w+")
-        import fcntl
-        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-
-
-class ManyDescriptors(Held):
-    def __init__(self):
-        self.fds = [os.open("/dev/null", os.O_RDONLY) for _ in range(900)]
-
-
-class MountInside(Held):
-    """A tmpfs that the program mounted itself."""
-
-    def __init__(self):
-        os.makedirs("/var/own", exist_ok=True)
-        libc.call("mount", b"none", b"/var/own", b"tmpfs", 0, None)
-        with open("/var/own/file", "w") as file:
-            file.write("kept")
-
-    def check(self):
-        with open("/var/own/file") as file:
-            assert file.read() == "kept"
-        return "held"
-
-
-class Busy(Held):
-    """A vforked parent: waits until its child has become another program."""
-
-    def __init__(self):
-        self.child = subprocess.Popen(["sh", "-c", "sleep 3600"])
-        time.sleep(0.1)
