@@ -1,5 +1,5 @@
 // The node agent, put together: sockets for containerd, CNI, peers and people around one engine.
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLinks } from '#cni/links.ts';
 import { readNetworks } from '#cni/network-configs.ts';
@@ -12,7 +12,7 @@ import { serveControl } from '#agent/control/server.ts';
 import { HookDesk } from '#agent/criu/hook-desk.ts';
 import { imageDirectoriesOf, leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import { untilLoaded } from '#agent/criu/left-behind.ts';
-import { writeCriuConfiguration } from '#agent/criu/restore.ts';
+import { CriuConfiguration } from '#agent/criu/configuration.ts';
 import { diagnose } from '#agent/doctor.ts';
 import { Handovers } from '#agent/engine/handovers.ts';
 import { fileJournals, type JournalStore } from '#agent/engine/journal.ts';
@@ -26,6 +26,7 @@ import { PlainTarget, type PlainTargetHost } from '#agent/plain-host/target-port
 import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
+import { isMarkedRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
 import { serveWrappers } from '#agent/runtime/wrapper-server.ts';
 import { connectPeer, servePeers } from '#agent/transfer/peers.ts';
@@ -50,13 +51,12 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const imageRoot = join(config.runDir, 'images');
   await mountImageMemory(imageRoot, config.imageLimitBytes);
-  const criuConfiguration = join(config.runDir, 'criu.conf');
-  writeCriuConfiguration(criuConfiguration, config.criuHook);
+  const criu = new CriuConfiguration(join(config.runDir, 'criu.conf'), config.criuHook);
 
   const { links, handleCni, start: startLinks, close: closeLinks } = await createLinks({ stateDir: config.stateDir, configDir: config.networkDir, log });
   await startLinks();
   const host: PlainTargetHost = {
-    config, imageRoot, links,
+    config, imageRoot, links, criu,
     containerd: new Containerd(config.containerdSocket),
     registry: new ContainerRegistry(join(config.runDir, 'containers')),
     hooks: new HookDesk(imageRoot),
@@ -79,7 +79,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   handovers.recover();
   sweepImages(imageRoot, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
 
-  const servers = await serveAll(config, log, host, handovers, criuConfiguration, handleCni);
+  const servers = await serveAll(config, log, host, handovers, handleCni);
   log.info({ address: config.listen, peers: Object.keys(config.peers) }, 'Agent started');
   return {
     async close() {
@@ -93,14 +93,15 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
 type Closable = { close(): unknown };
 
 async function serveAll(
-  config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, criuConfiguration: string, handleCni: Parameters<typeof serveCni>[1],
+  config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, handleCni: Parameters<typeof serveCni>[1],
 ): Promise<Closable[]> {
-  const { hooks, creates, registry, containerd, links } = host;
+  const { hooks, creates, registry, containerd, links, criu } = host;
   const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
-    registry, creates, hooks, criuConfiguration,
+    registry, creates, hooks, criuConfiguration: criu.path,
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),
-    isRestored: (container) => existsSync(join(config.runDir, 'restored', container)),
+    isRestored: (container) => isMarkedRestored(config.runDir, container),
+    forgetRestored: (container) => unmarkRestored(config.runDir, container),
   }), log);
   const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
   const peers = await servePeers(

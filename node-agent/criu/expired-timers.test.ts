@@ -28,6 +28,8 @@ function timerEntry({ left, period }: Timer): number[] {
   return [...varintField(1, 17), ...varintField(2, 300), ...messageField(12, timer)];
 }
 
+const image = (...all: number[][]): Buffer => Buffer.concat([Buffer.alloc(8, 0xab), ...all.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
+
 const expired = { left: [0, 0], period: [0, 50_000_000] } satisfies Timer;
 
 test('a periodic timer with nothing left gets the smallest time, and nothing else changes', (t) => {
@@ -56,7 +58,6 @@ test('an image is changed where it lies, and a broken one does no harm', (t) => 
   const directory = mkdtempSync(join(tmpdir(), 'timers-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'files.img');
-  const image = (...all: number[][]): Buffer => Buffer.concat([Buffer.alloc(8, 0xab), ...all.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
   const running = timerEntry({ left: [9, 9], period: [9, 9] });
   writeFileSync(path, image(running, timerEntry(expired), timerEntry(expired)));
   t.is(reviveExpiredTimers(path), 2);

@@ -1,11 +1,10 @@
 // A restore that is started before the freeze, waits for the images, and is held in CRIU's post-restore hook until the commit.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
-import { ghostLimitBytes } from '#agent/criu/ghost-limit.ts';
 import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
@@ -126,9 +125,4 @@ async function startLazyPages({ pages, work }: ImageDirectories): Promise<ChildP
     await sleep(1);
   }
   return child;
-}
-
-/** CRIU's configuration for our containers (annotation org.criu.config): the links are the network lock, the hooks are ours. */
-export function writeCriuConfiguration(path: string, hook: string): void {
-  writeFileSync(path, ['network-lock skip', 'tcp-established', 'skip-in-flight', 'verbosity 1', `ghost-limit ${ghostLimitBytes}`, `action-script ${hook}`, ''].join('\n'), { mode: 0o644 });
 }

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import type { AgentConfig } from '#agent/config.ts';
+import type { CriuConfiguration } from '#agent/criu/configuration.ts';
 import { HeldDump } from '#agent/criu/dump.ts';
 import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
@@ -36,6 +37,7 @@ export interface PlainHost {
   containerd: Containerd;
   registry: ContainerRegistry;
   hooks: HookDesk;
+  criu: CriuConfiguration;
   links: LinkPort;
 }
 
@@ -48,6 +50,8 @@ export class PlainSource implements SourcePort {
   #dump: HeldDump | undefined;
   #queues: ListenQueues | undefined;
   #movedDirectories: string[] = [];
+  /** What inotify watches, in the container. */
+  #watched: readonly string[] = [];
   #netns: string | undefined;
 
   constructor(host: PlainHost, handover: string, container: string) {
@@ -74,7 +78,8 @@ export class PlainSource implements SourcePort {
     const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
     const pids = processesOf(state);
     const foreign = foreignAddresses(readTcpSockets(state.pid), addresses);
-    const inspection = inspectContainer(state, pids);
+    const inspection = await inspectContainer(state, pids);
+    this.#watched = inspection.watchedPaths;
     const memoryBytes = residentBytes(pids) + inspection.tmpfsBytes;
     const { checks, refusals, notes } = sourceChecks({ facts, inspection, foreign, memoryBytes, imageFreeBytes: freeImageBytes(this.#host.imageRoot) });
     return {
@@ -90,7 +95,8 @@ export class PlainSource implements SourcePort {
 
   async startDump(limitMs: number): Promise<void> {
     const { registration } = this.#container();
-    const { config, hooks, imageRoot } = this.#host;
+    const { config, criu, hooks, imageRoot } = this.#host;
+    criu.addWatched(this.#handover, this.#watched);
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
     this.#queues = new ListenQueues(`/proc/${this.#state().pid}/ns/net`);
@@ -162,6 +168,7 @@ export class PlainSource implements SourcePort {
 
   cleanUp(): void {
     this.#watch?.close();
+    this.#host.criu.removeWatched(this.#handover);
     this.#queues?.close();
     this.#queues = undefined;
     removeImageDirectories(this.#host.imageRoot, this.#handover);

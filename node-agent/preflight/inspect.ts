@@ -1,6 +1,7 @@
 // Looks at a running container from outside, once, for all checks.
 import { readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findWatched } from '#agent/preflight/find-watched.ts';
 import type { Inspection, Mount, ProcessFacts } from '#agent/preflight/inspection.ts';
 import { parseMountTable } from '#agent/preflight/mount-table.ts';
 import { readProcesses } from '#agent/preflight/read-processes.ts';
@@ -8,8 +9,8 @@ import { readSockets } from '#agent/preflight/read-sockets.ts';
 import { isCgroupFrozen } from '#agent/runtime/freezer.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
 
-/** A few milliseconds for an ordinary container; blocks meanwhile. */
-export function inspectContainer({ pid, freezerCgroup, cgroupVersion }: RuncState, pids: readonly number[]): Inspection {
+/** A few milliseconds for an ordinary container; more where inotify watches files. */
+export async function inspectContainer({ pid, freezerCgroup, cgroupVersion }: RuncState, pids: readonly number[]): Promise<Inspection> {
   const processes = readProcesses(pids);
   const mounts = mountsOf(pid);
   return {
@@ -17,6 +18,7 @@ export function inspectContainer({ pid, freezerCgroup, cgroupVersion }: RuncStat
     processes, mounts,
     visibleMounts: new Set([...mounts, ...otherMountNamespaces(processes).flatMap(mountsOf)].map(({ id }) => id)),
     tmpfsBytes: tmpfsBytes(pid, mounts),
+    ...(await findWatched(pid, mounts, processes)),
     ...readSockets(pid),
     frozen: isCgroupFrozen(freezerCgroup, cgroupVersion),
   };

@@ -24,12 +24,23 @@ export interface Descriptor {
   mount?: number;
   /** Space that a deleted file takes. */
   deletedBytes?: number;
+  /** What an inotify watches. */
+  watches?: readonly Watch[];
   /** Whether a memfd has huge pages. */
   huge?: boolean;
 }
 
+export interface Watch {
+  /** Decimal, since it may have 64 bits. */
+  inode: string;
+  /** As the kernel counts devices: major number << 20 | minor number. */
+  device: number;
+}
+
 export interface Mount {
   id: number;
+  /** As in Watch. */
+  device: number;
   /** In the container. */
   path: string;
   type: string;
@@ -56,6 +67,10 @@ export interface Inspection {
   mounts: readonly Mount[];
   /** Ids of all mounts that any of the processes sees. */
   visibleMounts: ReadonlySet<number>;
+  /** Where in the container lies what inotify watches on file systems that cannot open files by handles. */
+  watchedPaths: readonly string[];
+  /** Watches of which nobody knows a path. */
+  lostWatches: number;
   /** Contents of the container's own tmpfs mounts. */
   tmpfsBytes: number;
   unixSockets: readonly UnixSocket[];

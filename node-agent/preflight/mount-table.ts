@@ -5,10 +5,15 @@ import type { Mount } from '#agent/preflight/inspection.ts';
 export function parseMountTable(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [before = '', after = ''] = line.split(' - ');
-    const [id, , , root = '/', path] = before.split(' ');
+    const [id, , device = '', root = '/', path] = before.split(' ');
     const [type = '', , options = ''] = after.split(' ');
-    return id === undefined || path === undefined ? [] : [{ id: Number(id), path: unescape(path), type, root: unescape(root), options: options.split(',') }];
+    return id === undefined || path === undefined ? [] : [{ id: Number(id), device: deviceNumber(device), path: unescape(path), type, root: unescape(root), options: options.split(',') }];
   });
+}
+
+function deviceNumber(text: string): number {
+  const [major = 0, minor = 0] = text.split(':').map(Number);
+  return major * 2 ** 20 + minor;
 }
 
 /** The kernel writes blank, tab, newline and backslash in octal. */

@@ -1,6 +1,6 @@
 // Reads from /proc what the processes of a container hold. A process that ends meanwhile holds nothing.
 import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
-import type { Descriptor, ProcessFacts } from '#agent/preflight/inspection.ts';
+import type { Descriptor, ProcessFacts, Watch } from '#agent/preflight/inspection.ts';
 
 const hugetlbfsMagic = 0x958458f6;
 const blockBytes = 512;
@@ -34,6 +34,7 @@ function links(directory: string): Record<string, string> {
 }
 
 function describe(pid: number, fd: number, target: string): Descriptor {
+  if (target === 'anon_inode:inotify') return { fd, target, watches: parseWatches(unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '') };
   if (!target.startsWith('/')) return { fd, target };
   const path = `/proc/${pid}/fd/${fd}`;
   if (target.startsWith('/memfd:')) return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
@@ -43,6 +44,14 @@ function describe(pid: number, fd: number, target: string): Descriptor {
     ...(mount === undefined ? {} : { mount: Number(mount) }),
     ...(target.endsWith(deletedMark) ? { deletedBytes: unlessGone(() => deletedBytes(path)) ?? 0 } : {}),
   };
+}
+
+/** Watches in the text of an inotify's /proc/PID/fdinfo/FD. */
+export function parseWatches(fdinfo: string): Watch[] {
+  return [...fdinfo.matchAll(/^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+)/gm)].map(([, inode = '0', device = '0']) => ({
+    inode: BigInt(`0x${inode}`).toString(),
+    device: Number.parseInt(device, 16),
+  }));
 }
 
 /** A file that has another name left is not lost with this one. */

@@ -6,6 +6,7 @@ import { devices, gpus } from '#agent/preflight/checks/devices.ts';
 import { foreignSockets } from '#agent/preflight/checks/foreign-sockets.ts';
 import { hugePages } from '#agent/preflight/checks/huge-pages.ts';
 import { imageMemory } from '#agent/preflight/checks/image-memory.ts';
+import { inotify } from '#agent/preflight/checks/inotify.ts';
 import { ioUring } from '#agent/preflight/checks/io-uring.ts';
 import { joinedProcesses } from '#agent/preflight/checks/joined-processes.ts';
 import { kernelObjects } from '#agent/preflight/checks/kernel-objects.ts';
@@ -24,7 +25,7 @@ import { traced } from '#agent/preflight/checks/traced.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects,
+  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects, inotify,
   mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory,
 ];
 

@@ -4,7 +4,7 @@ import { heldDescriptors } from '#agent/preflight/inspection.ts';
 
 const prefix = 'anon_inode:';
 /** Kinds that CRIU 4.2 rebuilds; io_uring has a check of its own. */
-const rebuilt: ReadonlySet<string> = new Set(['[eventfd]', '[eventpoll]', 'inotify', '[inotify]', '[pidfd]', '[signalfd]', '[timerfd]', '[io_uring]']);
+const rebuilt: ReadonlySet<string> = new Set(['[eventfd]', '[eventpoll]', 'inotify', '[pidfd]', '[signalfd]', '[timerfd]', '[io_uring]']);
 
 export const kernelObjects: SourceCheck = {
   check: 'kernel objects',
