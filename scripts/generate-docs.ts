@@ -5,15 +5,19 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { sourceMachine, targetMachine } from '#agent/engine/machine.ts';
 import { agentConfigSchema } from '#agent/config.ts';
+import { sourceCheckList } from '#agent/preflight/source-checks.ts';
 import { errorCatalog } from '#core/error-catalog.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { createProgram } from '../cli/program.ts';
 import { commandPage } from './docs/command-page.ts';
 import { configurationPage } from './docs/configuration-page.ts';
 import { errorPage } from './docs/error-page.ts';
+import { preflightPage } from './docs/preflight-page.ts';
 import { statesPage } from './docs/states-page.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
+
+const agentSource = (file: string): string => readFileSync(join(repository, 'node-agent', file), 'utf8');
 
 const speechless = {
   out: () => undefined,
@@ -32,6 +36,7 @@ const pages: Record<string, string> = {
     z.toJSONSchema(agentConfigSchema, { io: 'input' }),
     readFileSync(join(repository, 'node-agent/config.ts'), 'utf8'),
   ),
+  'preflight.md': preflightPage(sourceCheckList, ['preflight/compatibility.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts'].map(agentSource)),
   'handover-states.md': statesPage(sourceMachine, targetMachine),
 };
 

@@ -74,10 +74,11 @@ export async function plainTargetRefusals(request: MessageOf<'prepare'>, contain
   }
   const missing = request.claims.map(({ network }) => network).filter((network) => !networks.has(network));
   if (missing.length > 0) {
+    const file = join('/etc/cni/net.d', `${missing[0] ?? 'NAME'}.conflist`);
     refusals.push({
       code: 'PREFLIGHT_NETWORK_MISSING',
       fact: `the target has no stable network ${missing.join(', ')}`,
-      remedy: `Put its CNI configuration into the target's network directory, as on the source (${join('/etc/cni/net.d', `${missing[0] ?? 'NAME'}.conflist`)}).`,
+      remedy: `Put its CNI configuration into the target's network directory, as on the source (${file}).`,
     });
   }
   return refusals;
