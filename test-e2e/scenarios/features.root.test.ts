@@ -1,8 +1,10 @@
 // What a process may hold goes along in a handover and comes back in the next, or is refused before anything is frozen.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { HandoverRecord } from '#core/api/handover.ts';
+import { GodwitError } from '#core/errors.ts';
 import { startProcess } from '#hosts/daemons.ts';
 import type { Host } from '#hosts/host.ts';
 import { move } from '#pair/move.ts';
@@ -51,6 +53,15 @@ async function succeeds(t: ExecutionContext, container: { id: string }, from: Ho
   const record = await move(pair, container.id, from, to);
   t.is(record.state, 'succeeded', JSON.stringify([record.error, record.refusals]));
   return record;
+}
+
+/** Resolves when all handovers that the host knows of are finished: a target cleans up after its source has given up. */
+async function settled(host: Host): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while ((await pair.control(host).handovers()).some(({ finishedAt }) => finishedAt === undefined)) {
+    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `handovers of ${host.name} did not finish within 20 s`);
+    await sleep(20);
+  }
 }
 
 /** Every feature works before, after a move to b, and after the move back to a. */
@@ -131,6 +142,7 @@ test.serial('a server that never accepts keeps its connection and stays; one tha
   t.is(record.state, 'rolled-back');
   t.is(record.error?.code, 'ERR_QUEUED_CONNECTIONS');
   await container.call('NeverAccepting');
+  await settled(b);
   await succeeds(t, container, a, b);
   await container.remove(b);
 });
