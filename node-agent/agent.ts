@@ -1,5 +1,5 @@
 // The node agent, put together: sockets for containerd, CNI, peers and people around one engine.
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLinks } from '#cni/links.ts';
 import { readNetworks } from '#cni/network-configs.ts';
@@ -26,6 +26,7 @@ import { PlainTarget, type PlainTargetHost } from '#agent/plain-host/target-port
 import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
+import { isMarkedRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
 import { serveWrappers } from '#agent/runtime/wrapper-server.ts';
 import { connectPeer, servePeers } from '#agent/transfer/peers.ts';
@@ -99,7 +100,8 @@ async function serveAll(
     registry, creates, hooks, criuConfiguration: criu.path,
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),
-    isRestored: (container) => existsSync(join(config.runDir, 'restored', container)),
+    isRestored: (container) => isMarkedRestored(config.runDir, container),
+    forgetRestored: (container) => unmarkRestored(config.runDir, container),
   }), log);
   const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
   const peers = await servePeers(

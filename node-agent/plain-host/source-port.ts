@@ -24,6 +24,7 @@ import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { ListenQueues } from '#agent/runtime/listen-queues.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
+import { unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import type { LinkPort } from '#cni/port.ts';
@@ -160,6 +161,7 @@ export class PlainSource implements SourcePort {
     if (this.#host.registry.get(this.#id) !== undefined) await this.#container().remove();
     for (const path of this.#movedDirectories) emptyDirectory(path);
     this.#host.registry.remove(this.#id);
+    unmarkRestored(this.#host.config.runDir, this.#id);
   }
 
   async removeNetwork(): Promise<void> {

@@ -21,6 +21,8 @@ export interface RuntimeDeskPorts {
   onKill(container: string): void;
   /** Whether the container was restored by its `create`. */
   isRestored(container: string): boolean;
+  /** The container is gone, or begins anew: `start` means what it says again. */
+  forgetRestored(container: string): void;
 }
 
 /** Answers one wrapper. */
@@ -37,6 +39,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
     case 'kill':
       return kill(conversation, oci, ports);
     case 'delete':
+      ports.forgetRestored(oci.id);
       if (ports.leaving(oci.id) === undefined) ports.registry.remove(oci.id);
       return conversation.passThrough();
     default:
@@ -45,7 +48,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
 }
 
 /** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
-function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration }: RuntimeDeskPorts): void {
+function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forgetRestored }: RuntimeDeskPorts): void {
   const path = join(oci.bundle, 'config.json');
   const spec = parseOciSpec(readFileSync(path, 'utf8'));
   writeFileSync(path, JSON.stringify(withAnnotation(spec, annotations.criuConfig, criuConfiguration)));
@@ -54,6 +57,7 @@ function create(conversation: Conversation, oci: OciArguments, { creates, regist
     if (creates.arrive(handover, { create: conversation, oci })) return;
     throw new GodwitError('ERR_HANDOVER_UNKNOWN', `container ${oci.id} waits for handover ${handover}, which is not known here; remove the annotation ${annotations.handover} to start it afresh`);
   }
+  forgetRestored(oci.id);
   registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString() });
   conversation.passThrough();
 }

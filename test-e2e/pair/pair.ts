@@ -18,6 +18,8 @@ const startLimitMs = 20_000;
 export interface PairOptions extends UpOptions {
   /** Fields of the agents' configuration that differ from the defaults, e.g. shorter deadlines. */
   agent?: Record<string, unknown>;
+  /** The agents' program, seen from the root of the checkout. @default node-agent/main.ts */
+  main?: string;
   /** Fields of a host's stable network that differ from a bridge with the data uplink. */
   network?: (host: Host, hosts: HostSet) => Record<string, unknown>;
 }
@@ -39,7 +41,7 @@ export interface Pair extends AsyncDisposable {
 export async function upPair(options: PairOptions = {}): Promise<Pair> {
   const hosts = await upHosts(options);
   try {
-    const pair = createPair(hosts, await createAuthority(validFor(2, new Date())));
+    const pair = createPair(hosts, await createAuthority(validFor(2, new Date())), options);
     await Promise.all(hosts.nodes.map((host) => configure(host, hosts, pair.authority, options)));
     await Promise.all(hosts.nodes.map((host) => pair.startAgent(host)));
     return pair;
@@ -51,12 +53,12 @@ export async function upPair(options: PairOptions = {}): Promise<Pair> {
 
 const controlOf = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
 
-function createPair(hosts: HostSet, authority: CertificatePair): Pair {
+function createPair(hosts: HostSet, authority: CertificatePair, { main = 'node-agent/main.ts' }: PairOptions): Pair {
   return {
     hosts, authority,
     control: controlOf,
     async startAgent(host) {
-      await startProcess(host, 'agent', [nodeInHost, '/opt/godwit/node-agent/main.ts', '--config', '/etc/godwit/agent.json']);
+      await startProcess(host, 'agent', [nodeInHost, `/opt/godwit/${main}`, '--config', '/etc/godwit/agent.json']);
       await untilAnswers(controlOf(host), host);
     },
     stopAgent: (host) => stopProcess(host, 'agent'),
