@@ -71,7 +71,10 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     connect: (node) => connectPeer(config, node),
     source: (handover, container) => new PlainSource(host, handover, container),
     target: (handover) => new PlainTarget(host, handover),
-    targetChecks: async (request) => plainTargetRefusals(request, host.containerd, new Set((await readNetworks(config.networkDir, log)).keys())),
+    targetChecks: async (request) => {
+      await handovers.settled(request.container.id, config.deadlines.prepareMs / 3); // one that was just rolled back, or is leaving for good
+      return plainTargetRefusals(request, host.containerd, new Set((await readNetworks(config.networkDir, log)).keys()));
+    },
     nodeFacts: await nodeFactsReader(imageRoot, config.runc),
   };
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });

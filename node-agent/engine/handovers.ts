@@ -8,6 +8,7 @@ import { definedNumbers, Handover, type HandoverIdentity } from '#agent/engine/h
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
 import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
+import { pause } from '#agent/engine/pause.ts';
 import { planHandover } from '#agent/engine/plan.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
 import { runMachine } from '#agent/engine/run.ts';
@@ -73,6 +74,12 @@ export class Handovers {
   committed(container: string): boolean {
     const state = this.leaving(container)?.state;
     return state === 'activating' || state === 'releasing';
+  }
+
+  /** Resolves when no handover of `container` is being finished or undone on this node, or after `limitMs`: then preflight says what is in the way. */
+  async settled(container: string, limitMs: number): Promise<void> {
+    const running = [...this.#sources.values(), ...this.#targets.values()].filter(({ handover }) => handover.identity.container === container);
+    await Promise.race([Promise.all(running.map(({ ended }) => ended)), pause(this.#ports.clock, limitMs)]);
   }
 
   /** Preflight only: nothing is changed on either node. */
