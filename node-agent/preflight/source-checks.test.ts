@@ -90,8 +90,8 @@ for (const [code, facts, ...words] of wrong) {
 }
 
 test('every check that refuses is tried', (t) => {
-  const notes = ['PREFLIGHT_FOREIGN_SOCKETS', 'PREFLIGHT_UNIX_QUEUE'];
-  t.deepEqual(sourceCheckList.map(({ code }) => code).filter((code) => !notes.includes(code)).toSorted(), [...new Set(wrong.map(([code]) => code))].toSorted());
+  const notes = new Set(['PREFLIGHT_FOREIGN_SOCKETS', 'PREFLIGHT_UNIX_QUEUE']);
+  t.deepEqual(sourceCheckList.map(({ code }) => code).filter((code) => !notes.has(code)).toSorted(), [...new Set(wrong.map(([code]) => code))].toSorted());
 });
 
 test('what is worth knowing does not stand in the way', (t) => {

@@ -47,10 +47,11 @@ function fill(): void {
   writeFileSync(join(fillerDirectory, 'filler'), Buffer.alloc(bavail * bsize));
 }
 
+const setUplink = (state: 'up' | 'down') => spawnSync('ip', ['link', 'set', 'eth0', state]);
+
 function unplug(forMs: number): void {
-  const set = (state: string) => spawnSync('ip', ['link', 'set', 'eth0', state]);
-  set('down');
-  setTimeout(() => set('up'), forMs);
+  setUplink('down');
+  setTimeout(() => setUplink('up'), forMs);
 }
 
 function truncate(image: string): void {
