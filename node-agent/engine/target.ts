@@ -1,5 +1,5 @@
 // The target's side of a handover: what happens in each state of `targetMachine`.
-import type { Attachment, Neighbour, Parking } from '#cni/port.ts';
+import type { Attachment, LeaseClaim, Neighbour, Parking } from '#cni/port.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
@@ -108,10 +108,20 @@ export class TargetRun {
     if (netns !== undefined) this.#attachments = claims.map((claim) => ({ ...claim, netns, containerId: `godwit-${identity.id}`, state: 'parked' }));
     remember();
     await this.#target.prepareNetwork();
-    if (netns !== undefined) {
-      for (const [index, claim] of claims.entries()) this.#attachments[index] = await this.#ports.links.addParked(netns, `godwit-${identity.id}`, claim);
-    }
+    if (netns !== undefined) await this.#addLinks(netns, `godwit-${identity.id}`, claims);
     await this.#target.prepare(limitMs);
+  }
+
+  /** What is refused is not there. */
+  async #addLinks(netns: string, containerId: string, claims: readonly LeaseClaim[]): Promise<void> {
+    for (const [index, claim] of claims.entries()) {
+      try {
+        this.#attachments[index] = await this.#ports.links.addParked(netns, containerId, claim);
+      } catch (error) {
+        this.#attachments.splice(index);
+        throw error;
+      }
+    }
   }
 
   async #isLazy({ memoryBytes }: MessageOf<'prepare'>): Promise<boolean> {

@@ -22,8 +22,9 @@ export interface Ordeal {
   home: Host;
 }
 
-export async function startOrdeal(pair: Pair): Promise<Ordeal> {
-  return { pair, container: await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(50)), home: pair.hosts.a };
+/** @param last number of the stable address, see `HostSet.stableIp` */
+export async function startOrdeal(pair: Pair, last = 50): Promise<Ordeal> {
+  return { pair, container: await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(last)), home: pair.hosts.a };
 }
 
 export function otherHost({ pair, home }: Ordeal): Host {

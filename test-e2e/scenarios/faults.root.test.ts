@@ -207,7 +207,7 @@ test.serial('the old holder stays silent when its agent comes back late', async 
   exact(t, await endure(ordeal, () => Promise.resolve(), 3_000), 'succeeded');
 });
 
-for (const step of ['source.startDump', 'source.dump'] as const) {
+for (const [index, step] of (['source.startDump', 'source.dump'] as const).entries()) {
   test.serial(`the container is killed before ${step}`, async (t) => {
     const { pair, container, home } = ordeal;
     await order(home, { step, action: { kind: 'delay', delayMs: 1_000 } });
@@ -220,7 +220,7 @@ for (const step of ['source.startDump', 'source.dump'] as const) {
     t.is(record.error?.code, 'ERR_ABORTED');
     await container.remove(home);
     await assertNoLeftovers(pair, undefined);
-    ordeal = await startOrdeal(pair);
+    ordeal = await startOrdeal(pair, 51 + index);
   });
 }
 

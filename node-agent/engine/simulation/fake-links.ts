@@ -30,7 +30,7 @@ export function fakeLinks(life: Life): LinkPort {
       const link: SimulatedLink = { containerId, epoch, state: 'parked', gated: false };
       links.set(ifName, link);
       return attachment(link);
-    }),
+    }, { except: ['throw-after'] }), // what is refused is not there
     remove: (containerId) => life.step('links.remove', () => void (links.get(ifName)?.containerId === containerId && links.delete(ifName))),
     gate: (link) => life.step('gate', () => void (known(link).gated = true)),
     reopen: (link) => life.step('reopen', () => {
