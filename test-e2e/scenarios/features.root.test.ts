@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { HandoverRecord } from '#core/api/handover.ts';
 import { GodwitError } from '#core/errors.ts';
+import { pauseContainer } from '#hosts/containers.ts';
 import { startProcess } from '#hosts/daemons.ts';
 import type { Host } from '#hosts/host.ts';
 import { move } from '#pair/move.ts';
@@ -263,7 +264,7 @@ test.serial('refused before the freeze: a session from outside; when it is over,
 test.serial('refused before the freeze: a paused container, which stays paused', async (t) => {
   const { a, b } = pair.hosts;
   const container = await start(['Offsets']);
-  await a.must(['ctr', 'task', 'pause', container.id]);
+  await pauseContainer(a, container.id);
   await isRefused(t, container, { PREFLIGHT_PAUSED: ['paused'] });
   t.regex(await a.must(['ctr', 'task', 'list']), new RegExp(`${container.id}\\s+\\d+\\s+PAUSED`));
   await a.must(['ctr', 'task', 'resume', container.id]);

@@ -1,6 +1,6 @@
 // Every workload serves its client from a container, and its count notices what a handover must not do.
 import test, { type ExecutionContext } from 'ava';
-import { removeContainer, runContainer } from '#hosts/containers.ts';
+import { pauseContainer, removeContainer, runContainer } from '#hosts/containers.ts';
 import { upHosts, type HostSet } from '#hosts/hosts.ts';
 import { addPlainNetwork } from '#hosts/plain-network.ts';
 import { startClient, type WorkloadReport } from './workload.ts';
@@ -36,7 +36,7 @@ test.serial('the redis client notices a reset, a pause and counters that went ba
 
   const paused = await startClient(redisCounter, set.client, address);
   await paused.more(1);
-  await set.a.must(['ctr', 'tasks', 'pause', redisCounter.name]);
+  await pauseContainer(set.a, redisCounter.name);
   const pausedAtMs = Date.now();
   await set.a.must(['ctr', 'tasks', 'resume', redisCounter.name]);
   await paused.more(1);
