@@ -1,4 +1,5 @@
 // A workload in a container with a stable address, started on plain hosts as the quickstart shows it.
+import { GodwitError } from '#core/errors.ts';
 import type { WorkloadRun, Workload } from '#workloads/workload.ts';
 import { startClient } from '#workloads/workload.ts';
 import { removeContainer, runContainer, type ContainerOptions } from '#hosts/containers.ts';
@@ -44,5 +45,6 @@ async function cni(host: Host, command: 'ADD' | 'DEL', id: string, address: stri
   const config = await host.must(['cat', '/etc/cni/net.d/10-stable.conf']);
   const input = JSON.stringify({ ...JSON.parse(config), name: stableNetwork, runtimeConfig: { ips: [`${address}/24`] } });
   const env = { CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: `/run/netns/${id}`, CNI_IFNAME: 'net1', CNI_PATH: '/opt/cni/bin' };
-  await host.must(['/opt/cni/bin/godwit'], { input, env });
+  const { code, stdout } = await host.exec(['/opt/cni/bin/godwit'], { input, env });
+  if (code !== 0) throw new GodwitError('ERR_HOST_COMMAND', `CNI ${command} of ${id} failed: ${stdout}`); // the plugin's words are on stdout
 }
