@@ -16,7 +16,7 @@ test('a message is what it says and nothing more', (t) => {
 });
 
 test('ids of handovers and names of images are safe as parts of paths', (t) => {
-  for (const handover of ['', '..', 'A', 'a/b', `${'a'.repeat(65)}`, 'abcdefg\n']) t.false(fits({ ...hello, handover }), handover);
+  for (const handover of ['', '..', 'A', 'a/b', 'a'.repeat(65), 'abcdefg\n']) t.false(fits({ ...hello, handover }), handover);
   for (const name of ['..', '.hidden', '-x', 'a/b', 'a\0b', '', 'x'.repeat(129), 'a b']) t.false(plainName.safeParse(name).success, name);
   for (const name of ['pages-1.img', 'core-12.img', 'a']) t.true(plainName.safeParse(name).success, name);
   t.false(fits({ type: 'image', number: 1, name: '../escape' }));
