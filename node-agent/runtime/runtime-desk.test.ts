@@ -1,0 +1,82 @@
+// Every call of containerd's shim gets the answer that the state of its container asks for.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { HookDesk } from '#agent/criu/hook-desk.ts';
+import { ContainerRegistry } from './container-registry.ts';
+import { CreateDesk } from './create-desk.ts';
+import { annotations } from './oci-spec.ts';
+import { attendRuntime, type RuntimeDeskPorts } from './runtime-desk.ts';
+import type { Conversation } from './wrapper-server.ts';
+
+function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'desk-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const said: string[] = [];
+  const registry = new ContainerRegistry(join(directory, 'containers'));
+  const desk: RuntimeDeskPorts = {
+    registry, creates: new CreateDesk(), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
+    leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forgetRestored: (id) => void said.push(`forgot ${id}`), ...ports,
+  };
+  const ask = async (command: string, ...args: string[]): Promise<string[]> => {
+    const conversation: Conversation = {
+      request: { command, cwd: directory, args: ['--root', '/r/default', command, ...args] },
+      passThrough: () => void said.push('pass'), exit: (code) => void said.push(`exit ${code}`), run: () => Promise.resolve(0), gone: Promise.resolve(),
+    };
+    await attendRuntime(conversation, desk);
+    return said.splice(0);
+  };
+  const bundle = (spec: object): void => writeFileSync(join(directory, 'config.json'), JSON.stringify(spec));
+  return { desk, registry, ask, bundle, directory };
+}
+
+test('a new container is registered, gets CRIU\'s configuration, and starts as ever', async (t) => {
+  const { ask, bundle, registry, directory } = rig(t);
+  bundle({ annotations: { mine: 'x' } });
+  t.deepEqual(await ask('create', '--bundle', directory, 'shop'), ['forgot shop', 'pass']);
+  t.is(registry.get('shop')?.bundle, directory);
+  t.deepEqual(JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')), { annotations: { mine: 'x', [annotations.criuConfig]: '/run/criu.conf' } });
+  t.deepEqual(await ask('start', 'shop'), ['pass']);
+});
+
+test('a replacement waits for its handover', async (t) => {
+  const { ask, bundle, desk, registry } = rig(t);
+  const expected = desk.creates.expect('h1');
+  bundle({ annotations: { [annotations.handover]: 'h1' } });
+  t.deepEqual(await ask('create', 'shop'), []);
+  t.is((await expected).oci.id, 'shop');
+  t.is(registry.get('shop'), undefined);
+});
+
+test('a replacement that nobody waits for never starts afresh', async (t) => {
+  const { ask, bundle } = rig(t);
+  bundle({ annotations: { [annotations.handover]: 'h1' } });
+  await t.throwsAsync(ask('create', 'shop'), { code: 'ERR_HANDOVER_UNKNOWN' });
+});
+
+test('a restored container needs no start', async (t) => {
+  const { ask } = rig(t, { isRestored: (id) => id === 'shop' });
+  t.deepEqual(await ask('start', 'shop'), ['exit 0']);
+  t.deepEqual(await ask('start', 'other'), ['pass']);
+});
+
+test('a kill is delivered, and ends a handover that can still be ended', async (t) => {
+  for (const leaving of [undefined, 'before-commit'] as const) t.deepEqual(await rig(t, { leaving: () => leaving }).ask('kill', 'shop', '9'), ['killed shop', 'pass']);
+  t.deepEqual(await rig(t, { leaving: () => 'after-commit' }).ask('kill', 'shop', '9'), ['exit 0']);
+});
+
+test('a delete forgets the container, unless its handover still needs it', async (t) => {
+  for (const [leaving, kept] of [[undefined, false], ['after-commit', true]] as const) {
+    const { ask, registry } = rig(t, { leaving: () => leaving });
+    registry.add({ id: 'shop', root: '/r/default', bundle: '/b', createdAt: '' });
+    t.deepEqual(await ask('delete', 'shop'), ['forgot shop', 'pass']);
+    t.is(registry.get('shop') !== undefined, kept);
+  }
+});
+
+test('everything else is runc\'s', async (t) => {
+  const { ask } = rig(t);
+  t.deepEqual(await ask('state', 'shop'), ['pass']);
+  t.deepEqual(await ask('create'), ['pass']);
+});
