@@ -47,6 +47,10 @@ export class SimulatedNode {
     this.handovers.recover();
   }
 
+  crash(): void {
+    this.#life?.die();
+  }
+
   /** The node loses its power; what was not synced may be lost with it. */
   reboot(): void {
     this.#life?.die();
@@ -55,6 +59,11 @@ export class SimulatedNode {
       const kept = entries.findLastIndex(({ durable }) => durable) + 1;
       this.#journals.set(id, entries.slice(0, Math.max(kept, 0)));
     }
+  }
+
+  /** What a former agent, or one of another version, left. */
+  writeJournal(id: string, entries: readonly JournalEntry[]): void {
+    this.#journals.set(id, entries.map((entry) => ({ entry, durable: true })));
   }
 
   accept(node: NodeName, wire: Wire): PeerConnection | undefined {

@@ -1,0 +1,141 @@
+// What may be asked of the engine, and what it answers to peers that ask too early, too late or for the first time.
+import test from 'ava';
+import { GodwitError } from '#core/errors.ts';
+import type { Message } from '#core/wire/messages.ts';
+import { PeerConnection } from '#agent/transfer/connection.ts';
+import type { Handovers } from './handovers.ts';
+import type { Story } from './simulation/faults.ts';
+import { containerId } from './simulation/fake-source.ts';
+import { SimulatedNode } from './simulation/node.ts';
+import { createWire } from './simulation/wire.ts';
+import { World } from './simulation/world.ts';
+
+const calm: Story = { faults: [], cutAtFrame: undefined, absentMs: [], cancelAtMs: undefined, killAtMs: undefined, reboot: undefined, arbiter: 'journal' };
+const id = '00000000-0000-0000-0000-000000000001';
+
+function rig(story: Partial<Story> = {}) {
+  const world = new World({ ...calm, ...story });
+  const arbiter = () => ({ commit: () => Promise.resolve('committed' as const), revoke: () => Promise.resolve('revoked' as const) });
+  const nodes = { a: new SimulatedNode('a', world, arbiter), b: new SimulatedNode('b', world, arbiter) };
+  nodes.a.peers = { b: nodes.b };
+  nodes.b.peers = { a: nodes.a };
+  nodes.a.start();
+  nodes.b.start();
+  const engine = (node: SimulatedNode): Handovers => {
+    if (node.handovers === undefined) throw new Error('the node has no engine');
+    return node.handovers;
+  };
+  const over = (): boolean => engine(nodes.a).list().every(({ finishedAt }) => finishedAt !== undefined);
+  return { world, nodes, a: engine(nodes.a), b: engine(nodes.b), finish: () => world.clock.run(over, 3_600_000) };
+}
+
+/** What `handovers` answers to a peer that says hello and then `message`. */
+async function ask(handovers: Handovers, node: string, purpose: 'settle' | 'outcome' | 'handover' | 'preflight', message?: Message, protocol = 1): Promise<Message | string> {
+  const [ours, theirs] = createWire(() => undefined).ends;
+  const [own, peer] = [new PeerConnection(ours), new PeerConnection(theirs)];
+  const accepted = handovers.accept(node, own).catch((error: unknown) => {
+    own.destroy();
+    return error instanceof GodwitError ? error.code : 'ERR_OTHER';
+  });
+  await peer.send({ type: 'hello', protocol, handover: id, sentAt: 1, purpose });
+  try {
+    const first = await peer.receiveMessage();
+    if (message === undefined || first.type !== 'welcome') return first;
+    await peer.send(message);
+    return await peer.receiveMessage();
+  } catch {
+    return (await accepted) ?? 'closed';
+  }
+}
+
+test('a container leaves once at a time', async (t) => {
+  const { a, finish } = rig();
+  const { id: first } = a.begin({ container: containerId, to: 'b' });
+  t.throws(() => a.begin({ container: containerId, to: 'b' }), { code: 'ERR_BUSY', message: new RegExp(first) });
+  t.is(a.leaving(containerId)?.id, first);
+  await finish();
+  t.is(a.leaving(containerId), undefined);
+  t.is(a.get(first).state, 'succeeded');
+});
+
+test('only peers can be moved to, and only what is known can be told', (t) => {
+  const { a } = rig();
+  t.throws(() => a.begin({ container: containerId, to: 'z' }), { code: 'ERR_PEER_UNKNOWN', message: /peers: b/ });
+  t.throws(() => a.begin({ container: containerId, to: 'constructor' }), { code: 'ERR_PEER_UNKNOWN' });
+  t.throws(() => a.get('h'), { code: 'ERR_HANDOVER_UNKNOWN' });
+  t.throws(() => a.cancel('h', ''), { code: 'ERR_HANDOVER_UNKNOWN' });
+  t.deepEqual(a.list(), []);
+});
+
+test('what is over, or another node\'s, is too late to cancel', async (t) => {
+  const { a, b, finish } = rig();
+  const { id: handover } = a.begin({ container: containerId, to: 'b' });
+  await finish();
+  t.throws(() => a.cancel(handover, ''), { code: 'ERR_TOO_LATE', message: /succeeded/ });
+  t.throws(() => b.cancel(handover, ''), { code: 'ERR_TOO_LATE', message: /another node/ });
+});
+
+test('a cancelled handover is rolled back and says why', async (t) => {
+  const { a, world, finish } = rig();
+  const { id: handover } = a.begin({ container: containerId, to: 'b' });
+  a.cancel(handover, 'changed my mind');
+  await finish();
+  t.is(a.get(handover).state, 'rolled-back');
+  t.like(a.get(handover).error, { code: 'ERR_ABORTED', message: 'changed my mind' });
+  t.false(world.steps.includes('a freeze'), 'nothing was frozen for it');
+});
+
+test('changes are told while somebody listens', async (t) => {
+  const { a, finish } = rig();
+  const abort = new AbortController();
+  const seen: string[] = [];
+  const listening = (async () => {
+    for await (const { state } of a.changes(abort.signal)) seen.push(state);
+  })();
+  a.begin({ container: containerId, to: 'b' });
+  await finish();
+  abort.abort();
+  await listening;
+  t.deepEqual([...new Set(seen)].slice(-3), ['activating', 'releasing', 'succeeded']);
+});
+
+test('a handover that never was here is lost, and was never committed', async (t) => {
+  const { a, b } = rig();
+  t.like(await ask(b, 'a', 'settle', { type: 'commit', epoch: 2 }), { type: 'lost' });
+  t.deepEqual(await ask(a, 'b', 'outcome'), { type: 'outcome', outcome: 'revoked' });
+});
+
+test('a stranger to a handover learns nothing of it', async (t) => {
+  const { a, finish } = rig();
+  a.begin({ container: containerId, to: 'b' });
+  await finish();
+  t.deepEqual(await ask(a, 'c', 'outcome'), { type: 'outcome', outcome: 'revoked' });
+});
+
+test('another protocol, and words out of turn, end the connection', async (t) => {
+  const { b } = rig();
+  t.is(await ask(b, 'a', 'handover', undefined, 2), 'ERR_PEER_PROTOCOL');
+  t.is(await ask(b, 'a', 'settle', { type: 'ready' }), 'ERR_PEER_PROTOCOL');
+  t.like(await ask(b, 'a', 'handover', { type: 'commit', epoch: 1 }), { type: 'failed' });
+});
+
+test('a journal that cannot be understood stops its own handover and nothing is said about it', async (t) => {
+  const { nodes, b } = rig();
+  nodes.b.writeJournal(id, [{ at: '2030-01-01', state: 'activating', facts: { from: 'the future' } }]);
+  b.recover();
+  t.is(await ask(b, 'a', 'settle', { type: 'commit', epoch: 2 }), 'ERR_JOURNAL');
+  t.is(await ask(b, 'a', 'outcome'), 'ERR_JOURNAL');
+  t.is(await ask(b, 'a', 'handover', { type: 'ready' }), 'ERR_PEER_PROTOCOL');
+  t.deepEqual(b.list(), []);
+});
+
+test('a restarted agent still knows how its handovers ended', async (t) => {
+  const { nodes, a, world, finish } = rig();
+  const { id: handover } = a.begin({ container: containerId, to: 'b' });
+  a.cancel(handover, 'changed my mind');
+  await finish();
+  const before = a.get(handover);
+  nodes.a.crash();
+  await world.clock.run(() => nodes.a.alive, 10_000);
+  t.like(nodes.a.handovers?.get(handover), { state: 'rolled-back', startedAt: before.startedAt, error: before.error });
+});
