@@ -16,6 +16,14 @@ const record = (state: HandoverRecord['state']): HandoverRecord => ({
   id: 'h1', role: 'source', container: 'shop', from: 'a', to: 'b', state, startedAt: '2030-01-01T00:00:00.000Z', timeline: [], measures: {}, refusals: [], notes: [],
 });
 
+function unknown(id: string): never {
+  throw new GodwitError('ERR_HANDOVER_UNKNOWN', `no handover ${id}`);
+}
+
+async function* changing(...records: HandoverRecord[]): AsyncGenerator<HandoverRecord> {
+  yield* records;
+}
+
 interface Answer {
   status: number | undefined;
   body: string;
@@ -25,9 +33,6 @@ async function serve(t: ExecutionContext, port: Partial<ControlPort> = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'control-'));
   const socketPath = join(directory, 'control.sock');
   const calls: string[] = [];
-  const unknown = (id: string): never => {
-    throw new GodwitError('ERR_HANDOVER_UNKNOWN', `no handover ${id}`);
-  };
   const server = await serveControl(socketPath, {
     containers: () => Promise.resolve([]),
     plan: () => Promise.reject(new Error('the disk is on fire')),
@@ -35,7 +40,7 @@ async function serve(t: ExecutionContext, port: Partial<ControlPort> = {}) {
     list: () => [record('copying')],
     get: (id) => (id === 'h1' ? record('copying') : unknown(id)),
     cancel: (id) => (id === 'h1' ? (calls.push('cancel'), record('rolling-back')) : unknown(id)),
-    changes: () => (async function* none() {})(),
+    changes: () => changing(),
     diagnose: () => Promise.resolve({ node: 'a', checks: [] }),
     ...port,
   }, silentLog);
@@ -107,13 +112,7 @@ test('good requests reach the engine', async (t) => {
 });
 
 test('the events of a handover end with it', async (t) => {
-  async function* changes(): AsyncGenerator<HandoverRecord> {
-    yield { ...record('freezing'), id: 'other' };
-    yield record('freezing');
-    yield record('succeeded');
-    yield record('preparing');
-  }
-  const { ask } = await serve(t, { changes });
+  const { ask } = await serve(t, { changes: () => changing({ ...record('freezing'), id: 'other' }, record('freezing'), record('succeeded'), record('preparing')) });
   const { status, body } = await ask('GET', '/v1/handovers/h1/events');
   t.is(status, 200);
   t.deepEqual(body.trim().split('\n').map((line) => JSON.parse(line).state), ['copying', 'freezing', 'succeeded']);

@@ -4,6 +4,7 @@ import { GodwitError } from '#core/errors.ts';
 import type { Message } from '#core/wire/messages.ts';
 import { PeerConnection } from '#agent/transfer/connection.ts';
 import type { Handovers } from './handovers.ts';
+import type { Arbiter } from './ports.ts';
 import type { Story } from './simulation/faults.ts';
 import { containerId } from './simulation/fake-source.ts';
 import { SimulatedNode } from './simulation/node.ts';
@@ -13,18 +14,20 @@ import { World } from './simulation/world.ts';
 const calm: Story = { faults: [], cutAtFrame: undefined, absentMs: [], cancelAtMs: undefined, killAtMs: undefined, reboot: undefined, arbiter: 'journal' };
 const id = '00000000-0000-0000-0000-000000000001';
 
+const arbiter = (): Arbiter => ({ commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') });
+
+function engine(node: SimulatedNode): Handovers {
+  if (node.handovers === undefined) throw new Error('the node has no engine');
+  return node.handovers;
+}
+
 function rig(story: Partial<Story> = {}) {
   const world = new World({ ...calm, ...story });
-  const arbiter = () => ({ commit: () => Promise.resolve('committed' as const), revoke: () => Promise.resolve('revoked' as const) });
   const nodes = { a: new SimulatedNode('a', world, arbiter), b: new SimulatedNode('b', world, arbiter) };
   nodes.a.peers = { b: nodes.b };
   nodes.b.peers = { a: nodes.a };
   nodes.a.start();
   nodes.b.start();
-  const engine = (node: SimulatedNode): Handovers => {
-    if (node.handovers === undefined) throw new Error('the node has no engine');
-    return node.handovers;
-  };
   const over = (): boolean => engine(nodes.a).list().every(({ finishedAt }) => finishedAt !== undefined);
   return { world, nodes, a: engine(nodes.a), b: engine(nodes.b), finish: () => world.clock.run(over, 3_600_000) };
 }

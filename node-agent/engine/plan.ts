@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { HandoverRequest, Plan } from '#core/api/handover.ts';
 import { protocolVersion } from '#core/wire/messages.ts';
 import type { EnginePorts, SourceFacts } from '#agent/engine/ports.ts';
-import { prepareMessage } from '#agent/engine/source.ts';
+import { prepareMessage } from '#agent/engine/prepare-message.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
 import { incompatibilities } from '#agent/preflight/compatibility.ts';
 

@@ -1,14 +1,16 @@
 // The source's side of a handover: what happens in each state of `sourceMachine`.
-import type { Attachment, LeaseClaim, Neighbour } from '#cni/port.ts';
+import type { Attachment, Neighbour } from '#cni/port.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
+import { commitEffect } from '#agent/engine/commit.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
 import { pause } from '#agent/engine/pause.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect } from '#agent/engine/run.ts';
+import { prepareMessage } from '#agent/engine/prepare-message.ts';
 import { clockOffsetMs, epochNow, shiftSteps } from '#agent/engine/timeline.ts';
 import type { FileSender } from '#agent/files/port.ts';
 import { incompatibilities } from '#agent/preflight/compatibility.ts';
@@ -77,7 +79,7 @@ export class SourceRun {
       freeze: once('freezing', 2 * deadlines.freezeMs, () => this.#freeze(deadlines.freezeMs)),
       dump: once('dumping', deadlines.dumpMs, () => this.#dump(deadlines.dumpMs)),
       awaitRestored: once('the restore', deadlines.restoreMs, () => this.#awaitRestored()),
-      askArbiter: this.#commitEffect(deadlines.commitMs, logged),
+      askArbiter: commitEffect(this.#ports, this.#handover, () => this.#askArbiter(), logged),
       awaitActivated: untilDone('the activation', 2 * deadlines.settleMs, () => this.#awaitActivated(deadlines.settleMs)),
       release: untilDone('the release', 2 * deadlines.dumpMs, () => this.#release(deadlines.dumpMs)),
       reclaim: untilDone('reclaiming', deadlines.dumpMs, () => this.#reclaim()),
@@ -208,20 +210,6 @@ export class SourceRun {
     await this.#handover.timeline.measure('await-restored', async () => void (await this.#restored));
   }
 
-  /** A question without an answer is not a no: then the arbiter is asked to revoke, until it says what holds. */
-  #commitEffect(limitMs: number, logged: (error: GodwitError) => void): Effect {
-    const { arbiter, clock } = this.#ports;
-    const { id } = this.#handover.identity;
-    const commit = effect(this.#handover, { name: 'the commit', limitMs, run: () => this.#askArbiter(), clock });
-    const revoke = persistentEffect({ name: 'the revocation', limitMs, run: async () => ((await arbiter.revoke(id)) === 'committed' ? 'done' : 'failed'), clock }, logged);
-    return async () => {
-      if ((await commit()) === 'done') return 'done';
-      const outcome = await revoke();
-      if (outcome === 'done') this.#handover.error = undefined; // it was committed all the same
-      return outcome;
-    };
-  }
-
   async #askArbiter(): Promise<void> {
     const { identity, timeline } = this.#handover;
     if (this.#cancelled || this.#connection === undefined) throw new GodwitError('ERR_ABORTED', 'the handover was given up before its commit');
@@ -335,24 +323,6 @@ async function ifThere(step: Promise<void>): Promise<void> {
 }
 
 const noFiles = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set<string>());
-
-/** The request for a replacement, also used to ask for a preflight only. */
-export async function prepareMessage(facts: SourceFacts, attachments: readonly Attachment[], ports: EnginePorts): Promise<MessageOf<'prepare'>> {
-  return {
-    type: 'prepare',
-    container: facts.spec,
-    claims: attachments.map(claimOf),
-    mounts: facts.mounts,
-    descriptors: facts.descriptors,
-    foreignAddresses: facts.foreignAddresses,
-    memoryBytes: facts.memoryBytes,
-    facts: await ports.nodeFacts(),
-  };
-}
-
-function claimOf({ network, ifName, addresses, mac, mtu, epoch }: Attachment): LeaseClaim {
-  return { network, ifName, addresses, mac, mtu, epoch };
-}
 
 /** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */
 async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {

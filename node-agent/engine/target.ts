@@ -2,15 +2,14 @@
 import type { Attachment, LeaseClaim, Neighbour, Parking } from '#cni/port.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
-import { observe } from '#core/settled.ts';
 import { frameKinds, type Frame } from '#core/wire/frames.ts';
-import { protocolVersion, type Message, type MessageOf } from '#core/wire/messages.ts';
+import type { Message, MessageOf } from '#core/wire/messages.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
-import { pause } from '#agent/engine/pause.ts';
-import type { Decision, EnginePorts, TargetPort } from '#agent/engine/ports.ts';
+import type { EnginePorts, TargetPort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect, Remember } from '#agent/engine/run.ts';
+import { SourceOutcome } from '#agent/engine/source-outcome.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
 import type { FileReceiver } from '#agent/files/port.ts';
 import { targetRefusals } from '#agent/preflight/target-checks.ts';
@@ -18,8 +17,6 @@ import { parseMessage, type PeerConnection } from '#agent/transfer/connection.ts
 
 /** Per handover; a container with more changed files than this belongs on a volume. */
 const fileLimits = { maxEntries: 5_000_000, maxBytes: 2 ** 40 };
-const askPauseMs = 100;
-const longestAskPauseMs = 5_000;
 /** Longest reason that a message carries. */
 const reasonLength = 4_000;
 
@@ -27,7 +24,7 @@ export class TargetRun {
   readonly #ports: EnginePorts;
   readonly #handover: Handover;
   readonly #target: TargetPort;
-  readonly #decision = Promise.withResolvers<Decision>();
+  readonly #outcome: SourceOutcome;
   #connection: PeerConnection | undefined;
   #attachments: Attachment[] = [];
   #receivers: FileReceiver[] = [];
@@ -45,6 +42,7 @@ export class TargetRun {
     this.#handover = handover;
     this.#target = target;
     this.#connection = connection;
+    this.#outcome = new SourceOutcome(ports, handover.identity);
   }
 
   journalFacts(): Record<string, unknown> {
@@ -56,12 +54,12 @@ export class TargetRun {
     this.#attachments = attachments;
     this.#resuming = resuming;
     this.#copy = this.#target.recover(container, resuming);
-    if (this.#copy !== 'ready') this.#decision.resolve('revoked');
+    if (this.#copy !== 'ready') this.#outcome.decide('revoked');
   }
 
   /** The source says again, on another connection, that the handover is committed. */
   confirmCommit(): void {
-    this.#decision.resolve('committed');
+    this.#outcome.decide('committed');
   }
 
   effects(remember: Remember): Record<string, Effect> {
@@ -202,58 +200,13 @@ export class TargetRun {
     await this.#handover.timeline.measure('restore', () => this.#target.restore(limitMs), () => this.#target.imageBytes());
   }
 
-  /**
-   * Held until the source tells the outcome. When its connection is gone, or says nothing (a node that vanished closes none),
-   * it is asked until it answers. Nobody guesses, so this wait has no deadline.
-   */
   async #awaitCommit(): Promise<'done' | 'revoked'> {
-    const { clock, config: { deadlines } } = this.#ports;
-    const silence = this.#connection === undefined ? Promise.resolve() : this.#listen(this.#connection);
-    void Promise.race([silence, pause(clock, deadlines.commitMs)]).then(() => this.#askUntilDecided());
-    if ((await this.#decision.promise) === 'committed') return 'done';
+    this.#outcome.await(this.#connection, () => {
+      this.#connection = undefined;
+    });
+    if ((await this.#outcome.decided) === 'committed') return 'done';
     this.#handover.fail(new GodwitError('ERR_ABORTED', 'the source did not commit'));
     return 'revoked';
-  }
-
-  /** Resolves when there is nothing more to hear. */
-  async #listen(connection: PeerConnection): Promise<void> {
-    try {
-      await connection.send({ type: 'restored' });
-      const message = await connection.receiveMessage();
-      if (message.type === 'commit') this.#decision.resolve('committed');
-      else if (message.type === 'abort') this.#decision.resolve('revoked');
-      else throw new GodwitError('ERR_PEER_PROTOCOL', `message ${message.type} while waiting for the commit`);
-    } catch (error) {
-      this.#ports.log.info({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Connection to the source ended before the outcome');
-      connection.destroy();
-      this.#connection = undefined;
-    }
-  }
-
-  async #askUntilDecided(): Promise<void> {
-    const { from, id } = this.#handover.identity;
-    const { clock, config: { deadlines: { commitMs } } } = this.#ports;
-    const decided = observe(this.#decision.promise);
-    await Promise.resolve(); // a decision made before is seen
-    for (let pauseMs = askPauseMs; !decided.over; pauseMs = Math.min(pauseMs * 2, longestAskPauseMs)) {
-      const asked = withDeadline(this.#ask(), 2 * commitMs, 'asking for the outcome', clock);
-      const outcome = await asked.catch((error: unknown) => {
-        this.#ports.log.warn({ handover: id, node: from, error: asGodwitError(error).message }, 'Source did not tell the outcome');
-        return 'pending' as const;
-      });
-      if (outcome !== 'pending') this.#decision.resolve(outcome);
-      else await pause(clock, pauseMs);
-    }
-  }
-
-  async #ask(): Promise<Decision | 'pending'> {
-    const connection = await this.#ports.connect(this.#handover.identity.from);
-    try {
-      await connection.send({ type: 'hello', protocol: protocolVersion, handover: this.#handover.identity.id, sentAt: epochNow(), purpose: 'outcome' });
-      return (await connection.expect(this.#ports.config.deadlines.commitMs, 'outcome')).outcome;
-    } finally {
-      connection.destroy();
-    }
   }
 
   /** The link first, then the tasks: a reply to a request that waited in a receive queue must not meet a silent link. */
