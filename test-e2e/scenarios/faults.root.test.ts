@@ -202,6 +202,17 @@ for (const [state, verdict] of [['restoring', 'rolled-back'], ['activating', 'su
   });
 }
 
+test.serial('the hook of a restored copy ends alone: the source takes the workload back', async (t) => {
+  const target = otherHost(ordeal);
+  await order(target, { step: 'journal.target.activating', action: crash });
+  const outcome = await endure(ordeal, async () => {
+    await until(async () => (await processOf(target, 'agent')) === undefined);
+    await target.must(['pkill', '-KILL', '--full', 'godwit-criu-hook']);
+    await until(async () => (await target.exec(['pgrep', '-x', 'criu'])).code !== 0);
+  }, 3_000);
+  exact(t, outcome, 'rolled-back', 'ERR_TARGET_LOST');
+});
+
 test.serial('the old holder stays silent when its agent comes back late', async (t) => {
   await order(ordeal.home, { step: 'links.surrender', action: crash });
   exact(t, await endure(ordeal, () => Promise.resolve(), 3_000), 'succeeded');

@@ -1,5 +1,5 @@
 // Random faults in real handovers, one after the other: RUNS of them (default 8), from a SEED that is printed.
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { sample, constantFrom, integer, oneof, record, constant, type Arbitrary } from 'fast-check';
 import { order, type Fault } from '#pair/fault.ts';
 import { endure, otherHost, startOrdeal } from '#pair/ordeal.ts';
@@ -31,6 +31,9 @@ const anyAction = oneof(
 /** After these a throw is against their contract: what they gave, or what ran, cannot be taken back. */
 const neverThrowAfter = new Set(['target.resume', 'links.park', 'links.addParked']);
 
+/** Before its first entry there is no handover. */
+const isNothing = ({ step, when: moment }: { step: string; when: string }): boolean => step === 'journal.source.preparing' && moment === 'before';
+
 interface Blow {
   side: 'source' | 'target';
   fault: Fault;
@@ -38,7 +41,7 @@ interface Blow {
 
 function blows(side: Blow['side'], steps: readonly string[]): Arbitrary<Blow> {
   const onStep = record({ step: constantFrom(...steps), when, action: anyAction }).filter((fault) => !(fault.action.kind === 'throw' && fault.when === 'after' && neverThrowAfter.has(fault.step)));
-  const onEntry = record({ step: constantFrom(...entries[side].map((state) => `journal.${side}.${state}`)), when, action: crash });
+  const onEntry = record({ step: constantFrom(...entries[side].map((state) => `journal.${side}.${state}`)), when, action: crash }).filter((fault) => !isNothing(fault));
   return record({ side: constant(side), fault: oneof(onStep, onEntry) });
 }
 
@@ -49,15 +52,21 @@ const hardships: Arbitrary<Blow[]> = oneof(
   record({ a: blows('source', sourceSteps), b: blows('target', targetSteps) }).map(({ a, b }) => [a, b]),
 );
 
-test(`${runs} random faults, seed ${seed}`, async (t) => {
-  t.timeout(runs * 120_000);
+for (const [what, lazyFromBytes, share] of [['restored whole', 2 ** 40, 0.75], ['restored lazily', 0, 0.25]] as const) {
+  test.serial(`${Math.ceil(runs * share)} random faults of a container that is ${what}, seed ${seed}`, async (t) => {
+    t.timeout(runs * 120_000);
+    await strikeAtRandom(t, Math.ceil(runs * share), lazyFromBytes);
+  });
+}
+
+async function strikeAtRandom(t: ExecutionContext, numRuns: number, lazyFromBytes: number): Promise<void> {
   await using pair = await upPair({
     name: 'random-faults', main: 'test-e2e/pair/faulty-agent.ts',
-    agent: { imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000, prepareMs: 8_000 } },
+    agent: { lazyFromBytes, imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000, prepareMs: 8_000 } },
   });
   const ordeal = await startOrdeal(pair);
   const tally = new Map<string, number>();
-  for (const [run, faults] of sample(hardships, { numRuns: runs, seed }).entries()) {
+  for (const [run, faults] of sample(hardships, { numRuns, seed }).entries()) {
     const hosts = { source: ordeal.home, target: otherHost(ordeal) };
     for (const { side, fault } of faults) await order(hosts[side], fault);
     const what = `run ${run}: ${JSON.stringify(faults)}`;
@@ -69,8 +78,8 @@ test(`${runs} random faults, seed ${seed}`, async (t) => {
       const key = `${handover.state} ${handover.error?.code ?? ''}`;
       tally.set(key, (tally.get(key) ?? 0) + 1);
     } catch (cause) {
-      throw new Error(what, { cause });
+      throw new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }
   t.log(Object.fromEntries(tally));
-});
+}
