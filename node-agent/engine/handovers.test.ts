@@ -6,12 +6,16 @@ import { PeerConnection } from '#agent/transfer/connection.ts';
 import type { Handovers } from './handovers.ts';
 import type { Arbiter } from './ports.ts';
 import type { Story } from './simulation/faults.ts';
-import { containerId } from './simulation/fake-source.ts';
+import { containerId, nodeFacts } from './simulation/fake-source.ts';
 import { SimulatedNode } from './simulation/node.ts';
 import { createWire } from './simulation/wire.ts';
 import { World } from './simulation/world.ts';
 
 const calm: Story = { faults: [], cutAtFrame: undefined, absentMs: [], cancelAtMs: undefined, killAtMs: undefined, reboot: undefined, arbiter: 'journal' };
+const request: Message = {
+  type: 'prepare', claims: [], mounts: [], descriptors: [], foreignAddresses: [], memoryBytes: 1, facts: nodeFacts,
+  container: { id: containerId, namespace: 'default', image: 'i', parentSnapshot: 'p', snapshotter: 's', runtime: 'r', labels: {}, spec: '{}', stdio: { stdin: '', stdout: '', stderr: '' } },
+};
 const id = '00000000-0000-0000-0000-000000000001';
 
 const arbiter = (): Arbiter => ({ commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') });
@@ -106,6 +110,13 @@ test('a handover that never was here is lost, and was never committed', async (t
   const { a, b } = rig();
   t.like(await ask(b, 'a', 'settle', { type: 'commit', epoch: 2 }), { type: 'lost' });
   t.deepEqual(await ask(a, 'b', 'outcome'), { type: 'outcome', outcome: 'revoked' });
+});
+
+test('a container does not come back while it is still leaving', async (t) => {
+  const { a, finish } = rig();
+  a.begin({ container: containerId, to: 'b' });
+  t.like(await ask(a, 'b', 'handover', request), { type: 'failed', error: { code: 'ERR_BUSY' } });
+  t.true(await finish());
 });
 
 test('a stranger to a handover learns nothing of it', async (t) => {

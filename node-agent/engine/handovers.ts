@@ -70,6 +70,11 @@ export class Handovers {
     return [...this.#sources.values()].map(({ handover }) => handover.record()).find((record) => record.container === container);
   }
 
+  /** Whether `container` is leaving, or a replacement of that id is being built or let run. */
+  #isBusy(container: string): boolean {
+    return [...this.#sources.values(), ...this.#targets.values()].some(({ handover }) => handover.identity.container === container);
+  }
+
   /** Whether the commit of this container's running handover lies behind it. */
   committed(container: string): boolean {
     const state = this.leaving(container)?.state;
@@ -92,6 +97,7 @@ export class Handovers {
     const { config } = this.#ports;
     const other = this.leaving(container);
     if (other !== undefined) throw new GodwitError('ERR_BUSY', `container ${container} is being handed over to ${other.to} by handover ${other.id}`);
+    if (this.#isBusy(container)) throw new GodwitError('ERR_BUSY', `container ${container} is still arriving on ${config.node}`);
     if (!Object.hasOwn(config.peers, to)) throw new GodwitError('ERR_PEER_UNKNOWN', `node ${to} is not a peer of ${config.node}; peers: ${Object.keys(config.peers).join(', ') || 'none'}`);
     return this.#startSource({ id: randomUUID(), role: 'source', container, from: config.node, to });
   }
@@ -169,7 +175,7 @@ export class Handovers {
     const { afterCrash } = targetMachine[state];
     const handover = this.#recoveredHandover(facts, state, afterCrash, at);
     if (isTerminal(targetMachine, state)) return;
-    const run = new TargetRun(this.#ports, handover, this.#ports.target(facts.identity.id), undefined);
+    const run = new TargetRun(this.#ports, handover, this.#ports.target(facts.identity.id), undefined, (container) => this.#isBusy(container));
     run.recover(facts);
     this.#run(this.#targets, handover, run, targetMachine, afterCrash);
   }
@@ -238,7 +244,7 @@ export class Handovers {
   async #startTarget(node: string, id: string, connection: PeerConnection): Promise<void> {
     if (this.#records.has(id) || this.#unreadable.has(id)) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
     const handover = this.#newHandover({ id, role: 'target', container: id, from: node, to: this.#ports.config.node });
-    const run = new TargetRun(this.#ports, handover, this.#ports.target(id), connection);
+    const run = new TargetRun(this.#ports, handover, this.#ports.target(id), connection, (container) => this.#isBusy(container));
     const running = this.#run(this.#targets, handover, run, targetMachine, 'preparing');
     const state = await running.ended;
     const open = running.run.connection;

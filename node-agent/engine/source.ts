@@ -74,7 +74,11 @@ export class SourceRun {
     const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run, clock });
     const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
     return {
-      prepare: once('preparing', deadlines.prepareMs, () => this.#prepare(deadlines.prepareMs)),
+      prepare: once('preparing', deadlines.prepareMs, async () => {
+        const outcome = await this.#prepare(deadlines.prepareMs);
+        if (outcome === 'refused') this.#connection?.end();
+        return outcome;
+      }),
       copy: once('copying', deadlines.copyMs, () => this.#copy(deadlines.copyMs)),
       freeze: once('freezing', 2 * deadlines.freezeMs, () => this.#freeze(deadlines.freezeMs)),
       dump: once('dumping', deadlines.dumpMs, () => this.#dump(deadlines.dumpMs)),

@@ -24,6 +24,7 @@ export class TargetRun {
   readonly #ports: EnginePorts;
   readonly #handover: Handover;
   readonly #target: TargetPort;
+  readonly #isBusy: (container: string) => boolean;
   readonly #outcome: SourceOutcome;
   #connection: PeerConnection | undefined;
   #attachments: Attachment[] = [];
@@ -37,7 +38,9 @@ export class TargetRun {
   #resumed = false;
   #copy: ReturnType<TargetPort['recover']> = 'ready';
 
-  constructor(ports: EnginePorts, handover: Handover, target: TargetPort, connection: PeerConnection | undefined) {
+  /** @param isBusy whether another handover of that container is under way on this node */
+  constructor(ports: EnginePorts, handover: Handover, target: TargetPort, connection: PeerConnection | undefined, isBusy: (container: string) => boolean) {
+    this.#isBusy = isBusy;
     this.#ports = ports;
     this.#handover = handover;
     this.#target = target;
@@ -82,6 +85,8 @@ export class TargetRun {
   async #prepare(limitMs: number, remember: Remember): Promise<'refused' | void> {
     const connection = this.#required();
     const request = await connection.expect(limitMs, 'prepare');
+    const { id } = request.container;
+    if (this.#isBusy(id)) throw new GodwitError('ERR_BUSY', `another handover of container ${id} is not over on ${this.#ports.config.node}`);
     const { refusals, notes } = await targetRefusals(request, this.#ports);
     if (refusals.length > 0) {
       this.#handover.refusals.push(...refusals);

@@ -1,5 +1,5 @@
 // The source of a handover on a plain host: containerd's container, its cgroup, CRIU's dump.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
@@ -201,6 +201,7 @@ export class PlainSource implements SourcePort {
 
 /** The directory moved away: what was in it lives on the target now. */
 function emptyDirectory(path: string): void {
+  if (!existsSync(path)) return; // its owner took it away
   for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
 }
 

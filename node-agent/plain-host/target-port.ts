@@ -206,7 +206,8 @@ export class PlainTarget implements TargetPort {
     const { config, containerd, registry } = this.#host;
     if (this.#container === undefined) return;
     const { id } = this.#container;
-    if (await removeReplacement(containerd, this.#container, this.#handover)) registry.remove(id);
+    if (!(await removeReplacement(containerd, this.#container, this.#handover))) return;
+    registry.remove(id);
     unmarkRestored(config.runDir, id);
   }
 
