@@ -1,5 +1,6 @@
 // The two-minute demo: a container with a connected client moves between two hosts on this machine, and the client's own count decides.
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { waterfall } from '#cli/render/waterfall.ts';
 import type { HandoverRecord } from '#core/api/handover.ts';
@@ -15,17 +16,18 @@ interface DemoWorkload {
   /** What the client counts. */
   unit: string;
   options: (runs: number) => Record<string, number>;
-  /** Operations between two moves. */
-  between: number;
+  /** Lets the client work between two moves. */
+  between: (client: WorkloadRun) => Promise<void>;
 }
 
-/** pgbench runs for a fixed time, which has to cover all moves. */
-const secondsPerMove = 3;
+/** pgbench runs for a fixed time, which has to cover all moves, and counts only at its end. */
+const secondsPerMove = 4;
+const pgbenchAloneMs = 1500;
 const demos: Record<string, DemoWorkload> = {
-  redis: { workload: redisCounter, unit: 'increments', options: () => ({ connections: 8 }), between: 2000 },
-  postgres: { workload: postgres, unit: 'transactions', options: (runs) => ({ connections: 4, seconds: 6 + secondsPerMove * runs }), between: 50 },
-  http: { workload: httpDownload, unit: 'bytes', options: () => ({}), between: 500_000 },
-  websocket: { workload: websocketEcho, unit: 'messages', options: () => ({}), between: 500 },
+  redis: { workload: redisCounter, unit: 'increments', options: () => ({ connections: 8 }), between: (client) => client.more(2000) },
+  postgres: { workload: postgres, unit: 'transactions', options: (runs) => ({ connections: 4, seconds: 6 + secondsPerMove * runs }), between: () => sleep(pgbenchAloneMs) },
+  http: { workload: httpDownload, unit: 'bytes', options: () => ({}), between: (client) => client.more(500_000) },
+  websocket: { workload: websocketEcho, unit: 'messages', options: () => ({}), between: (client) => client.more(500) },
 };
 
 const say = (text: string): void => console.log(text);
@@ -39,7 +41,7 @@ async function demo(name: string, runs: number): Promise<boolean> {
   const container = await startStable(pair, a, chosen.workload, pair.hosts.stableIp(50));
   say(`· ${chosen.workload.name} runs on host a at ${container.address}; a client connects and does not stop`);
   const client = await container.connect(chosen.options(runs));
-  await client.more(chosen.between);
+  await chosen.between(client);
   const records = await moveBackAndForth(pair, container, client, chosen, runs);
   const report = await client.stop();
   return conclude(records, report, chosen.unit);
@@ -53,7 +55,7 @@ async function moveBackAndForth(pair: Pair, container: StableContainer, client: 
     records.push(record);
     if (record.state !== 'succeeded') break;
     if (runs > 1) say(`· move ${run} of ${runs}: ${from.name} → ${to.name}, frozen for ${Math.round(record.measures.freezeMs ?? 0)} ms`);
-    await client.more(between);
+    await between(client);
     [from, to] = [to, from];
   }
   return records;
