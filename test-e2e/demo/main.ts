@@ -26,7 +26,7 @@ const pgbenchAloneMs = 1500;
 const demos: Record<string, DemoWorkload> = {
   redis: { workload: redisCounter, unit: 'increments', options: () => ({ connections: 8 }), between: (client) => client.more(2000) },
   postgres: { workload: postgres, unit: 'transactions', options: (runs) => ({ connections: 4, seconds: 6 + secondsPerMove * runs }), between: () => sleep(pgbenchAloneMs) },
-  http: { workload: httpDownload, unit: 'bytes', options: () => ({}), between: (client) => client.more(500_000) },
+  http: { workload: httpDownload, unit: 'lines of 64 bytes', options: () => ({}), between: (client) => client.more(30_000) },
   websocket: { workload: websocketEcho, unit: 'messages', options: () => ({}), between: (client) => client.more(500) },
 };
 
