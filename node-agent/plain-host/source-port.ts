@@ -171,7 +171,7 @@ export class PlainSource implements SourcePort {
   cleanUp(): void {
     this.#watch?.close();
     this.#host.criu.removeWatched(this.#handover);
-    this.#queues?.close();
+    this.#queues?.[Symbol.dispose]();
     this.#queues = undefined;
     removeImageDirectories(this.#host.imageRoot, this.#handover);
   }

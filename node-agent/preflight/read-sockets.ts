@@ -1,17 +1,10 @@
 // Asks the kernel's socket diagnosis for what /proc does not tell: who is at the other end of a unix socket, and which sockets are MPTCP.
-import { closeSync, readFileSync } from 'node:fs';
-import { netlinkOpen, netlinkRequest } from '#cni/native/addon.ts';
-import { enterNetns } from '#cni/link/netns.ts';
+import { readFileSync } from 'node:fs';
 import { KernelRefusal } from '#cni/netlink/kernel-refusal.ts';
-import { readReply } from '#cni/netlink/route-socket.ts';
 import type { Inspection, UnixSocket } from '#agent/preflight/inspection.ts';
+import { internetFamilies, SocketDiagnosis } from '#agent/runtime/socket-diagnosis.ts';
 
-const NETLINK_SOCK_DIAG = 4;
-const SOCK_DIAG_BY_FAMILY = 20;
-const FLAG_REQUEST_DUMP = 0x301;
-const headerBytes = 16;
 const familyUnix = 1;
-const internetFamilies = [2, 10];
 const stateListen = 10;
 /** UDIAG_SHOW_PEER and UDIAG_SHOW_RQLEN. */
 const showPeerAndQueue = 0x4 | 0x10;
@@ -26,33 +19,21 @@ const internetInodeOffset = 68;
 
 /** Sockets of the network namespace that process `pid` lives in. */
 export function readSockets(pid: number): Pick<Inspection, 'unixSockets' | 'mptcpInodes' | 'unreadNetlinkInodes'> {
-  const fd = enterNetns(`/proc/${pid}/ns/net`, () => netlinkOpen(NETLINK_SOCK_DIAG));
-  try {
-    return {
-      unixSockets: readReply(netlinkRequest(fd, unixRequest())).map(parseUnixSocket),
-      mptcpInodes: new Set(internetFamilies.flatMap((family) => mptcpInodes(fd, family))),
-      unreadNetlinkInodes: parseUnreadNetlink(readFileSync(`/proc/${pid}/net/netlink`, 'utf8')),
-    };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function request(bodyBytes: number): Buffer {
-  const message = Buffer.alloc(headerBytes + bodyBytes);
-  message.writeUInt32LE(message.length, 0);
-  message.writeUInt16LE(SOCK_DIAG_BY_FAMILY, 4);
-  message.writeUInt16LE(FLAG_REQUEST_DUMP, 6);
-  return message;
+  using diagnosis = new SocketDiagnosis(`/proc/${pid}/ns/net`);
+  return {
+    unixSockets: diagnosis.dump(allUnix()).map(parseUnixSocket),
+    mptcpInodes: new Set(internetFamilies.flatMap((family) => mptcpInodes(diagnosis, family))),
+    unreadNetlinkInodes: parseUnreadNetlink(readFileSync(`/proc/${pid}/net/netlink`, 'utf8')),
+  };
 }
 
 /** struct unix_diag_req */
-function unixRequest(): Buffer {
-  const message = request(24);
-  message.writeUInt8(familyUnix, headerBytes);
-  message.writeUInt32LE(0xffff_ffff, headerBytes + 4);
-  message.writeUInt32LE(showPeerAndQueue, headerBytes + 12);
-  return message;
+function allUnix(): Buffer {
+  const question = Buffer.alloc(24);
+  question.writeUInt8(familyUnix, 0);
+  question.writeUInt32LE(0xffff_ffff, 4);
+  question.writeUInt32LE(showPeerAndQueue, 12);
+  return question;
 }
 
 /** One answer: struct unix_diag_msg with its attributes. */
@@ -79,15 +60,15 @@ function attributes(bytes: Buffer): Map<number, Buffer> {
 }
 
 /** struct inet_diag_req_v2 and one attribute, since the protocol's number does not fit into the struct. */
-function mptcpInodes(fd: number, family: number): number[] {
-  const message = request(56 + 8);
-  message.writeUInt8(family, headerBytes);
-  message.writeUInt32LE(0xffff_ffff, headerBytes + 4);
-  message.writeUInt16LE(8, headerBytes + 56);
-  message.writeUInt16LE(INET_DIAG_REQ_PROTOCOL, headerBytes + 58);
-  message.writeUInt32LE(protocolMptcp, headerBytes + 60);
+function mptcpInodes(diagnosis: SocketDiagnosis, family: number): number[] {
+  const question = Buffer.alloc(56 + 8);
+  question.writeUInt8(family, 0);
+  question.writeUInt32LE(0xffff_ffff, 4);
+  question.writeUInt16LE(8, 56);
+  question.writeUInt16LE(INET_DIAG_REQ_PROTOCOL, 58);
+  question.writeUInt32LE(protocolMptcp, 60);
   try {
-    return readReply(netlinkRequest(fd, message)).map((socket) => socket.readUInt32LE(internetInodeOffset));
+    return diagnosis.dump(question).map((socket) => socket.readUInt32LE(internetInodeOffset));
   } catch (error) {
     if (error instanceof KernelRefusal && error.code === 'ENOENT') return []; // a kernel without MPTCP
     throw error;
