@@ -1,0 +1,66 @@
+// InterruptionPolicy: which pods of its namespace are moved when interrupted, and how long they may be held for it.
+import { z } from 'zod';
+import { conditionsSchema } from '#core/api/conditions.ts';
+import { objectMetaSchema } from '#core/api/objects.ts';
+import { groupVersion } from '#core/api/names.ts';
+
+export const labelSelectorSchema = z.object({
+  matchLabels: z.record(z.string(), z.string()).optional(),
+  matchExpressions: z
+    .array(z.object({ key: z.string(), operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']), values: z.array(z.string()).optional() }))
+    .optional(),
+});
+export type LabelSelector = z.infer<typeof labelSelectorSchema>;
+
+/** Migrate: hand the pod over to a replacement. Never: deliver the kill at once, as without Godwit. */
+export const interruptionActions = ['Migrate', 'Never'] as const;
+
+export const interruptionPolicySpecSchema = z.object({
+  /** Pods of this namespace; an empty selector selects all that have the runtime class. */
+  selector: labelSelectorSchema,
+  action: z.enum(interruptionActions).default('Migrate'),
+  /** How long a kill is held at most; then the signal is delivered. @default 60 */
+  holdSeconds: z.number().int().min(1).max(3600).default(60),
+  /** For how long evictions are answered with 429 before they are let through. @default 900 */
+  evictionDeadlineSeconds: z.number().int().min(1).max(86_400).default(900),
+  /** Which policy wins where several select a pod: the highest; equal ones by name. @default 0 */
+  precedence: z.number().int().min(-1000).max(1000).default(0),
+});
+export type InterruptionPolicySpec = z.infer<typeof interruptionPolicySpecSchema>;
+
+export const interruptionPolicySchema = z.object({
+  apiVersion: z.literal(groupVersion),
+  kind: z.literal('InterruptionPolicy'),
+  metadata: objectMetaSchema,
+  spec: interruptionPolicySpecSchema,
+  status: z
+    .object({
+      observedGeneration: z.number().int().optional(),
+      conditions: conditionsSchema.optional(),
+      /** Pods selected now. */
+      pods: z.number().int().optional(),
+    })
+    .optional(),
+});
+export type InterruptionPolicy = z.infer<typeof interruptionPolicySchema>;
+
+/** Whether `selector` selects an object with these labels. */
+export function selects({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Readonly<Record<string, string>> = {}): boolean {
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = labels[key];
+      if (operator === 'Exists') return value !== undefined;
+      if (operator === 'DoesNotExist') return value === undefined;
+      const among = value !== undefined && values.includes(value);
+      return operator === 'In' ? among : !among;
+    })
+  );
+}
+
+/** The policy that counts for a pod with these labels, of the policies of its namespace. */
+export function policyFor(policies: readonly InterruptionPolicy[], labels: Readonly<Record<string, string>> | undefined): InterruptionPolicy | undefined {
+  return policies
+    .filter(({ spec }) => selects(spec.selector, labels))
+    .toSorted((a, b) => b.spec.precedence - a.spec.precedence || a.metadata.name.localeCompare(b.metadata.name))[0];
+}

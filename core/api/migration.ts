@@ -1,0 +1,100 @@
+// Migration: one move of one pod, whoever asked for it. Its status is where source and target agent agree on the commit.
+import { z } from 'zod';
+import { conditionsSchema } from '#core/api/conditions.ts';
+import { errorRecordSchema, measuresSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
+import { objectMetaSchema, podReferenceSchema } from '#core/api/objects.ts';
+import { groupVersion } from '#core/api/names.ts';
+
+/** Why a pod has to leave. */
+export const triggers = ['User', 'Drain', 'Eviction', 'Preemption', 'Taint', 'NodeShutdown', 'Disruption'] as const;
+export type Trigger = (typeof triggers)[number];
+
+/** How the replacement comes to be: under the same name after the object is deleted, or beside the terminating pod. */
+export const replacementStrategies = ['SameName', 'NewName'] as const;
+export type ReplacementStrategy = (typeof replacementStrategies)[number];
+
+/**
+ * Conditions in the order in which they become true:
+ * - Admitted: preflight of the API side found nothing in the way (controller).
+ * - Held: the source agent's preflight passed and it holds the containers (source agent).
+ * - Claimed: a replacement is claimed and scheduled (controller).
+ * - Committed: the point of no return is passed (source agent, with status.commit).
+ * - Succeeded: True, False with the reason, or Unknown while it runs (controller).
+ */
+export const migrationConditions = ['Admitted', 'Held', 'Claimed', 'Committed', 'Succeeded'] as const;
+export type MigrationCondition = (typeof migrationConditions)[number];
+
+/** Derived from the conditions, for printing only. */
+export const migrationPhases = ['Pending', 'Holding', 'Replacing', 'HandingOver', 'Releasing', 'Succeeded', 'Failed', 'Cancelled'] as const;
+export type MigrationPhase = (typeof migrationPhases)[number];
+
+export const migrationSpecSchema = z.object({
+  /** Pod to move, in the Migration's namespace. */
+  podName: z.string().min(1).max(253),
+  /** Only this incarnation of the pod; the controller fills it in where a user left it out. */
+  podUID: z.string().max(64).optional(),
+  /** Node to move to; left out, placement chooses. */
+  targetNodeName: z.string().min(1).max(253).optional(),
+  /** Why the pod has to leave. */
+  trigger: z.enum(triggers).default('User'),
+  /** How long the move may take from creation to commit; afterwards it is rolled back. @default 120 */
+  deadlineSeconds: z.number().int().min(1).max(86_400).default(120),
+  /** Ask for the roll-back; heeded until the commit. */
+  cancel: z.boolean().default(false),
+  /** When the finished Migration is deleted. @default 3600 */
+  ttlSecondsAfterFinished: z.number().int().min(0).default(3600),
+});
+export type MigrationSpec = z.infer<typeof migrationSpecSchema>;
+
+export const commitSchema = z.object({
+  /** Which attempt was decided. */
+  handover: z.string(),
+  decision: z.enum(['committed', 'revoked']),
+  /** Epoch of the stable IPs after the commit. */
+  epoch: z.number().int().optional(),
+  decidedAt: z.string(),
+});
+
+export const migrationStatusSchema = z.object({
+  observedGeneration: z.number().int().optional(),
+  phase: z.enum(migrationPhases).optional(),
+  conditions: conditionsSchema.optional(),
+  strategy: z.enum(replacementStrategies).optional(),
+  lineage: z.string().optional(),
+  source: podReferenceSchema.optional(),
+  target: podReferenceSchema.optional(),
+  /** Until when the containers are held at the latest (source agent); afterwards the kill is delivered. */
+  holdUntil: z.string().optional(),
+  /** Attempts at the handover so far; each has the id `<Migration UID>-<attempt>`. */
+  attempts: z.number().int().optional(),
+  /** The arbiter: written once per attempt, by compare-and-set on resourceVersion. */
+  commit: commitSchema.optional(),
+  /** What the source agent saw of the last attempt. */
+  handover: z
+    .object({
+      id: z.string(),
+      state: z.string(),
+      epoch: z.number().int().optional(),
+      measures: measuresSchema.optional(),
+      timeline: z.array(timelineStepSchema).optional(),
+      error: errorRecordSchema.partial({ details: true }).optional(),
+    })
+    .optional(),
+  /** What preflight found in the way. */
+  refusals: z.array(refusalSchema).optional(),
+  notes: z.array(refusalSchema).optional(),
+  startedAt: z.string().optional(),
+  finishedAt: z.string().optional(),
+  /** Rounded, for the printer column; exact in handover.measures. */
+  freezeMs: z.number().int().optional(),
+});
+export type MigrationStatus = z.infer<typeof migrationStatusSchema>;
+
+export const migrationSchema = z.object({
+  apiVersion: z.literal(groupVersion),
+  kind: z.literal('Migration'),
+  metadata: objectMetaSchema,
+  spec: migrationSpecSchema,
+  status: migrationStatusSchema.optional(),
+});
+export type Migration = z.infer<typeof migrationSchema>;

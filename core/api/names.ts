@@ -1,0 +1,40 @@
+// The names by which Godwit's parts and Kubernetes know each other: one list, used everywhere.
+
+export const apiGroup = 'godwit.dev';
+export const apiVersion = 'v1alpha1';
+export const groupVersion = `${apiGroup}/${apiVersion}`;
+
+/** RuntimeClass and containerd handler of pods that opt in. */
+export const runtimeClassName = 'godwit';
+/** Scheduling gate that opted-in pods get at creation; the controller takes it away. */
+export const claimGate = 'godwit.dev/claim';
+/** Namespace that everything of Godwit is installed in. */
+export const systemNamespace = 'godwit-system';
+
+export const annotations = {
+  /** Identity that continues over replacements; also the holder of stable IPs. */
+  lineage: 'godwit.dev/lineage',
+  /** Counts the replacements of a lineage, from 0. */
+  generation: 'godwit.dev/generation',
+  /** UID of the Migration whose replacement this pod is: its containers are restored, not started. */
+  migration: 'godwit.dev/migration',
+  /** Name of that Migration, for people. */
+  migrationName: 'godwit.dev/migration-name',
+} as const;
+
+export const labels = {
+  /** On Migrations: node that the pod leaves. */
+  sourceNode: 'godwit.dev/source-node',
+  /** On Migrations: UID of the pod that leaves. */
+  podUid: 'godwit.dev/pod-uid',
+  /** On Migrations: why. */
+  trigger: 'godwit.dev/trigger',
+  /** On nodes: `true` where the agent serves. */
+  agentReady: 'godwit.dev/agent-ready',
+} as const;
+
+/** Annotation on nodes: JSON of NodeFacts, written by the agent; placement compares them. */
+export const nodeFactsAnnotation = 'godwit.dev/node-facts';
+
+/** Port of the agents for each other (mTLS). */
+export const peerPort = 7411;

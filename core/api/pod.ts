@@ -1,0 +1,103 @@
+// Pods and nodes as far as Godwit reads them; everything else of the objects is kept as it came.
+import { z } from 'zod';
+import { objectMetaSchema } from '#core/api/objects.ts';
+
+const container = z.looseObject({
+  name: z.string(),
+  image: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  args: z.array(z.string()).optional(),
+  restartPolicy: z.string().optional(),
+  tty: z.boolean().optional(),
+  lifecycle: z.looseObject({ postStart: z.unknown().optional(), preStop: z.unknown().optional() }).optional(),
+  resources: z.looseObject({ requests: z.record(z.string(), z.union([z.string(), z.number()])).optional(), limits: z.record(z.string(), z.union([z.string(), z.number()])).optional() }).optional(),
+  livenessProbe: z.looseObject({ periodSeconds: z.number().optional(), failureThreshold: z.number().optional() }).optional(),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).optional(),
+  securityContext: z.looseObject({}).optional(),
+});
+
+const nodeSelectorTerm = z.looseObject({
+  matchExpressions: z.array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() })).optional(),
+  matchFields: z.array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() })).optional(),
+});
+
+export const podSpecSchema = z.looseObject({
+  nodeName: z.string().optional(),
+  runtimeClassName: z.string().optional(),
+  hostNetwork: z.boolean().optional(),
+  hostPID: z.boolean().optional(),
+  hostIPC: z.boolean().optional(),
+  restartPolicy: z.string().optional(),
+  terminationGracePeriodSeconds: z.number().optional(),
+  priority: z.number().optional(),
+  nodeSelector: z.record(z.string(), z.string()).optional(),
+  affinity: z
+    .looseObject({ nodeAffinity: z.looseObject({ requiredDuringSchedulingIgnoredDuringExecution: z.looseObject({ nodeSelectorTerms: z.array(nodeSelectorTerm) }).optional() }).optional() })
+    .optional(),
+  tolerations: z.array(z.looseObject({ key: z.string().optional(), operator: z.string().optional(), value: z.string().optional(), effect: z.string().optional(), tolerationSeconds: z.number().optional() })).optional(),
+  schedulingGates: z.array(z.looseObject({ name: z.string() })).optional(),
+  containers: z.array(container),
+  initContainers: z.array(container).optional(),
+  volumes: z.array(z.looseObject({ name: z.string(), persistentVolumeClaim: z.looseObject({ claimName: z.string() }).optional(), hostPath: z.unknown().optional(), emptyDir: z.unknown().optional(), ephemeral: z.unknown().optional() })).optional(),
+});
+
+const podCondition = z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional(), lastTransitionTime: z.string().nullish() });
+
+const containerStatus = z.looseObject({
+  name: z.string(),
+  containerID: z.string().optional(),
+  ready: z.boolean().optional(),
+  started: z.boolean().nullish(),
+  restartCount: z.number().optional(),
+  state: z.looseObject({ running: z.unknown().optional(), terminated: z.unknown().optional(), waiting: z.unknown().optional() }).optional(),
+});
+
+export const podSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: podSpecSchema,
+  status: z
+    .looseObject({
+      phase: z.string().optional(),
+      reason: z.string().optional(),
+      podIP: z.string().optional(),
+      hostIP: z.string().optional(),
+      conditions: z.array(podCondition).optional(),
+      containerStatuses: z.array(containerStatus).optional(),
+      initContainerStatuses: z.array(containerStatus).optional(),
+    })
+    .optional(),
+});
+export type Pod = z.infer<typeof podSchema>;
+
+export const nodeSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: z.looseObject({
+    unschedulable: z.boolean().optional(),
+    podCIDR: z.string().optional(),
+    taints: z.array(z.looseObject({ key: z.string(), value: z.string().optional(), effect: z.string() })).optional(),
+  }).optional(),
+  status: z
+    .looseObject({
+      allocatable: z.record(z.string(), z.string()).optional(),
+      conditions: z.array(podCondition).optional(),
+      addresses: z.array(z.looseObject({ type: z.string(), address: z.string() })).optional(),
+    })
+    .optional(),
+});
+export type Node = z.infer<typeof nodeSchema>;
+
+/** The owner that makes replacements of a pod, if it has one. */
+export function controllerOf(object: Pick<Pod, 'metadata'>) {
+  return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
+}
+
+/** Reason of the pod's DisruptionTarget condition, if something interrupts it. */
+export function disruptionReason({ status }: Pod): string | undefined {
+  const found = status?.conditions?.find(({ type, status: value }) => type === 'DisruptionTarget' && value === 'True');
+  return found === undefined ? undefined : (found.reason ?? 'Unknown');
+}
+
+/** Whether it ran to its end: nothing of it is to be moved. */
+export function isFinished({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}

@@ -1,0 +1,40 @@
+// StableIP: one object per address. Creating it is taking the address; its status says who holds it, at which epoch.
+import { z } from 'zod';
+import { conditionsSchema } from '#core/api/conditions.ts';
+import { objectMetaSchema, ownerReferenceSchema, podReferenceSchema } from '#core/api/objects.ts';
+import { groupVersion } from '#core/api/names.ts';
+
+export const stableIPSpecSchema = z.object({
+  network: z.string().max(63),
+  /** `address/prefix`, IPv6 in RFC 5952 form. */
+  address: z.string().max(64),
+  mac: z.string().max(17),
+  /** Interface in the pod, e.g. `net1`. */
+  ifName: z.string().max(15),
+  /** Whose address it is: survives pods and nodes. */
+  workload: z.object({ namespace: z.string(), lineage: z.string(), owner: ownerReferenceSchema.optional(), podName: z.string() }),
+});
+export type StableIPSpec = z.infer<typeof stableIPSpecSchema>;
+
+/** Cluster-scoped; the name is made of network and address, so that an address exists once. */
+export const stableIPSchema = z.object({
+  apiVersion: z.literal(groupVersion),
+  kind: z.literal('StableIP'),
+  metadata: objectMetaSchema,
+  spec: stableIPSpecSchema,
+  status: z
+    .object({
+      /** Fencing number: grows by one at every change of the holder. */
+      epoch: z.number().int(),
+      /** Pod and node that may speak. */
+      holder: podReferenceSchema.optional(),
+      conditions: conditionsSchema.optional(),
+    })
+    .optional(),
+});
+export type StableIP = z.infer<typeof stableIPSchema>;
+
+/** Object name of an address: `<network>-<address>` with every character that names may not have as `-`. */
+export function stableIPName(network: string, address: string): string {
+  return `${network}-${address.split('/')[0] ?? address}`.toLowerCase().replaceAll(/[.:]/g, '-');
+}

@@ -1,0 +1,37 @@
+// The kinds that Godwit reads and writes, and where they live.
+import { z } from 'zod';
+import { GodwitError } from '#core/errors.ts';
+import { interruptionPolicySchema } from '#core/api/interruption-policy.ts';
+import { migrationSchema } from '#core/api/migration.ts';
+import { apiGroup, apiVersion } from '#core/api/names.ts';
+import { objectMetaSchema } from '#core/api/objects.ts';
+import { nodeSchema, podSchema } from '#core/api/pod.ts';
+import { stableIPSchema } from '#core/api/stable-ip.ts';
+import { stableNetworkSchema } from '#core/api/stable-network.ts';
+import type { KubeObject, Resource } from '#core/kube/port.ts';
+
+type Address = Pick<Resource<KubeObject>, 'group' | 'version' | 'plural' | 'kind' | 'namespaced'>;
+
+export function resource<T extends KubeObject>(address: Address, schema: z.ZodType<T>): Resource<T> {
+  return {
+    ...address,
+    parse(json) {
+      const parsed = schema.safeParse(json);
+      if (!parsed.success) throw new GodwitError('ERR_KUBE_OBJECT', `a ${address.kind} is not what this version of Godwit knows: ${z.prettifyError(parsed.error)}`);
+      return parsed.data;
+    },
+  };
+}
+
+const own = (kind: string, plural: string, namespaced: boolean): Address => ({ group: apiGroup, version: apiVersion, plural, kind, namespaced });
+const core = (kind: string, plural: string, namespaced = true): Address => ({ group: '', version: 'v1', plural, kind, namespaced });
+
+export const migrations = resource(own('Migration', 'migrations', true), migrationSchema);
+export const interruptionPolicies = resource(own('InterruptionPolicy', 'interruptionpolicies', true), interruptionPolicySchema);
+export const stableNetworks = resource(own('StableNetwork', 'stablenetworks', false), stableNetworkSchema);
+export const stableIPs = resource(own('StableIP', 'stableips', false), stableIPSchema);
+export const pods = resource(core('Pod', 'pods'), podSchema);
+export const nodes = resource(core('Node', 'nodes', false), nodeSchema);
+
+/** Any object whose content does not matter here beyond its metadata. */
+export const looseObjectSchema = z.looseObject({ metadata: objectMetaSchema });
