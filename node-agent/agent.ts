@@ -68,6 +68,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     files: fileMover,
     // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
     arbiter: { commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') },
+    peers: () => Object.keys(config.peers),
     connect: (node) => connectPeer(config, node),
     source: (handover, container) => new PlainSource(host, handover, container),
     target: (handover) => new PlainTarget(host, handover),

@@ -26,7 +26,7 @@ test('ids of handovers and names of images are safe as parts of paths', (t) => {
 test('numbers have the range of what they count', (t) => {
   t.false(fits({ type: 'commit', epoch: 0 }));
   t.true(fits({ type: 'commit', epoch: 1 }));
-  t.false(fits({ type: 'round-end', root: 33 }));
+  t.false(fits({ type: 'round-end', root: 64 }));
   t.false(fits({ type: 'images-end', images: [{ name: 'a', bytes: -1 }] }));
   t.false(fits({ type: 'abort', reason: 'x'.repeat(4_097) }));
 });

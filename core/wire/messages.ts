@@ -58,6 +58,30 @@ export const containerSpecSchema = z.strictObject({
 });
 export type ContainerSpec = z.infer<typeof containerSpecSchema>;
 
+/** A pod's containers that are restored, in the order in which the kubelet starts them. */
+export const podSpecSchema = z.strictObject({
+  namespace: z.string().max(63),
+  name: z.string().max(253),
+  uid: z.string().max(64),
+  /** UID of the Migration: the replacement bears it. */
+  migration: z.string().max(64),
+  containers: z
+    .array(
+      z.strictObject({
+        name: z.string().max(63),
+        /** Chain id of the image's top layer; the replacement's must be the same. */
+        parentSnapshot: z.string().max(256),
+        /** Content of CRIU's descriptors.json. */
+        descriptors: z.array(z.string().max(256)).max(16),
+      }),
+    )
+    .min(1)
+    .max(32),
+  /** What each file root is: the layer of container number `container`, or the emptyDir `volume`. */
+  roots: z.array(z.union([z.strictObject({ container: z.number().int().min(0).max(31) }), z.strictObject({ volume: z.string().max(253) })])).max(64),
+});
+export type PodSpec = z.infer<typeof podSpecSchema>;
+
 const sourceMessages = [
   z.strictObject({
     type: z.literal('hello'),
@@ -70,6 +94,7 @@ const sourceMessages = [
   z.strictObject({
     type: z.literal('prepare'),
     container: containerSpecSchema,
+    pod: podSpecSchema.optional(),
     claims: z.array(leaseClaim).max(16),
     /** Destinations in the container of bind-mounted directories that move along; file root 0 is the container's own layer. */
     mounts: z.array(z.strictObject({ source: absolutePath, destination: absolutePath })).max(32),
@@ -80,7 +105,7 @@ const sourceMessages = [
     memoryBytes: byteCount,
     facts: nodeFactsSchema,
   }),
-  z.strictObject({ type: z.literal('round-end'), root: z.number().int().min(0).max(32) }),
+  z.strictObject({ type: z.literal('round-end'), root: z.number().int().min(0).max(63) }),
   z.strictObject({ type: z.literal('frozen'), neighbours: z.array(neighbour).max(4096) }),
   z.strictObject({ type: z.literal('image'), number: z.number().int().min(0).max(65_535), name: plainName }),
   z.strictObject({ type: z.literal('images-end'), images: z.array(z.strictObject({ name: plainName, bytes: byteCount })).max(65_536) }),

@@ -13,6 +13,7 @@ function hook(action: string, directory = images, pid = 7): Conversation & { exi
     exits,
     request: { command: 'hook', cwd: '/', args: [action, String(pid), directory] },
     passThrough: () => undefined,
+    hold: () => undefined,
     exit: (code) => void exits.push(code),
     run: () => Promise.resolve(0),
     gone: Promise.resolve(),

@@ -92,14 +92,15 @@ export class Handovers {
     return planHandover(this.#ports, request);
   }
 
-  /** Begins a handover and returns its first record; throws ERR_BUSY or ERR_PEER_UNKNOWN. */
-  begin({ container, to }: HandoverRequest): HandoverRecord {
+  /** Begins a handover and returns its first record; throws ERR_BUSY or ERR_PEER_UNKNOWN. @param id never used before */
+  begin({ container, to }: HandoverRequest, id: string = randomUUID()): HandoverRecord {
     const { config } = this.#ports;
+    const peers = this.#ports.peers();
     const other = this.leaving(container);
     if (other !== undefined) throw new GodwitError('ERR_BUSY', `container ${container} is being handed over to ${other.to} by handover ${other.id}`);
     if (this.#isBusy(container)) throw new GodwitError('ERR_BUSY', `container ${container} is still arriving on ${config.node}`);
-    if (!Object.hasOwn(config.peers, to)) throw new GodwitError('ERR_PEER_UNKNOWN', `node ${to} is not a peer of ${config.node}; peers: ${Object.keys(config.peers).join(', ') || 'none'}`);
-    return this.#startSource({ id: randomUUID(), role: 'source', container, from: config.node, to });
+    if (!peers.includes(to)) throw new GodwitError('ERR_PEER_UNKNOWN', `node ${to} is not a peer of ${config.node}; peers: ${peers.join(', ') || 'none'}`);
+    return this.#startSource({ id, role: 'source', container, from: config.node, to });
   }
 
   /** Rolls a handover back; throws ERR_HANDOVER_UNKNOWN or ERR_TOO_LATE. */

@@ -24,6 +24,8 @@ export const journalFactsSchema = z.object({
   error: errorRecordSchema.optional(),
   refusals: z.array(refusalSchema),
   attachments: z.array(attachmentSchema),
+  /** A target's links belong to a sandbox that outlives the handover. */
+  keepsLinks: z.boolean().default(false),
   /** A target's processes may run. */
   resuming: z.boolean().default(false),
   /** What the port of the container wrote, for its own `recover`. */

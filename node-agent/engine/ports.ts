@@ -2,16 +2,18 @@
 import type { LinkPort } from '#cni/port.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
-import type { ContainerSpec, MessageOf, NodeFacts } from '#core/wire/messages.ts';
+import type { ContainerSpec, MessageOf, NodeFacts, PodSpec } from '#core/wire/messages.ts';
 import type { Note, Refusal } from '#core/api/handover.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
-import type { FilePort, FileRoot } from '#agent/files/port.ts';
+import type { FilePort, FileReceiver, FileRoot } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
 /** What the source knows about its container before the handover. */
 export interface SourceFacts {
   spec: ContainerSpec;
+  /** The pod whose containers move together; absent for a container of a plain host. */
+  pod?: PodSpec;
   pid: number;
   /** The container's own layer first, then the directories that move with it. */
   roots: FileRoot[];
@@ -74,16 +76,16 @@ export interface TargetPort {
    * replacement can run or runs (`ready`), has run and ended (`ended`), or never ran and never will (`gone`).
    */
   recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone';
-  /** Says what is going to be built, so that `journalFacts` can tell before it is. Changes nothing. */
-  announce(request: TargetRequest): void;
+  /** Says what is going to be built, so that `journalFacts` can tell before it is. Changes nothing. Resolves with where its links will be. */
+  announce(request: TargetRequest, limitMs: number): Promise<LinkSite | undefined>;
   /** Makes the (named) network namespace that the replacement will live in. */
   prepareNetwork(): Promise<void>;
   /** Undo of `prepareNetwork`; does nothing for a namespace that this handover did not make. */
   removeNetwork(): Promise<void>;
   /** Builds the replacement up to its waiting restore; resolves when CRIU waits for images. */
   prepare(limitMs: number): Promise<void>;
-  /** Directory that file root `root` is written to. */
-  fileRoot(root: number): string;
+  /** Writes what the source's file root `root` holds. */
+  receiver(root: number): FileReceiver;
   openImage(number: number, name: string): void;
   writeImage(number: number, bytes: Buffer): void;
   /** Throws ERR_IMAGES_INVALID unless exactly `sent` arrived. */
@@ -101,9 +103,19 @@ export interface TargetPort {
   criuMs(): number | undefined;
 }
 
+/** Where the links of the replacement are. */
+export interface LinkSite {
+  netns: string;
+  /** CNI container id. */
+  containerId: string;
+  /** They belong to a sandbox that outlives a failed handover: undoing shuts them, and does not remove them. */
+  kept: boolean;
+}
+
 export interface TargetRequest {
   handover: string;
   spec: ContainerSpec;
+  pod?: PodSpec | undefined;
   mounts: { source: string; destination: string }[];
   descriptors: string[];
   foreignAddresses: string[];
@@ -127,6 +139,8 @@ export interface EnginePorts {
   links: LinkPort;
   files: FilePort;
   arbiter: Arbiter;
+  /** Names of the nodes that this one may hand over to. */
+  peers(): string[];
   connect(node: string): Promise<PeerConnection>;
   source(handover: string, container: string): SourcePort;
   target(handover: string): TargetPort;

@@ -7,6 +7,7 @@ export async function prepareMessage(facts: SourceFacts, attachments: readonly A
   return {
     type: 'prepare',
     container: facts.spec,
+    ...(facts.pod === undefined ? {} : { pod: facts.pod }),
     claims: attachments.map(claimOf),
     mounts: facts.mounts,
     descriptors: facts.descriptors,

@@ -10,6 +10,7 @@ import { pause } from '#agent/engine/pause.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect } from '#agent/engine/run.ts';
+import { ifThere } from '#agent/engine/links.ts';
 import { prepareMessage } from '#agent/engine/prepare-message.ts';
 import { clockOffsetMs, epochNow, shiftSteps } from '#agent/engine/timeline.ts';
 import type { FileSender } from '#agent/files/port.ts';
@@ -314,15 +315,6 @@ export class SourceRun {
   #required(): PeerConnection {
     if (this.#connection === undefined) throw new GodwitError('ERR_PEER_LOST', 'there is no connection to the target');
     return this.#connection;
-  }
-}
-
-/** A link may go with its namespace, e.g. when the node restarts: then nothing of it is left to open or to shut. */
-async function ifThere(step: Promise<void>): Promise<void> {
-  try {
-    await step;
-  } catch (error) {
-    if (!(error instanceof GodwitError && error.code === 'ERR_LINK_UNKNOWN')) throw error;
   }
 }
 

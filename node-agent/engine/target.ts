@@ -6,7 +6,8 @@ import { frameKinds, type Frame } from '#core/wire/frames.ts';
 import type { Message, MessageOf } from '#core/wire/messages.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
-import type { EnginePorts, TargetPort } from '#agent/engine/ports.ts';
+import type { EnginePorts, LinkSite, TargetPort } from '#agent/engine/ports.ts';
+import { ifThere } from '#agent/engine/links.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect, Remember } from '#agent/engine/run.ts';
 import { SourceOutcome } from '#agent/engine/source-outcome.ts';
@@ -15,8 +16,6 @@ import type { FileReceiver } from '#agent/files/port.ts';
 import { targetRefusals } from '#agent/preflight/target-checks.ts';
 import { parseMessage, type PeerConnection } from '#agent/transfer/connection.ts';
 
-/** Per handover; a container with more changed files than this belongs on a volume. */
-const fileLimits = { maxEntries: 5_000_000, maxBytes: 2 ** 40 };
 /** Longest reason that a message carries. */
 const reasonLength = 4_000;
 
@@ -28,6 +27,7 @@ export class TargetRun {
   readonly #outcome: SourceOutcome;
   #connection: PeerConnection | undefined;
   #attachments: Attachment[] = [];
+  #keepsLinks = false;
   #receivers: FileReceiver[] = [];
   #parkings: Parking[] = [];
   #parked: Promise<void> = Promise.resolve();
@@ -49,12 +49,13 @@ export class TargetRun {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { ...this.#handover.journalFacts(), attachments: this.#attachments, resuming: this.#resuming, container: this.#target.journalFacts() };
+    return { ...this.#handover.journalFacts(), attachments: this.#attachments, keepsLinks: this.#keepsLinks, resuming: this.#resuming, container: this.#target.journalFacts() };
   }
 
   /** After a restart of the agent: the replacement may be held in its hook, its links are parked, their frames are gone. */
-  recover({ attachments, resuming, container }: RecoveredFacts): void {
+  recover({ attachments, keepsLinks, resuming, container }: RecoveredFacts): void {
     this.#attachments = attachments;
+    this.#keepsLinks = keepsLinks;
     this.#resuming = resuming;
     this.#copy = this.#target.recover(container, resuming);
     if (this.#copy !== 'ready') this.#outcome.decide('revoked');
@@ -95,28 +96,29 @@ export class TargetRun {
     }
     this.#built = this.#handover.timeline.measure('prepare', () => this.#build(request, limitMs, remember));
     await this.#built;
-    this.#receivers = [0, ...request.mounts.map((_, index) => index + 1)].map((root) => this.#ports.files.receiver(this.#target.fileRoot(root), fileLimits));
+    const roots = request.pod?.roots.length ?? request.mounts.length + 1;
+    this.#receivers = Array.from({ length: roots }, (_, root) => this.#target.receiver(root));
     await connection.send({ type: 'ready' });
     return undefined;
   }
 
   /** Says what it is going to make before it makes it, so that a restarted agent can undo it. */
   async #build(request: MessageOf<'prepare'>, limitMs: number, remember: Remember): Promise<void> {
-    const { container: spec, claims, mounts, descriptors, foreignAddresses } = request;
+    const { container: spec, pod, claims, mounts, descriptors, foreignAddresses } = request;
     const { identity } = this.#handover;
-    const { netns } = spec;
     identity.container = spec.id;
     if (claims.length > 0) this.#handover.epoch = Math.max(...claims.map(({ epoch }) => epoch)) + 1;
-    this.#target.announce({ handover: identity.id, spec, mounts, descriptors, foreignAddresses, lazy: await this.#isLazy(request) });
-    if (netns !== undefined) this.#attachments = claims.map((claim) => ({ ...claim, netns, containerId: `godwit-${identity.id}`, state: 'parked' }));
+    const site = await this.#target.announce({ handover: identity.id, spec, pod, mounts, descriptors, foreignAddresses, lazy: await this.#isLazy(request) }, limitMs);
+    this.#keepsLinks = site?.kept ?? false;
+    if (site !== undefined) this.#attachments = claims.map((claim) => ({ ...claim, netns: site.netns, containerId: site.containerId, state: 'parked' }));
     remember();
     await this.#target.prepareNetwork();
-    if (netns !== undefined) await this.#addLinks(netns, `godwit-${identity.id}`, claims);
+    if (site !== undefined) await this.#addLinks(site, claims);
     await this.#target.prepare(limitMs);
   }
 
   /** What is refused is not there. */
-  async #addLinks(netns: string, containerId: string, claims: readonly LeaseClaim[]): Promise<void> {
+  async #addLinks({ netns, containerId }: LinkSite, claims: readonly LeaseClaim[]): Promise<void> {
     for (const [index, claim] of claims.entries()) {
       try {
         this.#attachments[index] = await this.#ports.links.addParked(netns, containerId, claim);
@@ -295,7 +297,7 @@ export class TargetRun {
       await this.#discardParkings();
       await this.#disposeReceivers();
       await this.#target.abandon(limitMs);
-      await this.#forLinks((link) => this.#ports.links.remove(link.containerId, link.ifName));
+      await this.#forLinks((link) => (this.#keepsLinks ? ifThere(this.#ports.links.gate(link)) : this.#ports.links.remove(link.containerId, link.ifName)));
       await this.#target.removeNetwork();
     });
   }

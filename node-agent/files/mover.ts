@@ -1,5 +1,5 @@
 // The file mover as the engine uses it: every tree has a thread of its own.
-import type { FilePort, FileReceiver, FileSender } from '#agent/files/port.ts';
+import type { FileLimits, FilePort, FileReceiver, FileSender } from '#agent/files/port.ts';
 import { TreeThread } from '#agent/files/tree-thread.ts';
 
 /** Needs build/godwit-files.node; a root that cannot be opened is the error of the first call. */
@@ -23,3 +23,6 @@ export const fileMover: FilePort = {
     };
   },
 };
+
+/** Per round of a handover; a container with more changed files than this belongs on a volume. */
+export const fileLimits: FileLimits = { maxEntries: 5_000_000, maxBytes: 2 ** 40 };

@@ -6,6 +6,7 @@
 //   P                          become runc with the original arguments
 //   X<code>\0<message>\0       end with this code
 //   W                          keep waiting
+//   H                          end with 0 now, and wait on in the background: X ends that too, anything else (no agent) becomes runc
 //   R(<argument>\0)+           run runc with these arguments, answer `S<status>`, go on listening
 #define _GNU_SOURCE
 #include <signal.h>
@@ -35,6 +36,8 @@
 
 #define SOCKET_PATH GODWIT_RUN_DIR "/runtime.sock"
 #define HANDOVER_KEY "\"godwit.dev/handover\""
+#define MIGRATION_KEY "\"godwit.dev/migration\""
+#define SANDBOX_KEY "\"io.kubernetes.cri.sandbox-id\":\""
 #define HOOK_NAME "godwit-criu-hook"
 enum { FRAME_MAX = 64 * 1024, CONFIG_MAX = 16 * 1024 * 1024, HOOK_RETRY_MS = 50, DECIMAL_MAX = 3 };
 
@@ -248,7 +251,7 @@ static bool parse_reply(struct reply *reply, size_t size) {
   if (size == 0) return false;
   char *body = reply->payload + 1;
   reply->verb = reply->payload[0];
-  if (reply->verb == 'P' || reply->verb == 'W') return size == 1;
+  if (reply->verb == 'P' || reply->verb == 'W' || reply->verb == 'H') return size == 1;
   if (reply->verb == 'X') return parse_exit(reply, body, size - 1);
   if (reply->verb != 'R' || reply->payload[size - 1] != '\0') return false;
   reply->texts = body;
@@ -286,6 +289,24 @@ static bool ask(struct agent *agent, const struct request *request, struct reply
 
 // ---- the wrapper ----
 
+static bool holds_text(const char *config, size_t size, const char *text) {
+  return memmem(config, size, text, strlen(text)) != NULL;
+}
+
+/** Whether the pod of this bundle has arrived: from then on its containers start like any other. */
+static bool has_arrived(const char *config, size_t size) {
+  char path[PATH_MAX], sandbox[NAME_MAX];
+  const char *found = memmem(config, size, SANDBOX_KEY, strlen(SANDBOX_KEY));
+  if (found == NULL) return false;
+  const char *id = found + strlen(SANDBOX_KEY);
+  const char *end = memchr(id, '"', size - (size_t)(id - config));
+  if (end == NULL || (size_t)(end - id) >= sizeof sandbox) return false;
+  snprintf(sandbox, sizeof sandbox, "%.*s", (int)(end - id), id);
+  if (!is_plain_name(sandbox)) return false;
+  snprintf(path, sizeof path, "%s/arrived/%s", GODWIT_RUN_DIR, sandbox);
+  return access(path, F_OK) == 0;
+}
+
 /** Whether the bundle says that its container continues one that runs elsewhere. What cannot be read, runc cannot start either. */
 static bool awaits_handover(const char *bundle) {
   static char config[CONFIG_MAX];
@@ -298,7 +319,8 @@ static bool awaits_handover(const char *bundle) {
   ssize_t count;
   while (size < sizeof config && (count = read(fd, config + size, sizeof config - size)) > 0) size += (size_t)count;
   close(fd);
-  return memmem(config, size, HANDOVER_KEY, strlen(HANDOVER_KEY)) != NULL;
+  if (holds_text(config, size, HANDOVER_KEY)) return true;
+  return holds_text(config, size, MIGRATION_KEY) && !has_arrived(config, size);
 }
 
 /** Whether the agent restored this container earlier, so that it runs although nobody called `start`. */
@@ -315,7 +337,7 @@ static int without_agent(const struct call *call) {
     char message[512 + sizeof SOCKET_PATH];
     snprintf(message, sizeof message,
              "godwit-runc: ERR_AGENT_UNAVAILABLE: container %.256s waits for a handover, but the node agent does not answer on %s; "
-             "start the agent or remove the annotation godwit.dev/handover",
+             "start the agent, or remove the annotation godwit.dev/handover (a pod: delete it)",
              call->id == NULL ? "?" : call->id, SOCKET_PATH);
     report(call->log_path, message);
     return 1;
@@ -342,6 +364,18 @@ static bool send_status(const struct agent *agent, int status) {
   return send_all(agent->fd, frame, 4 + (size_t)size, now_ms() + GODWIT_NEXT_FRAME_MS);
 }
 
+/** The caller goes on as if the call were done; a child keeps the call until the agent decides, and carries it out when nobody does. */
+static int hold(struct agent *agent, struct reply *reply, const struct call *call) {
+  pid_t child = fork();
+  if (child > 0) return 0;
+  if (child < 0) become_runc(call->argv, call->log_path);
+  setsid();
+  int null = open("/dev/null", O_RDWR);
+  for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++) dup2(null, fd);
+  if (next_reply(agent, reply, now_ms() + GODWIT_NEXT_FRAME_MS) && reply->verb == 'X') _exit(0);
+  become_runc(call->argv, call->log_path);
+}
+
 /** Does what the agent says; returns the exit code. Once runc ran as a child, its status is the answer whatever else fails. */
 static int obey_agent(const struct call *call) {
   static struct request request;
@@ -363,6 +397,7 @@ static int obey_agent(const struct call *call) {
     return reply.code;
   }
   if (status >= 0) return status;
+  if (answered && reply.verb == 'H') return hold(&agent, &reply, call);
   become_runc(call->argv, call->log_path);
 }
 

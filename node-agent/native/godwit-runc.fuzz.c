@@ -92,7 +92,7 @@ static void try_frames(const uint8_t *data, size_t size) {
   PROMISE(write_all(ends[1], data, size));
   close(ends[1]);
   struct agent agent = {.fd = ends[0]};
-  if (next_reply(&agent, &reply, now_ms() + 1000)) PROMISE(strchr("PXR", reply.verb) != NULL);
+  if (next_reply(&agent, &reply, now_ms() + 1000)) PROMISE(strchr("PXRH", reply.verb) != NULL);
   close(ends[0]);
 }
 

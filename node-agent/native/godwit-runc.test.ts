@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, symlink, watch, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { build, repositoryRoot, start, testVariants } from '#core/native/program.ts';
 import { frame, type Conversation } from '#agent/native/agent-double.ts';
@@ -309,7 +310,7 @@ for (const variant of testVariants) {
     await writeFile(join(bed.dir, 'bundle/config.json'), config);
     const message =
       'godwit-runc: ERR_AGENT_UNAVAILABLE: container c1 waits for a handover, but the node agent does not answer on ' +
-      'run/runtime.sock; start the agent or remove the annotation godwit.dev/handover';
+      'run/runtime.sock; start the agent, or remove the annotation godwit.dev/handover (a pod: delete it)';
     for (const bundle of [['--bundle', 'bundle'], ['-b', 'bundle'], ['--bundle=bundle'], ['-b=bundle'], ['--bundle', 'no', '-bundle', 'bundle']]) {
       const args = ['--log', 'log.json', 'create', '--pid-file', 'p', ...bundle, 'c1'];
       t.like(await bed.run(args).ended, { code: 1, stderr: `${message}\n` });
@@ -322,6 +323,53 @@ for (const variant of testVariants) {
     t.is((await bed.run(['create', ...many, 'c1']).ended).code, 1);
     await t.throwsAsync(bed.calls(), { code: 'ENOENT' });
   });
+
+  test.serial(name('no agent: a container of a pod that has not arrived is not started afresh, one of a pod that has is'), async (t) => {
+    const bed = await wrapperBed(t, variant);
+    const annotations = { 'godwit.dev/migration': 'm1', 'io.kubernetes.cri.sandbox-id': 's1' };
+    await writeFile(join(bed.dir, 'config.json'), JSON.stringify({ annotations }));
+    t.is((await bed.run(['create', 'c1']).ended).code, 1);
+    await mkdir(join(bed.dir, 'run/arrived'));
+    await writeFile(join(bed.dir, 'run/arrived/s2'), '');
+    t.is((await bed.run(['create', 'c1']).ended).code, 1);
+    await writeFile(join(bed.dir, 'run/arrived/s1'), '');
+    t.is((await bed.run(['create', 'c1']).ended).code, 3);
+  });
+
+  test.serial(name('H: the caller is told at once that it is done; X later ends the call without runc'), async (t) => {
+    const bed = await wrapperBed(t, variant);
+    const held = Promise.withResolvers<Socket>();
+    await bed.agent(({ send, socket }) => {
+      send('H');
+      held.resolve(socket);
+    });
+    t.like(await bed.run(kill).ended, { code: 0, stdout: Buffer.from('') });
+    const socket = await held.promise;
+    const closed = once(socket, 'close');
+    socket.resume().write(frame('X0\0\0'));
+    await closed;
+    await t.throwsAsync(bed.calls(), { code: 'ENOENT' });
+  });
+
+  for (const [what, act] of Object.entries({
+    'is told to pass through': (socket: Socket): void => void socket.write(frame('P')),
+    'loses its agent': (socket: Socket): void => void socket.destroy(),
+  })) {
+    test.serial(name(`H: a held call that ${what} is carried out by runc`), async (t) => {
+      const bed = await wrapperBed(t, variant);
+      await bed.setRunc('#!/bin/sh\necho "$@" > done.new; mv done.new done\n');
+      const held = Promise.withResolvers<Socket>();
+      await bed.agent(({ send, socket }) => {
+        send('H');
+        held.resolve(socket);
+      });
+      const done = watch(bed.dir);
+      t.is((await bed.run(kill).ended).code, 0);
+      act(await held.promise);
+      for await (const { filename } of done) if (filename === 'done') break;
+      t.is(await readFile(join(bed.dir, 'done'), 'utf8'), `${kill.join(' ')}\n`);
+    });
+  }
 
   test.serial(name('no agent: any other container is created by runc'), async (t) => {
     const bed = await wrapperBed(t, variant);

@@ -9,8 +9,10 @@ import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
-import type { TargetPort, TargetRequest } from '#agent/engine/ports.ts';
+import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
+import { fileLimits, fileMover } from '#agent/files/mover.ts';
+import type { FileReceiver } from '#agent/files/port.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
@@ -76,12 +78,13 @@ export class PlainTarget implements TargetPort {
     return state === undefined ? 'gone' : 'ended';
   }
 
-  announce(request: TargetRequest): void {
+  announce(request: TargetRequest): Promise<LinkSite | undefined> {
     this.#request = request;
-    const { id, namespace, snapshotter } = request.spec;
+    const { id, namespace, snapshotter, netns } = request.spec;
     this.#container = { id, namespace, snapshotter };
     this.#madeNetns = request.spec.netns === undefined || existsSync(request.spec.netns) ? undefined : request.spec.netns;
     this.#madeMounts = request.mounts.map(({ source }) => source).filter((source) => !existsSync(source));
+    return Promise.resolve(netns === undefined ? undefined : { netns, containerId: `godwit-${this.#handover}`, kept: false });
   }
 
   async prepareNetwork(): Promise<void> {
@@ -110,10 +113,10 @@ export class PlainTarget implements TargetPort {
     this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), lazy: request.lazy });
   }
 
-  fileRoot(root: number): string {
+  receiver(root: number): FileReceiver {
     const { request, create } = this.#prepared();
     const mount = request.mounts[root - 1];
-    return root === 0 ? join(create.oci.bundle, 'rootfs') : (mount?.source ?? '');
+    return fileMover.receiver(root === 0 ? join(create.oci.bundle, 'rootfs') : (mount?.source ?? ''), fileLimits);
   }
 
   openImage(number: number, name: string): void {

@@ -22,7 +22,7 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   const ask = async (command: string, ...args: string[]): Promise<string[]> => {
     const conversation: Conversation = {
       request: { command, cwd: directory, args: ['--root', '/r/default', command, ...args] },
-      passThrough: () => void said.push('pass'), exit: (code) => void said.push(`exit ${code}`), run: () => Promise.resolve(0), gone: Promise.resolve(),
+      passThrough: () => void said.push('pass'), hold: () => void said.push('hold'), exit: (code) => void said.push(`exit ${code}`), run: () => Promise.resolve(0), gone: Promise.resolve(),
     };
     await attendRuntime(conversation, desk);
     return said.splice(0);

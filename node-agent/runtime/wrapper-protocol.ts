@@ -29,6 +29,8 @@ export const passThrough = (): Buffer => frame('P');
 export const exitWith = (code: number, message = ''): Buffer => frame(`X${code}\0${message}\0`);
 /** The answer takes longer: wait on. */
 export const keepWaiting = (): Buffer => frame('W');
+/** The caller is told that it is done; the wrapper waits on in the background, and becomes runc when nobody says `exitWith`. */
+export const hold = (): Buffer => frame('H');
 /** Run the real runc with these arguments as a child and report its status. */
 export const runChild = (args: readonly string[]): Buffer => frame(`R${args.map((arg) => `${arg}\0`).join('')}`);
 

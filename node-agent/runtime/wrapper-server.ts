@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
 import {
-  decodeRequest, decodeStatus, exitWith, keepWaiting, maxRequestBytes, passThrough, runChild, type WrapperRequest,
+  decodeRequest, decodeStatus, exitWith, hold, keepWaiting, maxRequestBytes, passThrough, runChild, type WrapperRequest,
 } from '#agent/runtime/wrapper-protocol.ts';
 
 /** The wrapper gives up after 2 s without a first frame, and after 10 s without another. */
@@ -16,6 +16,8 @@ export interface Conversation {
   request: WrapperRequest;
   passThrough(): void;
   exit(code: number, message?: string): void;
+  /** The caller goes on as if the call were done; the conversation stays open. An agent that dies meanwhile has passed it through. */
+  hold(): void;
   /** Runs the real runc in the wrapper's place (its stdio, its parent); resolves with the status, rejects with ERR_WRAPPER_LOST. */
   run(args: readonly string[]): Promise<number>;
   /** Resolves when the wrapper is gone, whoever ended it. */
@@ -69,6 +71,7 @@ function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest
     gone,
     passThrough: () => finish(passThrough()),
     exit: (code, message) => finish(exitWith(code, message)),
+    hold: () => void socket.write(hold()),
     run(args) {
       const { promise, resolve, reject } = Promise.withResolvers<number>();
       frames.onFrame = (payload) => {

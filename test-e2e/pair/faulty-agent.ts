@@ -14,7 +14,7 @@ import { faultFile, faultSchema, fillerDirectory } from './fault.ts';
 
 /** Methods that answer at once; all others return promises. */
 const synchronous = new Set([
-  'journalFacts', 'recover', 'announce', 'queuedConnections', 'liveConnections', 'cleanUp', 'criuMs', 'fileRoot', 'openImage', 'writeImage',
+  'journalFacts', 'recover', 'queuedConnections', 'liveConnections', 'cleanUp', 'criuMs', 'receiver', 'openImage', 'writeImage',
   'sealImages', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump',
 ]);
 

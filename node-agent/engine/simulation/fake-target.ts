@@ -2,11 +2,12 @@
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import type { TargetPort, TargetRequest } from '#agent/engine/ports.ts';
+import type { FilePort } from '#agent/files/port.ts';
 import type { Life } from './life.ts';
 
 const recoverySchema = z.object({ announced: z.boolean(), boot: z.number() });
 
-export function fakeTarget(life: Life): TargetPort {
+export function fakeTarget(life: Life, files: FilePort): TargetPort {
   const { world } = life;
   const own = world.nodes.b;
   const received = new Map<number, { name: string; bytes: number }>();
@@ -20,14 +21,17 @@ export function fakeTarget(life: Life): TargetPort {
       if (world.copy === 'held' || world.copy === 'running') return 'ready';
       return world.ranAtTarget ? 'ended' : 'gone';
     },
-    announce: (_request: TargetRequest) => life.now('announce', () => void (announced = true)),
+    announce: ({ handover, spec }: TargetRequest) => life.step('announce', () => {
+      announced = true;
+      return spec.netns === undefined ? undefined : { netns: spec.netns, containerId: `godwit-${handover}`, kept: false };
+    }),
     prepareNetwork: () => life.step('prepareNetwork', () => void (own.netns = true)),
     removeNetwork: () => life.step('removeNetwork', () => void (own.netns &&= !announced)),
     prepare: () => life.step('prepare', () => {
       own.record = own.images = true;
       world.copy = 'waiting';
     }),
-    fileRoot: () => '/data',
+    receiver: () => files.receiver('/data', { maxEntries: 1, maxBytes: 1 }),
     openImage: (number, name) => life.now('openImage', () => void received.set(number, { name, bytes: 0 })),
     writeImage: (number, bytes) => life.now('writeImage', () => {
       const image = received.get(number);

@@ -97,9 +97,10 @@ export class SimulatedNode {
       links: fakeLinks(life),
       files: fakeFiles(life),
       arbiter: this.#arbiter(life),
+      peers: () => [other],
       connect: () => life.step('connect', () => this.#connect(life, other)),
       source: () => fakeSource(life),
-      target: () => fakeTarget(life),
+      target: () => fakeTarget(life, fakeFiles(life)),
       targetChecks: () => life.step('targetChecks', () => []),
       nodeFacts: () => life.step('nodeFacts', () => nodeFacts),
     };
