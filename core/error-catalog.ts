@@ -108,6 +108,12 @@ const entries = {
     meaning: 'The CNI version is unknown or does not have this verb.',
     remedy: 'Use cniVersion 0.4.0, 1.0.0 or 1.1.0; GC and STATUS need 1.1.0.',
   },
+  ERR_COMMAND: {
+    reason: 'CommandFailed',
+    retryable: false,
+    meaning: 'A program that was started ended with an error.',
+    remedy: 'The message holds the end of what it said.',
+  },
   ERR_COMMIT_REFUSED: {
     reason: 'CommitRefused',
     retryable: true,
@@ -221,6 +227,12 @@ const entries = {
     retryable: false,
     meaning: 'The images do not fit into the memory that is set aside for them.',
     remedy: 'Raise `imageLimitBytes` in the agent configuration of that node, or free memory.',
+  },
+  ERR_IMAGE_DIFFERS: {
+    reason: 'ImageDiffers',
+    retryable: false,
+    meaning: 'The replacement\'s container stands on other image layers than the source: its memory would not fit its files.',
+    remedy: 'Name images by digest, so that all nodes run the same one.',
   },
   ERR_INTERNAL: {
     reason: 'InternalError',

@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLinks } from '#cni/links.ts';
-import { readNetworks } from '#cni/network-configs.ts';
 import { serveCni } from '#cni/socket-server.ts';
 import { systemClock } from '#core/clock.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -20,9 +19,11 @@ import type { EnginePorts } from '#agent/engine/ports.ts';
 import { fileMover } from '#agent/files/mover.ts';
 import { listContainers } from '#agent/plain-host/containers.ts';
 import { nodeFactsReader } from '#agent/plain-host/node-facts.ts';
-import { PlainSource } from '#agent/plain-host/source-port.ts';
-import { plainTargetRefusals } from '#agent/plain-host/target-checks.ts';
-import { PlainTarget, type PlainTargetHost } from '#agent/plain-host/target-port.ts';
+import { kubernetesPlatform } from '#agent/kubernetes/platform.ts';
+import { handoverOfKey } from '#agent/kubernetes/pod/member-images.ts';
+import { plainPlatform } from '#agent/plain-host/platform.ts';
+import type { PlainTargetHost } from '#agent/plain-host/target-port.ts';
+import type { Closable, Platform } from '#agent/platform.ts';
 import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
@@ -43,7 +44,7 @@ export interface EngineWorld {
 }
 
 /**
- * Starts the agent on a plain host. Handovers of a former agent are picked up before anybody can ask for a new one.
+ * Starts the agent. Handovers of a former agent are picked up before anybody can ask for a new one.
  * @param adapt what the engine gets instead of the real world; tests inject faults by it
  */
 export async function startAgent(config: AgentConfig, log: Log, adapt: (world: EngineWorld) => EngineWorld = (world) => world): Promise<Agent> {
@@ -62,29 +63,23 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     hooks: new HookDesk(imageRoot),
     creates: new CreateDesk(),
   };
+  const platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
   const ports: EnginePorts = {
     config, log, links,
+    ...platform.ports,
     clock: systemClock,
     files: fileMover,
-    // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
-    arbiter: { commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') },
-    peers: () => Object.keys(config.peers),
-    connect: (node) => connectPeer(config, node),
-    source: (handover, container) => new PlainSource(host, handover, container),
-    target: (handover) => new PlainTarget(host, handover),
-    targetChecks: async (request) => {
-      await handovers.settled(request.container.id, config.deadlines.prepareMs / 3); // one that was just rolled back, or is leaving for good
-      return plainTargetRefusals(request, host.containerd, new Set((await readNetworks(config.networkDir, log)).keys()));
-    },
+    peers: () => platform.peers.names(),
+    connect: (node) => connectPeer(platform.peers, node),
     nodeFacts: await nodeFactsReader(imageRoot, config.runc),
   };
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
-  const handovers = new Handovers(world.ports, world.journals);
+  const handovers: Handovers = new Handovers(world.ports, world.journals);
   handovers.recover();
   sweepImages(imageRoot, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
 
-  const servers = await serveAll(config, log, host, handovers, handleCni);
-  log.info({ address: config.listen, peers: Object.keys(config.peers) }, 'Agent started');
+  const servers = await serveAll(config, log, host, handovers, platform, platform.cni(handleCni));
+  log.info({ address: config.listen, peers: platform.peers.names() }, 'Agent started');
   return {
     async close() {
       await Promise.all(servers.map((server) => server.close()));
@@ -94,14 +89,13 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   };
 }
 
-type Closable = { close(): unknown };
-
 async function serveAll(
-  config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, handleCni: Parameters<typeof serveCni>[1],
+  config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, platform: Platform, handleCni: Parameters<typeof serveCni>[1],
 ): Promise<Closable[]> {
   const { hooks, creates, registry, containerd, links, criu } = host;
   const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
     registry, creates, hooks, criuConfiguration: criu.path,
+    ...(platform.pods === undefined ? {} : { pods: platform.pods }),
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),
     isRestored: (container) => isMarkedRestored(config.runDir, container),
@@ -109,7 +103,7 @@ async function serveAll(
   }), log);
   const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
   const peers = await servePeers(
-    config,
+    platform.peers,
     (node, connection) => {
       handovers.accept(node, connection).catch((thrown: unknown) => {
         const error = asGodwitError(thrown);
@@ -127,15 +121,15 @@ async function serveAll(
     get: (id) => handovers.get(id),
     cancel: (id) => handovers.cancel(id, 'cancelled by the user'),
     changes: (signal) => handovers.changes(signal),
-    diagnose: () => diagnose(config, async (node) => (await connectPeer(config, node)).destroy()),
+    diagnose: () => diagnose(config, async (node) => (await connectPeer(platform.peers, node)).destroy()),
   }, log);
-  return [wrappers, cni, peers, control];
+  return [wrappers, cni, peers, control, ...(await platform.start({ handovers, peers }))];
 }
 
 /** Images of handovers that are over or unknown, as soon as no container reads its pages from them. */
 function sweepImages(imageRoot: string, running: ReadonlySet<string>): void {
   for (const handover of leftoverHandovers(imageRoot)) {
-    if (running.has(handover)) continue;
+    if (running.has(handoverOfKey(handover))) continue;
     void untilLoaded(imageDirectoriesOf(imageRoot, handover).images).then(() => removeImageDirectories(imageRoot, handover));
   }
 }

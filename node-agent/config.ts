@@ -1,6 +1,7 @@
 // The agent's configuration file: one JSON object, checked whole before anything starts.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { systemNamespace } from '#core/api/names.ts';
 import { GodwitError } from '#core/errors.ts';
 
 const endpointSchema = z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) });
@@ -15,7 +16,27 @@ export const agentConfigSchema = z.strictObject({
   listen: endpointSchema,
   /** Agents that this one may hand over to and accept from, by node name. */
   peers: z.record(nodeNameSchema, endpointSchema).default({}),
-  pki: z.strictObject({ ca: absolutePath, certificate: absolutePath, key: absolutePath }),
+  /** In Kubernetes the agent fetches and renews them. */
+  pki: z
+    .strictObject({
+      ca: absolutePath.default('/var/lib/godwit/pki/ca.crt'),
+      certificate: absolutePath.default('/var/lib/godwit/pki/node.crt'),
+      key: absolutePath.default('/var/lib/godwit/pki/node.key'),
+    })
+    .prefault({}),
+  /** Present on nodes of a Kubernetes cluster; the peers are its nodes then. */
+  kubernetes: z
+    .strictObject({
+      /** URL of the API server. */
+      server: z.url(),
+      caFile: absolutePath,
+      tokenFile: absolutePath,
+      /** Where the controller lives. @default godwit-system */
+      namespace: z.string().default(systemNamespace),
+      /** Port of metrics and health, on the node's address. @default 7412 */
+      metricsPort: z.number().int().min(1).max(65535).default(7412),
+    })
+    .optional(),
   /** Sockets, markers and images; a tmpfs, empty after a reboot. @default /run/godwit */
   runDir: absolutePath.default('/run/godwit'),
   /** Journals and leases; survives a reboot. @default /var/lib/godwit */

@@ -2,7 +2,7 @@
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 /** Hooks at which a handover holds CRIU; at all others CRIU goes on at once. */
-export type HookAction = 'pre-dump' | 'post-dump' | 'post-restore' | 'post-resume';
+export type HookAction = 'pre-dump' | 'post-dump' | 'post-restore' | 'pre-resume' | 'post-resume';
 const heldActions: readonly string[] = ['pre-dump', 'post-dump', 'post-restore', 'post-resume'] satisfies HookAction[];
 
 /** CRIU, waiting in a hook. */
@@ -35,8 +35,9 @@ export class HookDesk {
     this.#imageRoot = imageRoot;
   }
 
-  open(imageDirectory: string): HookWatch {
-    const watch = new Watch(() => this.#watches.delete(imageDirectory));
+  /** @param more actions that are held for this directory only */
+  open(imageDirectory: string, more: readonly HookAction[] = []): HookWatch {
+    const watch = new Watch(() => this.#watches.delete(imageDirectory), more);
     this.#watches.set(imageDirectory, watch);
     return watch;
   }
@@ -52,8 +53,8 @@ export class HookDesk {
     const watch = this.#watches.get(imageDirectory) ?? this.#watchOf(Number(pid));
     if (watch === undefined) {
       const ours = imageDirectory.startsWith(`${this.#imageRoot}/`);
-      conversation.exit(ours && action !== 'post-resume' ? 1 : 0);
-    } else if (isHeld(action)) {
+      conversation.exit(ours && !['pre-resume', 'post-resume'].includes(action) ? 1 : 0);
+    } else if (watch.holds(action)) {
       watch.arrive(action, Number(pid) || 0, conversation);
     } else {
       conversation.exit(0);
@@ -61,14 +62,11 @@ export class HookDesk {
   }
 }
 
-function isHeld(action: string): action is HookAction {
-  return heldActions.includes(action);
-}
-
 class Watch implements HookWatch {
   /** First task of the container that the last hook spoke of. */
   pid = 0;
   readonly #onClose: () => void;
+  readonly #held: ReadonlySet<string>;
   /** The script that waits at an action; it asks again on a new connection when it lost the old one. */
   readonly #waiting = new Map<HookAction, Conversation>();
   /** Answers given, which hold for a script that asks again. */
@@ -76,8 +74,13 @@ class Watch implements HookWatch {
   #arrived: HookCall[] = [];
   readonly #expected = new Map<HookAction, PromiseWithResolvers<HookCall>>();
 
-  constructor(onClose: () => void) {
+  constructor(onClose: () => void, more: readonly HookAction[]) {
     this.#onClose = onClose;
+    this.#held = new Set([...heldActions, ...more]);
+  }
+
+  holds(action: string): action is HookAction {
+    return this.#held.has(action);
   }
 
   arrive(action: HookAction, pid: number, conversation: Conversation): void {

@@ -48,6 +48,24 @@ export class HeldRestore {
     return { pid: this.#held.pid };
   }
 
+  /**
+   * Ends the restore with tasks that do not run: `freeze` is called when all that is left is to let go of them, and must make
+   * sure that they stay where they are. Needs a hook watch that holds pre-resume.
+   */
+  async finishFrozen(freeze: () => void, limitMs: number): Promise<void> {
+    const before = this.#request.hooks.next('pre-resume');
+    const after = this.#request.hooks.next('post-resume');
+    const failed = this.#exited.then((code) => {
+      if (code !== 0) throw this.#error(code);
+    });
+    this.#held?.proceed();
+    const call = await withDeadline(Promise.race([before, failed.then(() => before)]), limitMs, 'the end of the restore');
+    freeze();
+    call.proceed();
+    void after.then((last) => last.proceed());
+    await withDeadline(failed, limitMs, 'the end of runc restore');
+  }
+
   /** The tasks run. Resolves with the time (epoch ms) at which they did. */
   async resume(limitMs: number): Promise<number> {
     const running = this.#request.hooks.next('post-resume');

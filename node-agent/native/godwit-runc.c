@@ -1,4 +1,5 @@
 // Stands in for runc so that the node agent can hold kills and hand over containers; without an agent it is runc.
+// Under the name `godwit-done` it does nothing, successfully: what init containers of a restored pod run.
 // Under the name `godwit-criu-hook` it is CRIU's action script and keeps a dump or restore waiting for the agent's decision.
 //
 // To the agent:   u32 LE size, then `command\0` `cwd\0` and every argument with its `\0`;  later `S<status>` in a frame
@@ -39,6 +40,7 @@
 #define MIGRATION_KEY "\"godwit.dev/migration\""
 #define SANDBOX_KEY "\"io.kubernetes.cri.sandbox-id\":\""
 #define HOOK_NAME "godwit-criu-hook"
+#define DONE_NAME "godwit-done"
 enum { FRAME_MAX = 64 * 1024, CONFIG_MAX = 16 * 1024 * 1024, HOOK_RETRY_MS = 50, DECIMAL_MAX = 3 };
 
 // ---- arguments ----
@@ -449,7 +451,9 @@ static int hook(const char *action) {
 int main(int argc, char **argv) {
   if (argc < 1) return 1;
   const char *slash = strrchr(argv[0], '/');
-  if (strcmp(slash == NULL ? argv[0] : slash + 1, HOOK_NAME) == 0) {
+  const char *name = slash == NULL ? argv[0] : slash + 1;
+  if (strcmp(name, DONE_NAME) == 0) return 0;
+  if (strcmp(name, HOOK_NAME) == 0) {
     const char *action = getenv("CRTOOLS_SCRIPT_ACTION");
     if (action != NULL) return hook(action);
     report(NULL, HOOK_NAME ": only CRIU calls this, with CRTOOLS_SCRIPT_ACTION set");

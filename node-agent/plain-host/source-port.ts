@@ -123,9 +123,14 @@ export class PlainSource implements SourcePort {
   }
 
   async sharedMappings(root: number): Promise<ReadonlySet<string>> {
-    const { facts, base } = this.#rootInContainer(root);
-    const files = await sharedWritableFiles(processesOf(facts.state), readMaps);
-    return new Set([...files].filter((path) => path.startsWith(base)).map((path) => relative(base, path)));
+    const moved = this.#required().bindMounts.filter(({ fate }) => fate === 'moved');
+    return this.sharedFilesBelow(root === 0 ? '/' : (moved[root - 1]?.destination ?? '/'));
+  }
+
+  /** Files below a directory of the container that shared writable mappings may change without a trace, relative to it. */
+  async sharedFilesBelow(directory: string): Promise<ReadonlySet<string>> {
+    const files = await sharedWritableFiles(processesOf(this.#required().state), readMaps);
+    return new Set([...files].filter((path) => path.startsWith(directory)).map((path) => relative(directory, path)));
   }
 
   async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
@@ -192,10 +197,9 @@ export class PlainSource implements SourcePort {
     return this.#facts?.state ?? readRuncState(this.#host.registry.find(this.#id).root, this.#id);
   }
 
-  #rootInContainer(root: number): { facts: ContainerFacts; base: string } {
+  #required(): ContainerFacts {
     if (this.#facts === undefined) throw new GodwitError('ERR_INTERNAL', 'the facts of the container were not read');
-    const moved = this.#facts.bindMounts.filter(({ fate }) => fate === 'moved');
-    return { facts: this.#facts, base: root === 0 ? '/' : (moved[root - 1]?.destination ?? '/') };
+    return this.#facts;
   }
 }
 

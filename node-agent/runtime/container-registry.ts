@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
+import { podContainerSchema } from '#agent/runtime/pod-identity.ts';
 
 const registrationSchema = z.object({
   id: z.string(),
@@ -10,6 +11,8 @@ const registrationSchema = z.object({
   root: z.string(),
   bundle: z.string(),
   createdAt: z.string(),
+  /** The pod it belongs to. */
+  pod: podContainerSchema.optional(),
 });
 export type Registration = z.infer<typeof registrationSchema>;
 

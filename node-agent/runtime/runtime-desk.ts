@@ -6,10 +6,14 @@ import type { HookDesk } from '#agent/criu/hook-desk.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import type { CreateDesk } from '#agent/runtime/create-desk.ts';
 import { parseOciArguments, type OciArguments } from '#agent/runtime/oci-arguments.ts';
+import type { PodDesk } from '#agent/runtime/pod-desk.ts';
+import { podContainerOf } from '#agent/runtime/pod-identity.ts';
 import { annotations, parseOciSpec, withAnnotation } from '#agent/runtime/oci-spec.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 export interface RuntimeDeskPorts {
+  /** Absent on a plain host. */
+  pods?: PodDesk;
   registry: ContainerRegistry;
   creates: CreateDesk;
   hooks: HookDesk;
@@ -40,7 +44,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
       return kill(conversation, oci, ports);
     case 'delete':
       ports.forgetRestored(oci.id);
-      if (ports.leaving(oci.id) === undefined) ports.registry.remove(oci.id);
+      if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined) ports.registry.remove(oci.id);
       return conversation.passThrough();
     default:
       return conversation.passThrough();
@@ -48,23 +52,31 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
 }
 
 /** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
-function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forgetRestored }: RuntimeDeskPorts): void {
+async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forgetRestored, pods }: RuntimeDeskPorts): Promise<void> {
   const path = join(oci.bundle, 'config.json');
-  const spec = parseOciSpec(readFileSync(path, 'utf8'));
-  writeFileSync(path, JSON.stringify(withAnnotation(spec, annotations.criuConfig, criuConfiguration)));
+  const spec = withAnnotation(parseOciSpec(readFileSync(path, 'utf8')), annotations.criuConfig, criuConfiguration);
+  writeFileSync(path, JSON.stringify(spec));
   const handover = spec.annotations?.[annotations.handover];
   if (handover !== undefined) {
     if (creates.arrive(handover, { create: conversation, oci })) return;
     throw new GodwitError('ERR_HANDOVER_UNKNOWN', `container ${oci.id} waits for handover ${handover}, which is not known here; remove the annotation ${annotations.handover} to start it afresh`);
   }
+  const pod = podContainerOf(spec);
+  if (pods !== undefined && pod !== undefined) {
+    const started = await pods.create({ create: conversation, oci, pod, spec });
+    if (started === undefined) return;
+    if (started !== spec) writeFileSync(path, JSON.stringify(started));
+  }
   forgetRestored(oci.id);
-  registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString() });
+  registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), ...(pod === undefined ? {} : { pod }) });
   conversation.passThrough();
 }
 
 /** Between two plain hosts a kill is always its owner's will. A source that is already committed is ending anyway. */
-function kill(conversation: Conversation, oci: OciArguments, ports: RuntimeDeskPorts): void {
-  if (ports.leaving(oci.id) === 'after-commit') return conversation.exit(0);
+async function kill(conversation: Conversation, oci: OciArguments, ports: RuntimeDeskPorts): Promise<void> {
+  const pod = ports.registry.get(oci.id)?.pod;
+  if (ports.leaving(pod?.sandbox ?? oci.id) === 'after-commit') return conversation.exit(0);
+  if (ports.pods !== undefined && pod !== undefined) return ports.pods.kill(conversation, oci, pod);
   ports.onKill(oci.id);
   conversation.passThrough();
 }

@@ -7,10 +7,10 @@ import { connect, type ConnectionOptions } from 'node:tls';
 import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { generate } from 'selfsigned';
-import { agentConfigSchema, type AgentConfig } from '#agent/config.ts';
+import { agentConfigSchema } from '#agent/config.ts';
 import { createAuthority, issueNodeCertificate, validFor, type CertificatePair } from '#core/certificates.ts';
 import type { PeerConnection } from './connection.ts';
-import { connectPeer, nodeOfCertificate, servePeers } from './peers.ts';
+import { configuredPeers, connectPeer, nodeOfCertificate, servePeers, type PeerSettings } from './peers.ts';
 
 const validity = validFor(1, new Date());
 const authority = await createAuthority(validity);
@@ -25,7 +25,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-function config(t: ExecutionContext, node: string, port: number, own: CertificatePair): AgentConfig {
+function config(t: ExecutionContext, node: string, port: number, own: CertificatePair): PeerSettings {
   const directory = mkdtempSync(join(tmpdir(), 'peers-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const pki = { ca: join(directory, 'ca'), certificate: join(directory, 'crt'), key: join(directory, 'key') };
@@ -33,7 +33,7 @@ function config(t: ExecutionContext, node: string, port: number, own: Certificat
   writeFileSync(pki.certificate, own.certificate);
   writeFileSync(pki.key, own.key);
   const endpoint = { host: '127.0.0.1', port };
-  return agentConfigSchema.parse({ node, listen: endpoint, peers: { a: endpoint, b: endpoint }, pki });
+  return configuredPeers(agentConfigSchema.parse({ node, listen: endpoint, peers: { a: endpoint, b: endpoint }, pki }));
 }
 
 function certificateOf(node: string): CertificatePair {

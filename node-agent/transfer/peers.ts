@@ -21,6 +21,25 @@ export function nodeOfCertificate(subjectAltName: string | undefined): string | 
   return names.length === 1 ? names[0]?.slice(nodeUriPrefix.length) : undefined;
 }
 
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+/** Who this agent is, where it listens, and which other agents it knows. */
+export interface PeerSettings {
+  node: string;
+  listen: Endpoint;
+  pki: AgentConfig['pki'];
+  names(): string[];
+  endpointOf(node: string): Endpoint | undefined;
+}
+
+/** The peers that the configuration lists. */
+export function configuredPeers({ node, listen, pki, peers }: AgentConfig): PeerSettings {
+  return { node, listen, pki, names: () => Object.keys(peers), endpointOf: (name) => (Object.hasOwn(peers, name) ? peers[name] : undefined) };
+}
+
 function tlsOptions(pki: AgentConfig['pki']) {
   return {
     ca: readFileSync(pki.ca),
@@ -32,6 +51,8 @@ function tlsOptions(pki: AgentConfig['pki']) {
 }
 
 export interface PeerServer {
+  /** Takes up certificates that were renewed. */
+  reload(): void;
   close(): Promise<void>;
 }
 
@@ -40,15 +61,15 @@ export interface PeerServer {
  * Rejected connections are told nothing but a TLS alert; `onRejected` gets the reason for the log.
  */
 export function servePeers(
-  config: AgentConfig,
+  settings: PeerSettings,
   onPeer: (node: string, connection: PeerConnection) => void,
   onRejected: (reason: string) => void,
 ): Promise<PeerServer> {
-  const server = createServer({ ...tlsOptions(config.pki), requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshakeLimitMs });
+  const server = createServer({ ...tlsOptions(settings.pki), requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshakeLimitMs });
   server.on('tlsClientError', (error) => onRejected(error.message));
   server.on('secureConnection', (socket) => {
     const node = nodeOfCertificate(socket.getPeerCertificate().subjectaltname);
-    if (node === undefined || !Object.hasOwn(config.peers, node)) {
+    if (node === undefined || settings.endpointOf(node) === undefined) {
       onRejected(`certificate of ${node ?? 'no node'} is not one of a configured peer`);
       socket.destroy();
       return;
@@ -57,15 +78,16 @@ export function servePeers(
     socket.setKeepAlive(true, keepAliveMs);
     onPeer(node, new PeerConnection(socket));
   });
-  return listen(server, config.listen);
+  return listen(server, settings);
 }
 
-async function listen(server: Server, { host, port }: AgentConfig['listen']): Promise<PeerServer> {
+async function listen(server: Server, { listen: { host, port }, pki }: PeerSettings): Promise<PeerServer> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (cause) => reject(new GodwitError('ERR_LISTEN', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
   server.listen(port, host, resolve);
   await promise;
   return {
+    reload: () => server.setSecureContext(tlsOptions(pki)),
     close: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -74,14 +96,14 @@ async function listen(server: Server, { host, port }: AgentConfig['listen']): Pr
 }
 
 /** Connects to the agent of `node`; rejects with ERR_PEER_UNKNOWN, ERR_PEER_UNREACHABLE or ERR_PEER_IDENTITY. */
-export async function connectPeer(config: AgentConfig, node: string): Promise<PeerConnection> {
-  const endpoint = config.peers[node];
+export async function connectPeer(settings: PeerSettings, node: string): Promise<PeerConnection> {
+  const endpoint = settings.endpointOf(node);
   if (endpoint === undefined) {
-    const known = Object.keys(config.peers).join(', ') || 'none';
-    throw new GodwitError('ERR_PEER_UNKNOWN', `node ${node} is not a peer of ${config.node}; peers: ${known}`, { details: { node } });
+    const known = settings.names().join(', ') || 'none';
+    throw new GodwitError('ERR_PEER_UNKNOWN', `node ${node} is not a peer of ${settings.node}; peers: ${known}`, { details: { node } });
   }
   const socket = connect({
-    ...tlsOptions(config.pki),
+    ...tlsOptions(settings.pki),
     host: endpoint.host,
     port: endpoint.port,
     checkServerIdentity: (_host, certificate) => checkIdentity(node, certificate),

@@ -1,0 +1,107 @@
+// What this node's agent knows of the cluster: local copies that watches keep, and live questions where a copy may be late.
+import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
+import type { Migration } from '#core/api/migration.ts';
+import type { Node, Pod } from '#core/api/pod.ts';
+import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
+import { migrations as migrationsResource, pods as podsResource } from '#core/kube/resources.ts';
+import { isUnderway } from '#agent/kubernetes/kills/kill-decision.ts';
+
+export interface ClusterCaches {
+  /** Pods of this node. */
+  pods: ObjectCache<Pod>;
+  nodes: ObjectCache<Node>;
+  migrations: ObjectCache<Migration>;
+  policies: ObjectCache<InterruptionPolicy>;
+}
+
+/** More than a node runs at a time. */
+const departedPods = 512;
+
+export interface PodName {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+export class ClusterView {
+  readonly #node: string;
+  readonly #api: KubeApi;
+  readonly #caches: ClusterCaches;
+  /** Pods whose objects are gone while their containers may still run here, by UID; the newest last. */
+  readonly #departed = new Map<string, Pod>();
+
+  constructor(node: string, api: KubeApi, caches: ClusterCaches) {
+    this.#node = node;
+    this.#api = api;
+    this.#caches = caches;
+    caches.pods.onChange(({ type, object, previous }) => {
+      if (type === 'deleted') this.#keep(object);
+      else if (previous !== undefined && previous.metadata.uid !== object.metadata.uid) this.#keep(previous);
+    });
+  }
+
+  #keep(pod: Pod): void {
+    this.#departed.set(pod.metadata.uid ?? '', pod);
+    const [oldest] = this.#departed.keys();
+    if (this.#departed.size > departedPods && oldest !== undefined) this.#departed.delete(oldest);
+  }
+
+  /** The pod of that UID, also when its object is gone already. */
+  lastSeen(uid: string): Pod | undefined {
+    return this.#caches.pods.list().find(({ metadata }) => metadata.uid === uid) ?? this.#departed.get(uid);
+  }
+
+  /** The pod as the watch last saw it; undefined for another incarnation of the name. */
+  pod({ namespace, name, uid }: PodName): Pod | undefined {
+    const pod = this.#caches.pods.get({ namespace, name });
+    return pod?.metadata.uid === uid ? pod : undefined;
+  }
+
+  /** The pod as the API server has it now; undefined when that incarnation is gone. */
+  async livePod({ namespace, name, uid }: PodName): Promise<Pod | undefined> {
+    const pod = await this.#api.find(podsResource, { namespace, name });
+    return pod?.metadata.uid === uid ? pod : undefined;
+  }
+
+  /** The Migration by which that pod (UID) is leaving: the one underway, else the newest. */
+  migrationOf({ namespace, uid }: Pick<PodName, 'namespace' | 'uid'>): Migration | undefined {
+    const all = this.#caches.migrations.list(namespace).filter(({ spec, status }) => (status?.source?.uid ?? spec.podUID) === uid);
+    const newestFirst = all.toSorted((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''));
+    return newestFirst.find((migration) => isUnderway(migration) && migration.status?.source?.uid === uid) ?? newestFirst[0];
+  }
+
+  /** The Migration of that UID; `name` is asked for when the watch does not know it (yet). */
+  async migration(uid: string, { namespace, name }: { namespace: string; name: string | undefined }): Promise<Migration | undefined> {
+    const known = this.knownMigration(uid);
+    if (known !== undefined || name === undefined) return known;
+    const live = await this.#api.find(migrationsResource, { namespace, name });
+    return live?.metadata.uid === uid ? live : undefined;
+  }
+
+  knownMigration(uid: string): Migration | undefined {
+    return this.#caches.migrations.list().find(({ metadata }) => metadata.uid === uid);
+  }
+
+  policyOf({ metadata }: Pod): InterruptionPolicy | undefined {
+    return policyFor(this.#caches.policies.list(metadata.namespace), metadata.labels);
+  }
+
+  node(name: string): Node | undefined {
+    return this.#caches.nodes.get({ name });
+  }
+
+  /** Where the agent of a node is reached. */
+  addressOf(name: string): string | undefined {
+    return this.node(name)?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+  }
+
+  nodes(): string[] {
+    return this.#caches.nodes.list().map(({ metadata }) => metadata.name);
+  }
+
+  /** The kubelet says so in the node's Ready condition when a graceful shutdown has begun. */
+  get isShuttingDown(): boolean {
+    const ready = this.node(this.#node)?.status?.conditions?.find(({ type }) => type === 'Ready');
+    return ready?.status === 'False' && /node is shutting down/.test(ready.message ?? '');
+  }
+}

@@ -1,0 +1,78 @@
+// The Migration's status is where a handover is decided: written once per attempt, by compare-and-set.
+import { withCondition, hasCondition } from '#core/api/conditions.ts';
+import type { Migration } from '#core/api/migration.ts';
+import type { Clock } from '#core/clock.ts';
+import { GodwitError } from '#core/errors.ts';
+import { mutateStatus } from '#core/kube/mutate.ts';
+import type { KubeApi } from '#core/kube/port.ts';
+import { migrations } from '#core/kube/resources.ts';
+import type { Arbiter, Decision } from '#agent/engine/ports.ts';
+import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
+import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
+
+export class MigrationArbiter implements Arbiter {
+  readonly #api: KubeApi;
+  readonly #view: ClusterView;
+  readonly #clock: Clock;
+
+  constructor(api: KubeApi, view: ClusterView, clock: Clock) {
+    this.#api = api;
+    this.#view = view;
+    this.#clock = clock;
+  }
+
+  commit(handover: string, epoch: number): Promise<Decision> {
+    return this.#decide(handover, (migration) => (mayCommit(migration) ? { decision: 'committed', epoch } : { decision: 'revoked' }));
+  }
+
+  revoke(handover: string): Promise<Decision> {
+    return this.#decide(handover, () => ({ decision: 'revoked' }));
+  }
+
+  /** A Migration that was deleted commits nothing: its handover is revoked for ever. */
+  async #decide(handover: string, wanted: (migration: Migration) => { decision: Decision; epoch?: number }): Promise<Decision> {
+    const name = this.#nameOf(handover);
+    if (name === undefined) return 'revoked';
+    let decided: Decision = 'revoked';
+    try {
+      await mutateStatus(this.#api, migrations, name, (migration) => {
+        const earlier = migration.status?.commit;
+        if (earlier?.handover === handover) {
+          decided = earlier.decision;
+          return undefined;
+        }
+        const verdict = wanted(migration);
+        decided = verdict.decision;
+        return withCommit(migration, handover, verdict, this.#clock.date());
+      });
+    } catch (error) {
+      if (error instanceof GodwitError && error.code === 'ERR_KUBE_NOT_FOUND') return 'revoked';
+      throw error;
+    }
+    return decided;
+  }
+
+  #nameOf(handover: string): { namespace: string | undefined; name: string } | undefined {
+    const own = migrationOfHandover(handover);
+    const migration = own === undefined ? undefined : this.#view.knownMigration(own.uid);
+    return migration === undefined ? undefined : { namespace: migration.metadata.namespace, name: migration.metadata.name };
+  }
+}
+
+function mayCommit({ spec, status }: Migration): boolean {
+  const over = hasCondition(status?.conditions, 'Succeeded', 'False') || hasCondition(status?.conditions, 'Succeeded', 'True');
+  return !over && !spec.cancel && status?.commit?.decision !== 'committed';
+}
+
+function withCommit(migration: Migration, handover: string, { decision, epoch }: { decision: Decision; epoch?: number }, now: Date): Migration {
+  const { status = {} } = migration;
+  const conditions = withCondition(status.conditions ?? [], {
+    type: 'Committed',
+    status: decision === 'committed' ? 'True' : 'False',
+    reason: decision === 'committed' ? 'Committed' : 'Revoked',
+    message: decision === 'committed' ? `Handover ${handover} is committed: the replacement goes on` : `Handover ${handover} was rolled back: the source goes on`,
+    observedGeneration: migration.metadata.generation,
+  }, now);
+  const commit = { handover, decision, decidedAt: now.toISOString(), ...(epoch === undefined ? {} : { epoch }) };
+  return { ...migration, status: { ...status, conditions, commit } };
+}

@@ -1,0 +1,50 @@
+// What the agent of the node that a pod leaves does next for its Migration: a pure answer from object and node.
+import { hasCondition } from '#core/api/conditions.ts';
+import type { Migration } from '#core/api/migration.ts';
+import { releasedState } from '#agent/kubernetes/pod/start-decision.ts';
+
+export interface SourceObservation {
+  migration: Migration;
+  /** State of the newest attempt on this node, if there was one. */
+  handover: { attempt: number; state: string; terminal: boolean } | undefined;
+  /** Containers of the pod that run here. */
+  runningContainers: number;
+  /** Whether the hold's time is up. */
+  holdExpired: boolean;
+}
+
+export type SourceAction =
+  /** Nothing to do until something changes. */
+  | { action: 'wait' }
+  /** Preflight of the node side, then hold. */
+  | { action: 'prepare' }
+  | { action: 'begin'; attempt: number; to: string }
+  /** The handover that runs is to be rolled back. */
+  | { action: 'cancel'; reason: string }
+  /** The Migration is over without a commit: held signals reach the containers. */
+  | { action: 'deliver'; reason: string }
+  /** The source has ended without a handover: its replacement may start afresh. */
+  | { action: 'report-released' };
+
+/** A roll-back that repeats itself ends the Migration; the deadline does so at the latest. */
+export const maxAttempts = 10;
+
+export function decideSource({ migration, handover, runningContainers, holdExpired }: SourceObservation): SourceAction {
+  const { spec, status } = migration;
+  const { conditions, commit, target } = status ?? {};
+  const running = handover !== undefined && !handover.terminal;
+  const failed = hasCondition(conditions, 'Succeeded', 'False');
+  if (commit?.decision === 'committed' || hasCondition(conditions, 'Succeeded', 'True')) return { action: 'wait' };
+  if (failed || spec.cancel || holdExpired) {
+    const reason = failed ? 'the Migration has failed' : spec.cancel ? 'cancelled by the user' : 'the hold expired';
+    if (running) return { action: 'cancel', reason };
+    if (!failed) return { action: 'wait' }; // the controller ends the Migration first
+    if (runningContainers === 0 && hasCondition(conditions, 'Held') && status?.handover?.state !== releasedState) return { action: 'report-released' };
+    return { action: 'deliver', reason };
+  }
+  if (running || !hasCondition(conditions, 'Admitted')) return { action: 'wait' };
+  if (!hasCondition(conditions, 'Held', 'True')) return hasCondition(conditions, 'Held', 'False') ? { action: 'wait' } : { action: 'prepare' };
+  const attempt = Math.max(status?.attempts ?? 0, handover?.attempt ?? 0) + 1;
+  if (!hasCondition(conditions, 'Claimed') || target?.nodeName === undefined || attempt > maxAttempts) return { action: 'wait' };
+  return { action: 'begin', attempt, to: target.nodeName };
+}

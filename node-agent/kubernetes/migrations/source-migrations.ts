@@ -1,0 +1,190 @@
+// Follows the Migrations of pods that leave this node: preflight and hold, handovers, and what became of them.
+import { withCondition, type NewCondition } from '#core/api/conditions.ts';
+import type { HandoverRecord, Note, Refusal } from '#core/api/handover.ts';
+import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import type { Clock } from '#core/clock.ts';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
+import { mutateStatus } from '#core/kube/mutate.ts';
+import type { KubeApi, ObjectCache, ObjectName } from '#core/kube/port.ts';
+import { migrations } from '#core/kube/resources.ts';
+import type { Log } from '#core/log.ts';
+import { terminalStates } from '#core/api/handover.ts';
+import type { Handovers } from '#agent/engine/handovers.ts';
+import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
+import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
+import { defaultHoldSeconds } from '#agent/kubernetes/kills/kill-decision.ts';
+import { handoverId, migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
+import { decideSource, type SourceAction } from '#agent/kubernetes/migrations/source-decision.ts';
+import { releasedState } from '#agent/kubernetes/pod/start-decision.ts';
+import type { Registration } from '#agent/runtime/container-registry.ts';
+
+export interface SourceMigrationPorts {
+  node: string;
+  api: KubeApi;
+  cache: ObjectCache<Migration>;
+  view: ClusterView;
+  handovers: Handovers;
+  kills: HeldKills;
+  clock: Clock;
+  log: Log;
+  /** Containers of the pod that run on this node, in the order of their starts. */
+  containersOf(podUid: string): Registration[];
+  /** The node side of preflight; changes nothing. */
+  preflight(podUid: string): Promise<{ refusals: Refusal[]; notes: Note[] }>;
+}
+
+/** Between a roll-back and the next attempt. */
+const betweenAttemptsMs = 1_000;
+/** While something is waited for that no watch tells. */
+const lookAgainMs = 1_000;
+
+export class SourceMigrations {
+  readonly #ports: SourceMigrationPorts;
+  /** When the attempt before ended (monotonic ms), by Migration UID. */
+  readonly #endedAt = new Map<string, number>();
+
+  constructor(ports: SourceMigrationPorts) {
+    this.#ports = ports;
+  }
+
+  async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
+    const migration = this.#ports.cache.get(name);
+    const uid = migration?.metadata.uid;
+    const podUid = migration?.status?.source?.uid;
+    if (migration === undefined || uid === undefined || podUid === undefined || migration.status?.source?.nodeName !== this.#ports.node) return {};
+    const record = this.#newest(uid);
+    await this.#report(migration, record);
+    const action = decideSource({
+      migration,
+      handover: record === undefined ? undefined : { attempt: migrationOfHandover(record.id)?.attempt ?? 0, state: record.state, terminal: isOver(record) },
+      runningContainers: this.#ports.containersOf(podUid).length,
+      holdExpired: this.#holdExpired(migration),
+    });
+    return this.#act(migration, uid, podUid, action);
+  }
+
+  async #act(migration: Migration, uid: string, podUid: string, action: SourceAction): Promise<{ requeueAfterMs?: number }> {
+    const { handovers, kills, containersOf } = this.#ports;
+    switch (action.action) {
+      case 'wait':
+        return this.#whileHeld(migration);
+      case 'prepare':
+        await this.#prepare(migration, podUid);
+        return this.#whileHeld(migration);
+      case 'begin':
+        return this.#begin(migration, uid, podUid, action);
+      case 'cancel':
+        handovers.abortFor(containersOf(podUid)[0]?.pod?.sandbox ?? '', action.reason);
+        return { requeueAfterMs: lookAgainMs };
+      case 'deliver':
+        kills.deliver(podUid, action.reason);
+        return containersOf(podUid).length > 0 && migration.status?.target !== undefined ? { requeueAfterMs: lookAgainMs } : {};
+      case 'report-released':
+        await this.#update(migration, (status) => ({ ...status, handover: { id: status.handover?.id ?? '', ...status.handover, state: releasedState } }));
+        return {};
+    }
+  }
+
+  #holdExpired({ status }: Migration): boolean {
+    return status?.holdUntil !== undefined && this.#ports.clock.date().getTime() >= Date.parse(status.holdUntil);
+  }
+
+  /** Looks again when the hold's time is up. */
+  #whileHeld({ status }: Migration): { requeueAfterMs?: number } {
+    if (status?.holdUntil === undefined) return {};
+    const leftMs = Date.parse(status.holdUntil) - this.#ports.clock.date().getTime();
+    return leftMs > 0 ? { requeueAfterMs: leftMs } : {};
+  }
+
+  async #prepare(migration: Migration, podUid: string): Promise<void> {
+    const { clock, preflight, containersOf } = this.#ports;
+    const found = containersOf(podUid).length === 0 ? nothingRuns : await preflight(podUid).catch(asRefusal);
+    const held = found.refusals.length === 0;
+    const holdUntil = new Date(clock.date().getTime() + this.#holdMs(migration));
+    await this.#update(migration, (status) => ({
+      ...this.#with(status, migration, held
+        ? { type: 'Held', status: 'True', reason: 'PreflightPassed', message: `Kills of the pod are held until ${holdUntil.toISOString()}` }
+        : { type: 'Held', status: 'False', reason: 'PreflightRefused', message: found.refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ') }),
+      refusals: found.refusals,
+      notes: found.notes,
+      ...(held ? { holdUntil: holdUntil.toISOString() } : {}),
+    }));
+  }
+
+  /** A user's Migration may take its whole time; an interruption what its policy allows. */
+  #holdMs({ spec, metadata, status }: Migration): number {
+    const { view } = this.#ports;
+    const pod = view.pod({ namespace: metadata.namespace ?? '', name: spec.podName, uid: status?.source?.uid ?? '' });
+    const policy = pod === undefined ? undefined : view.policyOf(pod);
+    const bySpec = spec.deadlineSeconds * 1000;
+    return spec.trigger === 'User' ? bySpec : Math.min(bySpec, (policy?.spec.holdSeconds ?? defaultHoldSeconds) * 1000);
+  }
+
+  async #begin(migration: Migration, uid: string, podUid: string, { attempt, to }: { attempt: number; to: string }): Promise<{ requeueAfterMs?: number }> {
+    const { clock, handovers, containersOf, log } = this.#ports;
+    const waitMs = (this.#endedAt.get(uid) ?? -Infinity) + betweenAttemptsMs - clock.nowMs();
+    if (waitMs > 0) return { requeueAfterMs: waitMs };
+    const sandbox = containersOf(podUid)[0]?.pod?.sandbox;
+    if (sandbox === undefined) return { requeueAfterMs: lookAgainMs };
+    const id = handoverId(uid, attempt);
+    await this.#update(migration, (status) => ({ ...status, attempts: attempt, handover: { id, state: 'preparing' } }));
+    try {
+      handovers.begin({ container: sandbox, to }, id);
+    } catch (error) {
+      this.#endedAt.set(uid, clock.nowMs());
+      log.warn({ migration: migration.metadata.name, handover: id, error: asGodwitError(error).message }, 'Handover did not begin');
+      return { requeueAfterMs: betweenAttemptsMs };
+    }
+    return this.#whileHeld(migration);
+  }
+
+  #newest(uid: string): HandoverRecord | undefined {
+    const own = this.#ports.handovers.list().filter(({ id, role }) => role === 'source' && migrationOfHandover(id)?.uid === uid);
+    return own.toSorted((a, b) => (migrationOfHandover(b.id)?.attempt ?? 0) - (migrationOfHandover(a.id)?.attempt ?? 0))[0];
+  }
+
+  /** The result of an attempt that is over is written once; while it runs, nothing is. */
+  async #report(migration: Migration, record: HandoverRecord | undefined): Promise<void> {
+    if (record === undefined || !isOver(record)) return;
+    const { status } = migration;
+    if (status?.handover?.state === releasedState || (status?.handover?.id === record.id && status.handover.state === record.state)) return;
+    const uid = migration.metadata.uid ?? '';
+    if (!this.#endedAt.has(uid) || record.state !== 'succeeded') this.#endedAt.set(uid, this.#ports.clock.nowMs());
+    if (record.state === 'succeeded') this.#ports.kills.release(status?.source?.uid ?? '');
+    await this.#update(migration, (old) => ({ ...old, handover: resultOf(record), ...(record.state === 'refused' ? { refusals: record.refusals } : {}), ...freezeOf(record) }));
+  }
+
+  #with(status: MigrationStatus, { metadata }: Migration, condition: NewCondition): MigrationStatus {
+    return { ...status, conditions: withCondition(status.conditions ?? [], { ...condition, observedGeneration: metadata.generation }, this.#ports.clock.date()) };
+  }
+
+  async #update({ metadata }: Migration, change: (status: MigrationStatus) => MigrationStatus): Promise<void> {
+    try {
+      await mutateStatus(this.#ports.api, migrations, { name: metadata.name, namespace: metadata.namespace }, (fresh) => ({ ...fresh, status: change(fresh.status ?? {}) }));
+    } catch (error) {
+      if (!(error instanceof GodwitError && error.code === 'ERR_KUBE_NOT_FOUND')) throw error;
+    }
+  }
+}
+
+const nothingRuns = {
+  notes: [],
+  refusals: [{ code: 'PREFLIGHT_NOT_RUNNING', fact: 'no container of the pod runs through godwit-runc on its node', remedy: 'Wait until the pod runs, and check that its runtimeClassName is godwit.' }],
+};
+
+function asRefusal(error: unknown): { refusals: Refusal[]; notes: Note[] } {
+  const { code, message, remedy } = asGodwitError(error);
+  return { refusals: [{ code, fact: message, remedy }], notes: [] };
+}
+
+function isOver({ state }: HandoverRecord): boolean {
+  return terminalStates.some((terminal) => terminal === state);
+}
+
+function resultOf({ id, state, epoch, measures, timeline, error }: HandoverRecord): NonNullable<MigrationStatus['handover']> {
+  return { id, state, measures, timeline, ...(epoch === undefined ? {} : { epoch }), ...(error === undefined ? {} : { error }) };
+}
+
+function freezeOf({ measures: { freezeMs } }: HandoverRecord): { freezeMs?: number } {
+  return freezeMs === undefined ? {} : { freezeMs: Math.round(freezeMs) };
+}

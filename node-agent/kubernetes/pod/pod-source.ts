@@ -1,0 +1,158 @@
+// A pod as the source of a handover: its containers are frozen together, dumped side by side, and ended together.
+import { z } from 'zod';
+import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
+import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
+import type { FileRoot } from '#agent/files/port.ts';
+import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/member-images.ts';
+import { emptyDirsOf, type EmptyDir } from '#agent/kubernetes/pod/volumes.ts';
+import { PlainSource, type PlainHost } from '#agent/plain-host/source-port.ts';
+import type { Registration } from '#agent/runtime/container-registry.ts';
+import { unmarkRestored } from '#agent/runtime/restored-marks.ts';
+import { unmarkArrived } from '#agent/runtime/arrived-pods.ts';
+
+export interface LeavingPod {
+  /** UID of the Migration. */
+  migration: string;
+  /** Its containers, in the order in which the kubelet starts them. */
+  containers: Registration[];
+}
+
+interface Member {
+  registration: Registration;
+  source: PlainSource;
+}
+
+const recoverySchema = z.object({ containers: z.array(z.string()), members: z.array(z.unknown()) });
+
+export class PodSource implements SourcePort {
+  readonly #host: PlainHost;
+  readonly #handover: string;
+  readonly #pod: () => LeavingPod;
+  #members: Member[] = [];
+  #volumes: EmptyDir[] = [];
+  /** What each file root is: the container's own layer, or an emptyDir. */
+  #roots: { member: number; volume?: EmptyDir }[] = [];
+
+  constructor(host: PlainHost, handover: string, pod: () => LeavingPod) {
+    this.#host = host;
+    this.#handover = handover;
+    this.#pod = pod;
+  }
+
+  journalFacts(): Record<string, unknown> {
+    return { containers: this.#members.map(({ registration }) => registration.id), members: this.#members.map(({ source }) => source.journalFacts()) };
+  }
+
+  recover(facts: unknown): void {
+    const { containers, members } = recoverySchema.parse(facts);
+    this.#members = containers.map((id, index) => {
+      const source = new PlainSource(this.#host, memberKey(this.#handover, index), id);
+      source.recover(members[index]);
+      return { registration: this.#host.registry.get(id) ?? { id, root: '', bundle: '', createdAt: '' }, source };
+    });
+  }
+
+  async facts(): Promise<SourceFacts> {
+    const { migration, containers } = this.#pod();
+    this.#members = containers.map((registration, index) => ({ registration, source: new PlainSource(this.#host, memberKey(this.#handover, index), registration.id) }));
+    const all = await Promise.all(this.#members.map(({ source }) => source.facts()));
+    const [first] = all;
+    const identity = containers[0]?.pod;
+    if (first === undefined || identity === undefined) throw new Error('a pod without containers');
+    this.#volumes = emptyDirsOf(identity.uid, all.map(({ spec }) => spec.spec));
+    this.#roots = [...all.map((_, member) => ({ member })), ...this.#volumes.map((volume) => ({ member: volume.mounts[0]?.member ?? 0, volume }))];
+    const named = <Entry extends { fact: string }>(entries: readonly Entry[], index: number): Entry[] =>
+      containers.length === 1 ? [...entries] : entries.map((entry) => ({ ...entry, fact: `${containers[index]?.pod?.container ?? ''}: ${entry.fact}` }));
+    return {
+      spec: { ...first.spec, id: identity.sandbox },
+      pod: {
+        namespace: identity.namespace, name: identity.name, uid: identity.uid, migration,
+        containers: all.map(({ spec, descriptors }, index) => ({ name: containers[index]?.pod?.container ?? '', parentSnapshot: spec.parentSnapshot, descriptors })),
+        roots: this.#roots.map(({ member, volume }) => (volume === undefined ? { container: member } : { volume: volume.name })),
+      },
+      pid: first.pid,
+      roots: [...all.flatMap(({ roots }) => roots.slice(0, 1)), ...this.#volumes.map(({ path }): FileRoot => ({ kind: 'directory', path }))],
+      mounts: [],
+      descriptors: [],
+      foreignAddresses: first.foreignAddresses,
+      memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+      checks: all.flatMap(({ checks }, index) => named(checks, index)),
+      refusals: all.flatMap(({ refusals }, index) => named(refusals, index)),
+      notes: all.flatMap(({ notes }, index) => named(notes, index)),
+    };
+  }
+
+  async startDump(limitMs: number): Promise<void> {
+    await this.#each(({ source }) => source.startDump(limitMs));
+  }
+
+  async freeze(limitMs: number): Promise<void> {
+    await this.#each(({ source }) => source.freeze(limitMs));
+  }
+
+  async thaw(): Promise<void> {
+    await this.#each(({ source }) => source.thaw());
+  }
+
+  /** The containers share one network namespace. */
+  queuedConnections(): number {
+    return this.#members[0]?.source.queuedConnections() ?? 0;
+  }
+
+  liveConnections(): number {
+    return this.#members[0]?.source.liveConnections() ?? 0;
+  }
+
+  async sharedMappings(root: number): Promise<ReadonlySet<string>> {
+    const { member, volume } = this.#roots[root] ?? { member: 0 };
+    if (volume === undefined) return this.#members[member]?.source.sharedMappings(0) ?? new Set();
+    const sets = await Promise.all(volume.mounts.map(({ member: index, destination }) => this.#members[index]?.source.sharedFilesBelow(destination) ?? new Set<string>()));
+    return new Set(sets.flatMap((set) => [...set]));
+  }
+
+  async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
+    const sinks = new MemberSinks(sink);
+    const sent = await this.#each(async ({ source }, index) => memberImages(index, await source.dump(sinks.of(index), limitMs)));
+    return sent.flat();
+  }
+
+  async releaseDump(limitMs: number): Promise<void> {
+    await this.#each(({ source }) => source.releaseDump(limitMs));
+  }
+
+  async abandonDump(limitMs: number): Promise<void> {
+    await this.#each(({ source }) => source.abandonDump(limitMs));
+  }
+
+  /** Record, layer and volumes are the kubelet's to remove: it sees its containers end. */
+  remove(): Promise<void> {
+    const { registry, config } = this.#host;
+    for (const { registration } of this.#members) {
+      if (registration.pod !== undefined) unmarkArrived(config.runDir, registration.pod.sandbox);
+      registry.remove(registration.id);
+      unmarkRestored(config.runDir, registration.id);
+    }
+    return Promise.resolve();
+  }
+
+  removeNetwork(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  cleanUp(): void {
+    for (const { source } of this.#members) source.cleanUp();
+  }
+
+  criuMs(): number | undefined {
+    const known = this.#members.map(({ source }) => source.criuMs()).filter((ms) => ms !== undefined);
+    return known.length === 0 ? undefined : Math.max(...known);
+  }
+
+  /** Like Promise.all, but settles only when all have: nothing of a failed step goes on behind its back. */
+  async #each<T>(step: (member: Member, index: number) => Promise<T>): Promise<T[]> {
+    const steps = this.#members.map(step);
+    await Promise.allSettled(steps);
+    return Promise.all(steps);
+  }
+}
+

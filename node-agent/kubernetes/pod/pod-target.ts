@@ -1,0 +1,326 @@
+// A pod as the target of a handover: the kubelet makes sandbox and containers, each waiting `create` becomes a restore.
+// All containers but the last are restored frozen, since the kubelet starts the next one only when `create` has returned.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { PodSpec } from '#core/wire/messages.ts';
+import { withDeadline } from '#core/deadline.ts';
+import { GodwitError } from '#core/errors.ts';
+import { ImageInbox } from '#agent/criu/image-inbox.ts';
+import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import type { SentImage } from '#agent/criu/image-tail.ts';
+import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
+import { HeldRestore } from '#agent/criu/restore.ts';
+import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
+import { epochNow } from '#agent/engine/timeline.ts';
+import { fileLimits, fileMover } from '#agent/files/mover.ts';
+import type { FileReceiver } from '#agent/files/port.ts';
+import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
+import { memberKey, parseMemberImage } from '#agent/kubernetes/pod/member-images.ts';
+import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
+import { emptyDirPath } from '#agent/kubernetes/pod/volumes.ts';
+import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
+import type { PlainHost } from '#agent/plain-host/source-port.ts';
+import type { Arrival } from '#agent/runtime/pod-desk.ts';
+import { markArrived, unmarkArrived } from '#agent/runtime/arrived-pods.ts';
+import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
+import { askToFreeze, thawCgroup } from '#agent/runtime/freezer.ts';
+import { networkNamespace } from '#agent/runtime/oci-spec.ts';
+import { readRuncState, readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
+import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
+
+const recoverySchema = z.object({
+  boot: z.string(),
+  migration: z.string(),
+  members: z.number().int(),
+  sandbox: z.string().optional(),
+  containers: z.array(z.object({ id: z.string(), root: z.string() })),
+});
+
+const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+export interface PodTargetHost extends PlainHost {
+  arrivals: Arrivals;
+  /** Chain id of the top layer of a container's image. */
+  parentSnapshot(container: string): Promise<string>;
+}
+
+/** One container of the replacement. */
+interface Member {
+  name: string;
+  inbox: ImageInbox;
+  arrival: Promise<Arrival>;
+  spool?: SpooledReceiver;
+  restore?: HeldRestore;
+  id?: string;
+  root?: string;
+  /** Restored, and kept by its cgroup. */
+  frozen: boolean;
+}
+
+export class PodTarget implements TargetPort {
+  readonly #host: PodTargetHost;
+  readonly #handover: string;
+  #request: TargetRequest | undefined;
+  #first: Arrival | undefined;
+  #members: Member[] = [];
+  #containers: { id: string; root: string }[] = [];
+  #migration = '';
+  #sandbox: string | undefined;
+  #memberCount = 0;
+  /** Image numbers of the stream: whose they are. */
+  readonly #images = new Map<number, Member>();
+  #left: LeftBehind | undefined;
+  #current: Arrival | undefined;
+
+  constructor(host: PodTargetHost, handover: string) {
+    this.#host = host;
+    this.#handover = handover;
+  }
+
+  journalFacts(): Record<string, unknown> {
+    return { boot: bootId(), migration: this.#migration, members: this.#memberCount, sandbox: this.#sandbox, containers: this.#containers };
+  }
+
+  recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone' {
+    const { boot, migration, members, sandbox, containers } = recoverySchema.parse(facts);
+    this.#migration = migration;
+    this.#memberCount = members;
+    this.#sandbox = sandbox;
+    this.#containers = containers;
+    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, members - 1))).images);
+    if (boot !== bootId()) return resuming ? 'ended' : 'gone';
+    const last = containers.length === members ? containers.at(-1) : undefined;
+    const state = last === undefined ? undefined : readRuncStateIfAny(last.root, last.id);
+    if (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`))) return 'ready';
+    return state === undefined ? 'gone' : 'ended';
+  }
+
+  async announce(request: TargetRequest, limitMs: number): Promise<LinkSite | undefined> {
+    const { pod } = request;
+    const [name] = pod?.containers ?? [];
+    if (pod === undefined || name === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', 'the source hands over a container, this node takes pods');
+    this.#request = request;
+    this.#migration = pod.migration;
+    this.#memberCount = pod.containers.length;
+    const expected = this.#host.arrivals.expect(pod.migration, name.name);
+    const first = await withDeadline(expected, limitMs, 'the first container of the replacement');
+    this.#first = first;
+    this.#current = first;
+    this.#sandbox = first.pod.sandbox;
+    const netns = networkNamespace(first.spec);
+    return netns === undefined ? undefined : { netns, containerId: first.pod.sandbox, kept: true };
+  }
+
+  /** The sandbox is there already. */
+  prepareNetwork(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  removeNetwork(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async prepare(): Promise<void> {
+    const { request, pod, first } = this.#announced();
+    const { imageRoot } = this.#host;
+    for (const [index, { name, descriptors }] of pod.containers.entries()) {
+      const directories = openImageDirectories(imageRoot, memberKey(this.#handover, index));
+      const inbox = await ImageInbox.create(directories.images, descriptors, freeImageBytes(imageRoot));
+      const arrival = index === 0 ? Promise.resolve(first) : this.#host.arrivals.expect(pod.migration, name);
+      this.#members.push({ name, inbox, arrival, frozen: false });
+    }
+    const netns = networkNamespace(first.spec);
+    if (netns !== undefined) await adoptForeignAddresses(netns, request.foreignAddresses);
+    await this.#begin(0, first);
+  }
+
+  /** The waiting `create` becomes a restore that waits for images. */
+  async #begin(index: number, arrival: Arrival): Promise<HeldRestore> {
+    const { pod, request } = this.#announced();
+    const member = this.#member(index);
+    const own = await this.#host.parentSnapshot(arrival.oci.id);
+    const wanted = pod.containers[index]?.parentSnapshot;
+    if (own !== wanted) throw new GodwitError('ERR_IMAGE_DIFFERS', `container ${member.name} has image layers ${own} here and ${wanted ?? 'none'} on the source`);
+    const directories = imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, index));
+    this.#current = arrival;
+    member.id = arrival.oci.id;
+    member.root = arrival.oci.root;
+    this.#containers.push({ id: arrival.oci.id, root: arrival.oci.root });
+    const hooks = this.#host.hooks.open(directories.images, this.#isLast(index) ? [] : ['pre-resume']);
+    member.restore = new HeldRestore({ ...arrival, directories, hooks, lazy: request.lazy });
+    return member.restore;
+  }
+
+  receiver(root: number): FileReceiver {
+    const { pod, first } = this.#announced();
+    const found = pod.roots[root];
+    if (found === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `file root ${root} was not announced`);
+    if ('volume' in found) return fileMover.receiver(emptyDirPath(first.pod.uid, found.volume), fileLimits);
+    if (found.container === 0) return fileMover.receiver(join(first.oci.bundle, 'rootfs'), fileLimits);
+    const member = this.#member(found.container);
+    member.spool = new SpooledReceiver(join(imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, found.container)).work, 'files'));
+    return member.spool;
+  }
+
+  openImage(number: number, name: string): void {
+    const { index, image } = parseMemberImage(name, this.#members.length);
+    const member = this.#member(index);
+    this.#images.set(number, member);
+    member.inbox.open(number, image);
+  }
+
+  writeImage(number: number, bytes: Buffer): void {
+    const member = this.#images.get(number);
+    if (member === undefined) throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
+    member.inbox.write(number, bytes);
+  }
+
+  sealImages(sent: SentImage[]): void {
+    const parsed = sent.map(({ name, bytes }) => ({ ...parseMemberImage(name, this.#members.length), bytes }));
+    for (const [index, { inbox }] of this.#members.entries()) {
+      inbox.seal(parsed.filter((image) => image.index === index).map(({ image, bytes }) => ({ name: image, bytes })));
+    }
+  }
+
+  async restore(limitMs: number): Promise<void> {
+    for (const [index, member] of this.#members.entries()) {
+      const restore = member.restore ?? (await this.#begin(index, await withDeadline(member.arrival, limitMs, `container ${member.name} of the replacement`)));
+      if (member.spool !== undefined) await this.#unpack(member.spool, (await member.arrival).oci.bundle);
+      await restore.restore(member.inbox, limitMs);
+      if (!this.#isLast(index)) await this.#finishFrozen(member, restore, limitMs);
+    }
+  }
+
+  async #unpack(spool: SpooledReceiver, bundle: string): Promise<void> {
+    await using receiver = fileMover.receiver(join(bundle, 'rootfs'), fileLimits);
+    await spool.unpack(receiver);
+  }
+
+  /** `create` returns, so that the kubelet starts the next container. */
+  async #finishFrozen(member: Member, restore: HeldRestore, limitMs: number): Promise<void> {
+    const { id = '', root = '' } = member;
+    await restore.finishFrozen(() => {
+      const { freezerCgroup, cgroupVersion } = readRuncState(root, id);
+      askToFreeze(freezerCgroup, cgroupVersion);
+    }, limitMs);
+    member.frozen = true;
+    markRestored(this.#host.config.runDir, id);
+    (await member.arrival).create.exit(0);
+    this.#current = undefined;
+  }
+
+  async resume(limitMs: number): Promise<number> {
+    for (const { id } of this.#containers) markRestored(this.#host.config.runDir, id);
+    if (this.#left === undefined) await this.#dropForeignAddresses();
+    try {
+      const resumedAt = await this.#resumeLast(limitMs);
+      this.#thawEarly();
+      return resumedAt;
+    } catch (error) {
+      if (!this.#hasRun()) throw error;
+      this.#thawEarly();
+      return epochNow(); // what failed came after CRIU was told to let them run
+    }
+  }
+
+  async #resumeLast(limitMs: number): Promise<number> {
+    if (this.#left === undefined) {
+      const { restore } = this.#member(this.#members.length - 1);
+      if (restore === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not restored');
+      return restore.resume(limitMs);
+    }
+    const resumedAt = await this.#left.resume(limitMs);
+    if (resumedAt === undefined && !this.#hasRun()) throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
+    return resumedAt ?? epochNow();
+  }
+
+  #thawEarly(): void {
+    for (const { id, root } of this.#containers.slice(0, -1)) {
+      const state = readRuncStateIfAny(root, id);
+      if (state !== undefined) thawCgroup(state.freezerCgroup, state.cgroupVersion);
+    }
+  }
+
+  async #dropForeignAddresses(): Promise<void> {
+    const { request, first } = this.#announced();
+    const netns = networkNamespace(first.spec);
+    if (netns !== undefined) await dropForeignAddresses(netns, request.foreignAddresses);
+  }
+
+  async finish(): Promise<void> {
+    const { config, registry } = this.#host;
+    if (this.#sandbox !== undefined) markArrived(config.runDir, this.#sandbox);
+    for (const member of this.#members) {
+      const { oci, pod } = await member.arrival;
+      registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), pod });
+    }
+    this.#current?.create.exit(0);
+    this.#left?.close();
+    this.#removeImages();
+  }
+
+  async abandon(limitMs: number): Promise<void> {
+    this.#host.arrivals.forget(this.#migration);
+    await this.#left?.endRestore(limitMs);
+    for (const { restore, inbox, frozen } of this.#members) {
+      if (restore !== undefined && !frozen) await restore.abandon(inbox, limitMs);
+      else inbox.close();
+    }
+    await this.#endEarly(limitMs);
+    this.#current?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
+    for (const { id } of this.#containers) unmarkRestored(this.#host.config.runDir, id);
+    if (this.#sandbox !== undefined) unmarkArrived(this.#host.config.runDir, this.#sandbox);
+    this.#left?.close();
+    for (let index = 0; index < this.#memberCount; index += 1) removeImageDirectories(this.#host.imageRoot, memberKey(this.#handover, index));
+  }
+
+  /** Containers that were restored and kept frozen end without having run. */
+  async #endEarly(limitMs: number): Promise<void> {
+    for (const { id, root } of this.#containers.slice(0, this.#memberCount - 1)) {
+      const state = readRuncStateIfAny(root, id);
+      if (state === undefined) continue;
+      killFrozen(state);
+      await awaitEmpty(state, limitMs);
+    }
+  }
+
+  #removeImages(): void {
+    const { imageRoot } = this.#host;
+    for (let index = 0; index < this.#memberCount; index += 1) {
+      const key = memberKey(this.#handover, index);
+      void untilLoaded(imageDirectoriesOf(imageRoot, key).images).then(() => removeImageDirectories(imageRoot, key));
+    }
+  }
+
+  /** Whether the last container's processes were restored: runc forgets a container whose restore failed, not one that ended since. */
+  #hasRun(): boolean {
+    const last = this.#containers.length === this.#memberCount ? this.#containers.at(-1) : undefined;
+    return last !== undefined && readRuncStateIfAny(last.root, last.id) !== undefined;
+  }
+
+  imageBytes(): number {
+    return this.#members.reduce((sum, { inbox }) => sum + inbox.totalBytes, 0);
+  }
+
+  criuMs(): number | undefined {
+    const known = this.#members.map(({ restore }) => restore?.criuMs).filter((ms) => ms !== undefined);
+    return known.length === 0 ? undefined : known.reduce((sum, ms) => sum + ms, 0);
+  }
+
+  #isLast(index: number): boolean {
+    return index === this.#memberCount - 1;
+  }
+
+  #member(index: number): Member {
+    const member = this.#members[index];
+    if (member === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not prepared');
+    return member;
+  }
+
+  #announced(): { request: TargetRequest; pod: PodSpec; first: Arrival } {
+    const [request, first] = [this.#request, this.#first];
+    if (request?.pod === undefined || first === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not announced');
+    return { request, pod: request.pod, first };
+  }
+}

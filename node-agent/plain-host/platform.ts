@@ -1,0 +1,29 @@
+// The agent on a plain host: containers of containerd, peers of the configuration, the source's journal as arbiter.
+import { readNetworks } from '#cni/network-configs.ts';
+import type { Log } from '#core/log.ts';
+import type { Handovers } from '#agent/engine/handovers.ts';
+import { PlainSource } from '#agent/plain-host/source-port.ts';
+import { plainTargetRefusals } from '#agent/plain-host/target-checks.ts';
+import { PlainTarget, type PlainTargetHost } from '#agent/plain-host/target-port.ts';
+import type { Platform } from '#agent/platform.ts';
+import { configuredPeers } from '#agent/transfer/peers.ts';
+
+/** @param handovers asked late: they are made of this */
+export function plainPlatform(host: PlainTargetHost, log: Log, handovers: () => Handovers): Platform {
+  const { config, containerd } = host;
+  return {
+    peers: configuredPeers(config),
+    ports: {
+      // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
+      arbiter: { commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') },
+      source: (handover, container) => new PlainSource(host, handover, container),
+      target: (handover) => new PlainTarget(host, handover),
+      targetChecks: async (request) => {
+        await handovers().settled(request.container.id, config.deadlines.prepareMs / 3); // one that was just rolled back, or is leaving for good
+        return plainTargetRefusals(request, containerd, new Set((await readNetworks(config.networkDir, log)).keys()));
+      },
+    },
+    cni: (next) => next,
+    start: () => Promise.resolve([]),
+  };
+}

@@ -1,0 +1,67 @@
+// A kind cluster on podman: made, found again, and removed whole.
+import { mkdirSync, rmSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { wireData, unwireData } from '#cluster/data-network.ts';
+import { installMultus } from '#cluster/multus.ts';
+import { clusterDirectory, clusterName, kubeconfigPath, nodeSubnet, runDirectory } from '#cluster/paths.ts';
+import { run } from '#cluster/run.ts';
+
+const containersConf = join(clusterDirectory, 'files/containers.conf');
+/** podman and kind as this cluster needs them. */
+export const podmanEnv = { CONTAINERS_CONF: containersConf, KIND_EXPERIMENTAL_PROVIDER: 'podman', KUBECONFIG: kubeconfigPath };
+
+const say = (text: string): void => void process.stderr.write(`cluster: ${text}\n`);
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+export const binaries = async (): Promise<string> => (await run(join(clusterDirectory, 'binaries.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
+
+export async function podman(...args: string[]): Promise<string> {
+  return run('podman', args, { env: podmanEnv });
+}
+
+/** Names of the nodes' containers, control plane first; empty without a cluster. */
+export async function nodeNames(): Promise<string[]> {
+  const names = lines(await podman('ps', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
+  return names.toSorted();
+}
+
+/** First process of the node. */
+export async function nodePid(node: string): Promise<number> {
+  return Number((await podman('inspect', '-f', '{{.State.Pid}}', node)).trim());
+}
+
+/** Leaves a healthy cluster as it is; anything half made is removed first. */
+export async function up(): Promise<void> {
+  const bin = await binaries();
+  if ((await isHealthy(bin)) && existsSync(kubeconfigPath)) return say('is up already');
+  await down();
+  const started = Date.now();
+  const image = process.env['CLUSTER_NODE_IMAGE'] ?? (await run(join(clusterDirectory, 'node-image.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
+  mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+  mkdirSync('/lib/modules', { recursive: true });
+  if (!lines(await podman('network', 'ls', '--format', '{{.Name}}')).includes('kind')) await podman('network', 'create', '--subnet', nodeSubnet, 'kind');
+  await run(join(bin, 'kind'), ['create', 'cluster', '--image', image, '--config', join(clusterDirectory, 'files/kind.yaml'), '--kubeconfig', kubeconfigPath, '--wait', '180s'], { env: podmanEnv, show: true });
+  const kubectl = (...args: string[]) => run(join(bin, 'kubectl'), args, { env: podmanEnv });
+  await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=180s');
+  await wireData(await Promise.all((await nodeNames()).map(async (name) => ({ name, pid: await nodePid(name) }))));
+  await installMultus(await nodeNames(), kubectl);
+  say(`up after ${Math.round((Date.now() - started) / 1000)} s; export KUBECONFIG=${kubeconfigPath}`);
+}
+
+async function isHealthy(bin: string): Promise<boolean> {
+  if ((await nodeNames()).length !== 3) return false;
+  try {
+    await run(join(bin, 'kubectl'), ['get', '--raw', '/readyz', '--request-timeout=5s'], { env: podmanEnv });
+    return true;
+  } catch {
+    return false; // whatever it is, it is made anew
+  }
+}
+
+/** Safe to run twice, and after a crash. */
+export async function down(): Promise<void> {
+  await unwireData();
+  const all = lines(await podman('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
+  if (all.length > 0) await podman('rm', '--force', '--volumes', '--time', '2', ...all);
+  rmSync(runDirectory, { recursive: true, force: true });
+}
