@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import { silentLog } from '#core/log.ts';
 import { createLinks } from '#cni/links.ts';
+import { readNetworks } from '#cni/network-configs.ts';
 import { serveCni } from '#cni/socket-server.ts';
 
 const [dir, netns] = process.argv.slice(2);
 if (dir === undefined || netns === undefined) throw new TypeError('DIR and NETNS are needed');
-const node = await createLinks({ stateDir: join(dir, 'state'), configDir: join(dir, 'net.d'), log: silentLog, netns });
+const node = await createLinks({ stateDir: join(dir, 'state'), networks: () => readNetworks(join(dir, 'net.d'), silentLog), log: silentLog, netns });
 await node.start();
 const server = await serveCni(join(dir, 'run/cni.sock'), node.handleCni);
 process.stdout.write('ready\n');

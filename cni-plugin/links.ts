@@ -12,7 +12,6 @@ import { reconcile } from './link/reconcile.ts';
 import { LeaseStore } from './leases/lease-store.ts';
 import { neighboursOf, setNeighbour } from './netlink/address-messages.ts';
 import { findLink } from './netlink/link-messages.ts';
-import { readNetworks } from './network-configs.ts';
 import { replayPendingDeletions } from './pending-deletions.ts';
 import type { Attachment, LeaseClaim, LinkPort, Neighbour } from './port.ts';
 import { createDispatcher, type HandleCni } from './verbs/dispatch.ts';
@@ -21,8 +20,8 @@ import type { Network } from './network-config.ts';
 export interface LinksOptions {
   /** Directory of this node's state; leases are kept in `leases/`, deletions that the shim recorded in `pending-del/`. */
   stateDir: string;
-  /** CNI configuration directory with this node's networks. */
-  configDir: string;
+  /** This node's networks by name, asked for each parked link. */
+  networks(): Promise<ReadonlyMap<string, Network>>;
   log: Log;
   /** Path of the network namespace in which bridges and uplinks live. @default the process's own */
   netns?: string | undefined;
@@ -40,12 +39,12 @@ export interface Links {
 }
 
 /** Opens leases and sockets; needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN. Call `start` before anything else. */
-export async function createLinks({ stateDir, configDir, log, netns, parkingLimitBytes = 4 << 20 }: LinksOptions): Promise<Links> {
+export async function createLinks({ stateDir, networks, log, netns, parkingLimitBytes = 4 << 20 }: LinksOptions): Promise<Links> {
   const leases = await LeaseStore.open(join(stateDir, 'leases'));
   const context: NodeContext = { host: openHostSide(netns), leases, cursors: new Map(), log, parkingLimitBytes, background: new Set() };
   const handleCni = createDispatcher(context);
   return {
-    links: createPort(context, configDir),
+    links: createPort(context, networks),
     handleCni,
     async start() {
       await reconcile(context);
@@ -58,11 +57,12 @@ export async function createLinks({ stateDir, configDir, log, netns, parkingLimi
   };
 }
 
-function createPort(context: NodeContext, configDir: string): LinkPort {
+function createPort(context: NodeContext, networks: LinksOptions['networks']): LinkPort {
   const lease = (attachment: Attachment): ReturnType<typeof requireLease> => requireLease(context, attachment);
   return {
     attachmentsOf: (netns) => asLinkStep(() => attachmentsOf(context, netns)),
-    addParked: (netns, containerId, claim) => asLinkStep(() => addParked(context, configDir, netns, containerId, claim)),
+    attachments: () => asLinkStep(() => attachedLeases(context).filter(({ container }) => isPresent(context, container.hostName)).map((one) => attachmentOf(context, one))),
+    addParked: (netns, containerId, claim) => asLinkStep(() => addParked(context, networks, netns, containerId, claim)),
     remove: (containerId, ifName) => asLinkStep(async () => {
       for (const found of leasesOf(context, containerId, ifName)) await detach(context, found);
     }),
@@ -97,9 +97,9 @@ function isPresent({ host }: NodeContext, name: string): boolean {
   return findLink(host.route, name) !== undefined;
 }
 
-async function addParked(context: NodeContext, configDir: string, netns: string, containerId: string, claim: LeaseClaim): Promise<Attachment> {
-  const network = (await readNetworks(configDir, context.log)).get(claim.network);
-  if (network === undefined) throw new GodwitError('ERR_LINK_NETWORK', `this node has no network ${claim.network}`, { details: { configDir } });
+async function addParked(context: NodeContext, networks: LinksOptions['networks'], netns: string, containerId: string, claim: LeaseClaim): Promise<Attachment> {
+  const network = (await networks()).get(claim.network);
+  if (network === undefined) throw new GodwitError('ERR_LINK_NETWORK', `this node has no network ${claim.network}`);
   return addParkedTo(context, { network, netns, containerId, ifName: claim.ifName }, claim);
 }
 

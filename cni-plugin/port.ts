@@ -52,6 +52,8 @@ export interface Parking {
 export interface LinkPort {
   /** Attachments of a network namespace (compared by inode, so any path to it will do). */
   attachmentsOf(netns: string): Promise<Attachment[]>;
+  /** All attachments of this node. */
+  attachments(): Promise<Attachment[]>;
   /**
    * Builds a parked link in `netns` for an address that another node holds: configured, silent, host end not enslaved.
    * The same effect as CNI ADD with a claim; the network is this node's own configuration of that name.

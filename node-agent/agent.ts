@@ -54,7 +54,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   await mountImageMemory(imageRoot, config.imageLimitBytes);
   const criu = new CriuConfiguration(join(config.runDir, 'criu.conf'), config.criuHook);
 
-  const { links, handleCni, start: startLinks, close: closeLinks } = await createLinks({ stateDir: config.stateDir, configDir: config.networkDir, log });
+  const { links, handleCni, start: startLinks, close: closeLinks } = await createLinks({ stateDir: config.stateDir, networks: () => platform.networks(), log });
   await startLinks();
   const host: PlainTargetHost = {
     config, imageRoot, links, criu,
@@ -63,7 +63,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     hooks: new HookDesk(imageRoot),
     creates: new CreateDesk(),
   };
-  const platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
+  const platform: Platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
   const ports: EnginePorts = {
     config, log, links,
     ...platform.ports,

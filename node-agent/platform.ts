@@ -1,4 +1,5 @@
 // Where the agent works: on a plain host, or on a node of a cluster. All that differs between them.
+import type { Network } from '#cni/network-config.ts';
 import type { HandleCni } from '#cni/verbs/dispatch.ts';
 import type { Handovers } from '#agent/engine/handovers.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
@@ -13,6 +14,8 @@ export interface Platform {
   peers: PeerSettings;
   /** What the engine asks of this place. */
   ports: Pick<EnginePorts, 'arbiter' | 'source' | 'target' | 'targetChecks'>;
+  /** This node's stable networks by name. */
+  networks(): Promise<ReadonlyMap<string, Network>>;
   /** Absent on a plain host. */
   pods?: PodDesk;
   /** What a CNI call meets before the links do. */

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { GodwitError } from '#core/errors.ts';
+import { readNetworks } from '../network-configs.ts';
 import { silentLog } from '#core/log.ts';
 import { createLinks } from '../links.ts';
 import { hostName } from '../leases/lease.ts';
@@ -298,7 +299,7 @@ test.serial('VXLAN between the nodes: the same move over tunnels', async (t) => 
 test.serial('the buffer has a limit and counts what it drops', async (t) => {
   const small = await lab.node('small', config);
   await small.agent.close();
-  small.agent = await createLinks({ stateDir: small.stateDir, configDir: small.configDir, netns: small.netns, log: silentLog, parkingLimitBytes: 5000 });
+  small.agent = await createLinks({ stateDir: small.stateDir, networks: () => readNetworks(small.configDir, silentLog), netns: small.netns, log: silentLog, parkingLimitBytes: 5000 });
   const { source, target } = await prepare(t, one, small);
   const echo = await udpEcho(source.netns, address, 7);
   t.true(await reached());

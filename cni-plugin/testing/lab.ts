@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readNetworks } from '../network-configs.ts';
 import { silentLog } from '#core/log.ts';
 import { createLinks, type Links } from '../links.ts';
 import type { CniCall } from '../verbs/dispatch.ts';
@@ -84,7 +85,7 @@ export class Lab {
     mkdirSync(configDir, { recursive: true });
     for (const [index, config] of configs.entries()) writeFileSync(join(configDir, `${index}.conf`), JSON.stringify(config));
     const stateDir = join(this.dir, name, 'state');
-    const open = (): Promise<Links> => createLinks({ stateDir, configDir, netns, log: silentLog });
+    const open = (): Promise<Links> => createLinks({ stateDir, networks: () => readNetworks(configDir, silentLog), netns, log: silentLog });
     const node: LabNode = {
       name, netns, stateDir, configDir,
       agent: await open(),

@@ -27,6 +27,9 @@ export const labels = {
   sourceNode: 'godwit.dev/source-node',
   /** On Migrations: UID of the pod that leaves. */
   podUid: 'godwit.dev/pod-uid',
+  /** On StableIPs: the network and the lineage that they belong to. */
+  network: 'godwit.dev/network',
+  lineage: 'godwit.dev/lineage',
   /** On Migrations: why. */
   trigger: 'godwit.dev/trigger',
   /** On nodes: `true` where the agent serves. */
@@ -35,6 +38,11 @@ export const labels = {
 
 /** Annotation on nodes: JSON of NodeFacts, written by the agent; placement compares them. */
 export const nodeFactsAnnotation = 'godwit.dev/node-facts';
+
+/** Signer of the agents' certificates; requests of bound service account tokens for their own node are granted. */
+export const nodeSigner = 'godwit.dev/node';
+/** ConfigMap in the system namespace with the authority's certificate, key `ca.crt`. */
+export const authorityConfigMap = 'godwit-ca';
 
 /** Port of the agents for each other (mTLS). */
 export const peerPort = 7411;

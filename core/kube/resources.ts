@@ -33,5 +33,29 @@ export const stableIPs = resource(own('StableIP', 'stableips', false), stableIPS
 export const pods = resource(core('Pod', 'pods'), podSchema);
 export const nodes = resource(core('Node', 'nodes', false), nodeSchema);
 
+const certificateRequestSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: z.looseObject({
+    /** PEM, base64. */
+    request: z.string(),
+    signerName: z.string(),
+    usages: z.array(z.string()).optional(),
+    expirationSeconds: z.number().optional(),
+    username: z.string().optional(),
+    extra: z.record(z.string(), z.array(z.string())).optional(),
+  }),
+  status: z
+    .looseObject({ certificate: z.string().optional(), conditions: z.array(z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional() })).optional() })
+    .optional(),
+});
+export type CertificateRequest = z.infer<typeof certificateRequestSchema>;
+export const certificateRequests = resource({ group: 'certificates.k8s.io', version: 'v1', plural: 'certificatesigningrequests', kind: 'CertificateSigningRequest', namespaced: false }, certificateRequestSchema);
+
+const configMapSchema = z.looseObject({ metadata: objectMetaSchema, data: z.record(z.string(), z.string()).optional() });
+export type ConfigMap = z.infer<typeof configMapSchema>;
+export const configMaps = resource(core('ConfigMap', 'configmaps'), configMapSchema);
+/** Values are base64. */
+export const secrets = resource(core('Secret', 'secrets'), configMapSchema);
+
 /** Any object whose content does not matter here beyond its metadata. */
 export const looseObjectSchema = z.looseObject({ metadata: objectMetaSchema });

@@ -11,6 +11,7 @@ import { configuredPeers } from '#agent/transfer/peers.ts';
 /** @param handovers asked late: they are made of this */
 export function plainPlatform(host: PlainTargetHost, log: Log, handovers: () => Handovers): Platform {
   const { config, containerd } = host;
+  const networks = () => readNetworks(config.networkDir, log);
   return {
     peers: configuredPeers(config),
     ports: {
@@ -20,9 +21,10 @@ export function plainPlatform(host: PlainTargetHost, log: Log, handovers: () => 
       target: (handover) => new PlainTarget(host, handover),
       targetChecks: async (request) => {
         await handovers().settled(request.container.id, config.deadlines.prepareMs / 3); // one that was just rolled back, or is leaving for good
-        return plainTargetRefusals(request, containerd, new Set((await readNetworks(config.networkDir, log)).keys()));
+        return plainTargetRefusals(request, containerd, new Set((await networks()).keys()));
       },
     },
+    networks,
     cni: (next) => next,
     start: () => Promise.resolve([]),
   };

@@ -25,6 +25,7 @@ export function fakeLinks(life: Life): LinkPort {
     return link;
   };
   return {
+    attachments: () => life.step('attachments', () => [...links.values()].map(attachment)),
     attachmentsOf: () => life.step('attachmentsOf', () => [...links.values()].map(attachment)),
     addParked: (_netns, containerId, { epoch }) => life.step('addParked', () => {
       const link: SimulatedLink = { containerId, epoch, state: 'parked', gated: false };

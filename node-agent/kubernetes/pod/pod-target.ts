@@ -43,6 +43,8 @@ export interface PodTargetHost extends PlainHost {
   arrivals: Arrivals;
   /** Chain id of the top layer of a container's image. */
   parentSnapshot(container: string): Promise<string>;
+  /** The pod in this network namespace runs here now. */
+  onArrived(netns: string, pod: { name: string; uid: string }): Promise<void>;
 }
 
 /** One container of the replacement. */
@@ -256,6 +258,8 @@ export class PodTarget implements TargetPort {
       registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), pod });
     }
     this.#current?.create.exit(0);
+    const netns = this.#first === undefined ? undefined : networkNamespace(this.#first.spec);
+    if (this.#first !== undefined && netns !== undefined) await this.#host.onArrived(netns, this.#first.pod);
     this.#left?.close();
     this.#removeImages();
   }

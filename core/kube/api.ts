@@ -1,0 +1,110 @@
+// The KubeApi over HTTP: paths, preconditions, and failures as GodwitErrors.
+import { z } from 'zod';
+import { GodwitError, type ErrorCode } from '#core/errors.ts';
+import type { ApiConnection, Answer } from '#core/kube/connection.ts';
+import type { DeleteOptions, KubeApi, KubeObject, ListOptions, ObjectName, Resource, Subresource } from '#core/kube/port.ts';
+
+const pageSize = 500;
+const listSchema = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().default(''), continue: z.string().optional() }), items: z.array(z.unknown()).nullish() });
+const statusSchema = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });
+
+type Address = Pick<Resource<KubeObject>, 'group' | 'version' | 'plural'>;
+
+export function collectionPath({ group, version, plural }: Address, namespace: string | undefined): string {
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${namespace}/${plural}`;
+}
+
+const objectPath = (resource: Address, { name, namespace }: ObjectName, subresource?: string): string =>
+  `${collectionPath(resource, namespace)}/${encodeURIComponent(name)}${subresource === undefined ? '' : `/${subresource}`}`;
+
+export function createKubeApi(connection: ApiConnection): KubeApi {
+  const send = async (method: string, path: string, body?: object, contentType?: string): Promise<unknown> => {
+    const answer = await connection.request(method, path, body === undefined ? {} : { body: JSON.stringify(body), ...(contentType === undefined ? {} : { contentType }) });
+    if (answer.status >= 300) throw failure(`${method} ${path}`, answer);
+    return JSON.parse(answer.body);
+  };
+  const api: KubeApi = {
+    get: async (resource, name) => resource.parse(await send('GET', objectPath(resource, name))),
+    async find(resource, name) {
+      try {
+        return await api.get(resource, name);
+      } catch (error) {
+        if (hasCode(error, 'ERR_KUBE_NOT_FOUND')) return undefined;
+        throw error;
+      }
+    },
+    list: (resource, options) => list(send, resource, options),
+    create: async (resource, object) => resource.parse(await send('POST', collectionPath(resource, object.metadata.namespace), typed(resource, object))),
+    replace: async (resource, object, subresource?: Subresource) =>
+      resource.parse(await send('PUT', objectPath(resource, object.metadata, subresource), typed(resource, object))),
+    patch: async (resource, name, patch, subresource) =>
+      resource.parse(await send('PATCH', objectPath(resource, name, subresource), patch, 'application/merge-patch+json')),
+    async delete(resource, name, options) {
+      try {
+        await send('DELETE', objectPath(resource, name), deleteBody(options));
+      } catch (error) {
+        if (!hasCode(error, 'ERR_KUBE_NOT_FOUND')) throw error;
+      }
+    },
+    async evict(pod, options) {
+      const path = objectPath({ group: '', version: 'v1', plural: 'pods' }, pod, 'eviction');
+      await send('POST', path, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: pod, deleteOptions: deleteBody(options) });
+    },
+  };
+  return api;
+}
+
+async function list<T extends KubeObject>(send: (method: string, path: string) => Promise<unknown>, resource: Resource<T>, options: ListOptions = {}): Promise<{ items: T[]; resourceVersion: string }> {
+  const items: T[] = [];
+  for (let from: string | undefined; ; ) {
+    const query = new URLSearchParams({ limit: String(pageSize), ...selectors(options), ...(from === undefined ? {} : { continue: from }) });
+    const page = listSchema.parse(await send('GET', `${collectionPath(resource, options.namespace)}?${query}`));
+    for (const item of page.items ?? []) items.push(resource.parse(item));
+    from = page.metadata.continue === '' ? undefined : page.metadata.continue;
+    if (from === undefined) return { items, resourceVersion: page.metadata.resourceVersion };
+  }
+}
+
+export function selectors({ labelSelector, fieldSelector }: ListOptions): Record<string, string> {
+  return { ...(labelSelector === undefined ? {} : { labelSelector }), ...(fieldSelector === undefined ? {} : { fieldSelector }) };
+}
+
+/** Items of a list come without kind; the server wants it back. */
+function typed({ group, version, kind }: Resource<KubeObject>, object: object): object {
+  return { ...object, apiVersion: group === '' ? version : `${group}/${version}`, kind };
+}
+
+function deleteBody({ uid, resourceVersion, gracePeriodSeconds, propagationPolicy }: DeleteOptions = {}): object {
+  const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  return {
+    apiVersion: 'v1',
+    kind: 'DeleteOptions',
+    ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+  };
+}
+
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof GodwitError && error.code === code;
+}
+
+const codes: Readonly<Record<number, ErrorCode>> = {
+  400: 'ERR_KUBE_INVALID', 401: 'ERR_KUBE_FORBIDDEN', 403: 'ERR_KUBE_FORBIDDEN', 404: 'ERR_KUBE_NOT_FOUND', 409: 'ERR_KUBE_CONFLICT', 410: 'ERR_KUBE_CONFLICT',
+  422: 'ERR_KUBE_INVALID', 429: 'ERR_KUBE_TOO_MANY',
+};
+
+function failure(what: string, { status, body }: Answer): GodwitError {
+  const { reason, message } = statusOf(body);
+  const code = reason === 'AlreadyExists' ? 'ERR_KUBE_EXISTS' : (codes[status] ?? 'ERR_KUBE_UNAVAILABLE');
+  return new GodwitError(code, `${what}: ${message ?? `HTTP ${status}`}`, { details: { status } });
+}
+
+function statusOf(body: string): z.infer<typeof statusSchema> {
+  try {
+    return statusSchema.parse(JSON.parse(body));
+  } catch {
+    return { message: body.slice(0, 500) }; // a proxy's page
+  }
+}

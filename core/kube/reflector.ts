@@ -1,0 +1,169 @@
+// A local copy of one kind, by list and watch: bookmarks, a new list when the server has forgotten, back-off after errors.
+import { z } from 'zod';
+import { withDeadline } from '#core/deadline.ts';
+import { asGodwitError } from '#core/errors.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Log } from '#core/log.ts';
+import { collectionPath, selectors } from '#core/kube/api.ts';
+import type { ApiConnection } from '#core/kube/connection.ts';
+import type { KubeApi, KubeObject, ListOptions, ObjectName, Reflector, Resource } from '#core/kube/port.ts';
+
+type Change<T> = { type: 'set' | 'deleted'; object: T; previous?: T | undefined };
+
+const eventSchema = z.looseObject({ type: z.string(), object: z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().optional() }).optional(), code: z.number().optional() }) });
+/** The server ends a watch after this; spread, so that not all come back at once. */
+const watchSeconds = (): number => 240 + Math.floor(Math.random() * 60);
+/** Bookmarks come about every minute: longer silence is a dead connection. */
+const silenceMs = 150_000;
+const backOffMs = { first: 500, last: 30_000 };
+
+export interface ReflectorPorts {
+  api: KubeApi;
+  connection: ApiConnection;
+  clock: Clock;
+  log: Log;
+}
+
+const keyOf = ({ name, namespace }: ObjectName): string => `${namespace ?? ''}/${name}`;
+
+export class ListWatch<T extends KubeObject> implements Reflector<T> {
+  readonly #ports: ReflectorPorts;
+  readonly #resource: Resource<T>;
+  readonly #options: ListOptions;
+  readonly #objects = new Map<string, T>();
+  readonly #listeners = new Set<(change: Change<T>) => void>();
+  readonly #synced = Promise.withResolvers<void>();
+  readonly #stop = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+  #heardAt = 0;
+
+  constructor(ports: ReflectorPorts, resource: Resource<T>, options: ListOptions = {}) {
+    this.#ports = ports;
+    this.#resource = resource;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  synced(limitMs: number): Promise<void> {
+    return withDeadline(this.#synced.promise, limitMs, `the first list of ${this.#resource.plural}`, this.#ports.clock);
+  }
+
+  lastHeardAt(): number {
+    return this.#heardAt;
+  }
+
+  get(name: ObjectName): T | undefined {
+    return this.#objects.get(keyOf(name));
+  }
+
+  list(namespace?: string): T[] {
+    const all = [...this.#objects.values()];
+    return namespace === undefined ? all : all.filter(({ metadata }) => metadata.namespace === namespace);
+  }
+
+  onChange(listener: (change: Change<T>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    let delayMs: number = backOffMs.first;
+    while (!this.#stop.signal.aborted) {
+      const startedAt = this.#ports.clock.nowMs();
+      try {
+        await this.#watch(await this.#relist());
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#ports.log.warn({ resource: this.#resource.plural, error: asGodwitError(error).message }, 'Watch failed and begins anew');
+      }
+      if (this.#ports.clock.nowMs() - startedAt > backOffMs.last) delayMs = backOffMs.first;
+      await this.#pause(delayMs * (0.5 + Math.random() / 2));
+      delayMs = Math.min(delayMs * 2, backOffMs.last);
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#ports.clock.after(delayMs, resolve);
+    this.#stop.signal.addEventListener('abort', () => {
+      cancel();
+      resolve();
+    }, { once: true });
+    return promise;
+  }
+
+  async #relist(): Promise<string> {
+    const { items, resourceVersion } = await this.#ports.api.list(this.#resource, this.#options);
+    this.#heard();
+    const listed = new Set(items.map(({ metadata }) => keyOf(metadata)));
+    for (const [key, object] of this.#objects) if (!listed.has(key)) this.#remove(key, object);
+    for (const item of items) this.#set(item);
+    this.#synced.resolve();
+    return resourceVersion;
+  }
+
+  /** Watches on and on; returns when the server has forgotten the version. */
+  async #watch(from: string): Promise<void> {
+    for (let version: string | undefined = from; version !== undefined && !this.#stop.signal.aborted; ) version = await this.#watchOnce(version);
+  }
+
+  /** Resolves with the version to go on from, undefined when a new list is needed. */
+  async #watchOnce(from: string): Promise<string | undefined> {
+    const { connection } = this.#ports;
+    let version = from;
+    const query = new URLSearchParams({ watch: '1', allowWatchBookmarks: 'true', resourceVersion: from, timeoutSeconds: String(watchSeconds()), ...selectors(this.#options) });
+    for await (const line of connection.stream(`${collectionPath(this.#resource, this.#options.namespace)}?${query}`, silenceMs, this.#stop.signal)) {
+      this.#heard();
+      const { type, object } = eventSchema.parse(JSON.parse(line));
+      if (type === 'ERROR') {
+        if (object.code === 410) return undefined;
+        throw new Error(`watch event ERROR ${object.code ?? ''}`);
+      }
+      version = object.metadata?.resourceVersion ?? version;
+      if (type !== 'BOOKMARK') this.#take(type, object);
+    }
+    return version;
+  }
+
+  #take(type: string, json: unknown): void {
+    const object = this.#resource.parse(json);
+    if (type === 'DELETED') this.#remove(keyOf(object.metadata), object);
+    else this.#set(object);
+  }
+
+  #set(object: T): void {
+    const key = keyOf(object.metadata);
+    const previous = this.#objects.get(key);
+    if (previous !== undefined && previous.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    this.#objects.set(key, object);
+    this.#tell({ type: 'set', object, previous });
+  }
+
+  #remove(key: string, object: T): void {
+    this.#objects.delete(key);
+    this.#tell({ type: 'deleted', object });
+  }
+
+  /** A listener that throws must not end the watch, and must not be silent. */
+  #tell(change: Change<T>): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#ports.log.error({ resource: this.#resource.plural, error: asGodwitError(error).message }, 'Listener of a watch failed');
+      }
+    }
+  }
+
+  #heard(): void {
+    this.#heardAt = this.#ports.clock.nowMs();
+  }
+}

@@ -1,0 +1,131 @@
+// The agent on a node of a cluster: pods, Migrations, StableIPs; the Migration's status as arbiter.
+import { peerPort } from '#core/api/names.ts';
+import { systemClock as clock } from '#core/clock.ts';
+import { asGodwitError } from '#core/errors.ts';
+import { createKubeApi } from '#core/kube/api.ts';
+import { connectApi } from '#core/kube/connection.ts';
+import { Controller } from '#core/kube/controller.ts';
+import type { Log } from '#core/log.ts';
+import type { AgentConfig } from '#agent/config.ts';
+import type { Handovers } from '#agent/engine/handovers.ts';
+import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
+import { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
+import { fence } from '#agent/kubernetes/stable-addresses/fence.ts';
+import { MigrationArbiter } from '#agent/kubernetes/migrations/migration-arbiter.ts';
+import { SourceMigrations } from '#agent/kubernetes/migrations/source-migrations.ts';
+import { keepCertificate } from '#agent/kubernetes/node-certificate.ts';
+import { announceNode, withdrawNode } from '#agent/kubernetes/node-status.ts';
+import { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
+import { runningContainers } from '#agent/kubernetes/pod/pod-containers.ts';
+import { PodSource, type LeavingPod } from '#agent/kubernetes/pod/pod-source.ts';
+import { PodTarget, type PodTargetHost } from '#agent/kubernetes/pod/pod-target.ts';
+import { podTargetRefusals } from '#agent/kubernetes/pod/target-checks.ts';
+import { KubernetesPodDesk } from '#agent/kubernetes/pod-desk.ts';
+import { clusterWide } from '#agent/kubernetes/stable-addresses/cluster-wide.ts';
+import { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.ts';
+import { ClusterNetworks } from '#agent/kubernetes/stable-addresses/networks.ts';
+import { startWatches } from '#agent/kubernetes/watches.ts';
+import { nodeFactsReader } from '#agent/plain-host/node-facts.ts';
+import type { PlainTargetHost } from '#agent/plain-host/target-port.ts';
+import type { Platform } from '#agent/platform.ts';
+import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
+import type { PodContainer } from '#agent/runtime/pod-identity.ts';
+
+type Settings = NonNullable<AgentConfig['kubernetes']>;
+
+/** @param handovers asked late: they are made of this */
+export async function kubernetesPlatform(host: PlainTargetHost, settings: Settings, log: Log, handovers: () => Handovers): Promise<Platform> {
+  const { config, links, registry, containerd } = host;
+  const { node } = config;
+  const connection = connectApi(settings);
+  const api = createKubeApi(connection);
+  const watches = await startWatches(node, api, connection, clock, log);
+  const certificate = await keepCertificate({ api, node, pki: config.pki, namespace: settings.namespace, clock, log });
+  const view = new ClusterView(node, api, watches);
+  const networks = new ClusterNetworks(node, watches.stableNetworks, view, log);
+  const holders = new AddressHolders(api, node);
+  const arrivals = new Arrivals();
+  const containersOf = (podUid: string) => runningContainers(registry, podUid, view.lastSeen(podUid));
+  const sandboxOf = (podUid: string): string => containersOf(podUid)[0]?.pod?.sandbox ?? '';
+
+  const kills = new HeldKills(clock, log, async (podUid) => {
+    handovers().abortFor(sandboxOf(podUid), 'the hold expired');
+    await handovers().settled(sandboxOf(podUid), config.deadlines.dumpMs);
+  });
+  const podHost: PodTargetHost = {
+    ...host, arrivals,
+    parentSnapshot: async (id) => {
+      const record = await containerd.container(kubernetesNamespace, id);
+      return containerd.snapshotParent(kubernetesNamespace, record.snapshotter, record.snapshot_key);
+    },
+    onArrived: async (netns, { name, uid }) => holders.holdAll(await links.attachmentsOf(netns), { name, uid }),
+  };
+  const leavingPod = (handover: string, sandbox: string): LeavingPod => {
+    const uid = registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod?.uid ?? '';
+    return { migration: migrationOfHandover(handover)?.uid ?? '', containers: containersOf(uid) };
+  };
+  const openLinks = async (netns: string, { name, uid }: PodContainer): Promise<void> => {
+    for (const link of await links.attachmentsOf(netns)) {
+      await links.activate(link, link.epoch + 1);
+      await holders.holdAll([{ ...link, epoch: link.epoch + 1 }], { name, uid });
+    }
+  };
+
+  return {
+    peers: {
+      node,
+      listen: config.listen,
+      pki: config.pki,
+      names: () => view.nodes().filter((name) => name !== node),
+      endpointOf: (name) => {
+        const address = view.addressOf(name);
+        return address === undefined ? undefined : { host: address, port: peerPort };
+      },
+    },
+    ports: {
+      arbiter: new MigrationArbiter(api, view, clock),
+      source: (handover, sandbox) => new PodSource(host, handover, () => leavingPod(handover, sandbox)),
+      target: (handover) => new PodTarget(podHost, handover),
+      targetChecks: (request) => Promise.resolve(podTargetRefusals(request, new Set(networks.all().keys()))),
+    },
+    networks: () => Promise.resolve(networks.all()),
+    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, arrivals, openLinks, onDecision: () => undefined }),
+    cni: (next) => clusterWide({ view, networks, holders, links, log }, next),
+    async start({ handovers: engine, peers }) {
+      const migrations = new SourceMigrations({
+        node, api, cache: watches.migrations, view, handovers: engine, kills, clock, log, containersOf,
+        preflight: async (podUid) => new PodSource(host, `plan-${podUid}`, () => ({ migration: podUid, containers: containersOf(podUid) })).facts(),
+      });
+      const controller = new Controller({ name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) }, clock, log);
+      const follow = new AbortController();
+      void requeueByHandover(engine, follow.signal, watches.migrations, controller);
+      watches.migrations.onChange(({ object }) => controller.add(object.metadata));
+      for (const { metadata } of watches.migrations.list()) controller.add(metadata);
+      fence({ node, links, leasesOf: watches.stableIPs, log });
+      certificate.onRenewed(() => peers.reload());
+      await announceNode(api, node, await (await nodeFactsReader(host.imageRoot, config.runc))());
+      return [{
+        async close() {
+          follow.abort();
+          await controller.close();
+          certificate.close();
+          await withdrawNode(api, node).catch((error: unknown) => log.warn({ error: asGodwitError(error).message }, 'Node not withdrawn'));
+          await watches.close();
+          connection.close();
+        },
+      }];
+    },
+  };
+}
+
+/** containerd's namespace of the kubelet's containers. */
+const kubernetesNamespace = 'k8s.io';
+
+/** What becomes of a handover is looked at by its Migration's reconciler. */
+async function requeueByHandover(engine: Handovers, signal: AbortSignal, migrations: { list(): { metadata: { uid?: string | undefined; name: string; namespace?: string | undefined } }[] }, controller: Controller): Promise<void> {
+  for await (const { id, finishedAt } of engine.changes(signal)) {
+    if (finishedAt === undefined) continue;
+    const found = migrations.list().find(({ metadata }) => metadata.uid === migrationOfHandover(id)?.uid);
+    if (found !== undefined) controller.add(found.metadata);
+  }
+}
