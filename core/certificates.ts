@@ -74,3 +74,22 @@ export function assertNodeName(node: string): void {
     details: { node },
   });
 }
+
+/** A server's certificate (EC P-256) for these DNS names, signed by `authority`. */
+export async function issueServerCertificate(authority: CertificatePair, names: readonly string[], validity: Validity): Promise<CertificatePair> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: (names[0] ?? '').slice(0, 64) }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: validity.notBefore,
+    notAfterDate: validity.notAfter,
+    ca: { cert: authority.certificate, key: authority.key },
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) },
+    ],
+  });
+  return { certificate: `${cert.trim()}\n`, key };
+}

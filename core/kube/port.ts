@@ -39,7 +39,7 @@ export interface DeleteOptions {
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
 }
 
-export type Subresource = 'status';
+export type Subresource = 'status' | 'approval';
 
 /**
  * Requests reject with GodwitErrors: ERR_KUBE_NOT_FOUND, ERR_KUBE_CONFLICT (resourceVersion or precondition), ERR_KUBE_EXISTS,

@@ -1,7 +1,7 @@
 // The kinds that Godwit reads and writes, and where they live.
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
-import { interruptionPolicySchema } from '#core/api/interruption-policy.ts';
+import { interruptionPolicySchema, labelSelectorSchema } from '#core/api/interruption-policy.ts';
 import { migrationSchema } from '#core/api/migration.ts';
 import { apiGroup, apiVersion } from '#core/api/names.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
@@ -50,6 +50,32 @@ const certificateRequestSchema = z.looseObject({
 });
 export type CertificateRequest = z.infer<typeof certificateRequestSchema>;
 export const certificateRequests = resource({ group: 'certificates.k8s.io', version: 'v1', plural: 'certificatesigningrequests', kind: 'CertificateSigningRequest', namespaced: false }, certificateRequestSchema);
+
+const claimSchema = z.looseObject({ metadata: objectMetaSchema, spec: z.looseObject({ accessModes: z.array(z.string()).optional() }).optional() });
+export const persistentVolumeClaims = resource(core('PersistentVolumeClaim', 'persistentvolumeclaims'), claimSchema);
+
+const leaseSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: z
+    .looseObject({ holderIdentity: z.string().nullish(), leaseDurationSeconds: z.number().nullish(), acquireTime: z.string().nullish(), renewTime: z.string().nullish(), leaseTransitions: z.number().nullish() })
+    .optional(),
+});
+export type Lease = z.infer<typeof leaseSchema>;
+export const leases = resource({ group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true }, leaseSchema);
+
+const budgetSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: z.looseObject({ selector: labelSelectorSchema.optional() }).optional(),
+  status: z.looseObject({ disruptionsAllowed: z.number().optional() }).optional(),
+});
+export const podDisruptionBudgets = resource({ group: 'policy', version: 'v1', plural: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', namespaced: true }, budgetSchema);
+
+const webhookConfigurationSchema = z.looseObject({ metadata: objectMetaSchema, webhooks: z.array(z.looseObject({ name: z.string(), clientConfig: z.looseObject({ caBundle: z.string().optional() }) })).optional() });
+const admission = (kind: string, plural: string): Address => ({ group: 'admissionregistration.k8s.io', version: 'v1', plural, kind, namespaced: false });
+export const webhookConfigurations = [
+  resource(admission('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'), webhookConfigurationSchema),
+  resource(admission('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'), webhookConfigurationSchema),
+];
 
 const configMapSchema = z.looseObject({ metadata: objectMetaSchema, data: z.record(z.string(), z.string()).optional() });
 export type ConfigMap = z.infer<typeof configMapSchema>;

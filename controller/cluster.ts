@@ -1,0 +1,83 @@
+// What the controller knows of the cluster, and the questions that its decisions ask of it.
+import type { ApiConnection } from '#core/kube/connection.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Log } from '#core/log.ts';
+import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
+import { hasCondition } from '#core/api/conditions.ts';
+import type { Migration } from '#core/api/migration.ts';
+import { annotations } from '#core/api/names.ts';
+import { isFinished, type Pod } from '#core/api/pod.ts';
+import type { KubeApi } from '#core/kube/port.ts';
+import { ListWatch } from '#core/kube/reflector.ts';
+import { interruptionPolicies, migrations, nodes, pods, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+
+const firstListLimitMs = 120_000;
+
+export interface ClusterPorts {
+  api: KubeApi;
+  connection: ApiConnection;
+  clock: Clock;
+  log: Log;
+}
+
+export class Cluster {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly pods;
+  readonly nodes;
+  readonly migrations;
+  readonly policies;
+  readonly stableNetworks;
+  readonly stableIPs;
+
+  constructor(ports: ClusterPorts) {
+    this.api = ports.api;
+    this.clock = ports.clock;
+    this.log = ports.log;
+    this.pods = new ListWatch(ports, pods);
+    this.nodes = new ListWatch(ports, nodes);
+    this.migrations = new ListWatch(ports, migrations);
+    this.policies = new ListWatch(ports, interruptionPolicies);
+    this.stableNetworks = new ListWatch(ports, stableNetworks);
+    this.stableIPs = new ListWatch(ports, stableIPs);
+  }
+
+  get #watches() {
+    return { pods: this.pods, nodes: this.nodes, migrations: this.migrations, policies: this.policies, stableNetworks: this.stableNetworks, stableIPs: this.stableIPs };
+  }
+
+  async start(): Promise<void> {
+    const all = Object.values(this.#watches);
+    for (const watch of all) watch.start();
+    await Promise.all(all.map((watch) => watch.synced(firstListLimitMs)));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#watches).map((watch) => watch.close()));
+  }
+
+  /** Milliseconds since each watch was last heard of. */
+  silencesMs(): Record<string, number> {
+    const now = this.clock.nowMs();
+    return Object.fromEntries(Object.entries(this.#watches).map(([name, watch]) => [name, now - watch.lastHeardAt()]));
+  }
+
+  policyOf(pod: Pod): InterruptionPolicy | undefined {
+    return policyFor(this.policies.list(pod.metadata.namespace), pod.metadata.labels);
+  }
+
+  /** Migrations that are not over. */
+  underway(namespace?: string): Migration[] {
+    return this.migrations.list(namespace).filter(isUnderway);
+  }
+
+  /** The live pod that is the Migration's replacement. */
+  replacementOf({ metadata }: Migration): Pod | undefined {
+    return this.pods.list(metadata.namespace).find((pod) => pod.metadata.annotations?.[annotations.migration] === metadata.uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod));
+  }
+}
+
+export function isUnderway({ status }: Migration): boolean {
+  return !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False');
+}

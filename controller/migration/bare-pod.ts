@@ -1,0 +1,24 @@
+// The copy of a pod that nobody owns: the same name, ready to be scheduled elsewhere.
+import { annotations } from '#core/api/names.ts';
+import type { Pod } from '#core/api/pod.ts';
+
+/** Volumes that admission adds to every pod anew. */
+const tokenVolume = /^kube-api-access-/;
+
+export function copyOf({ metadata, spec }: Pod): Pod {
+  const { [annotations.migration]: _migration, [annotations.migrationName]: _name, ...kept } = metadata.annotations ?? {};
+  const { nodeName: _node, schedulingGates: _gates, volumes = [], containers, initContainers, ...rest } = spec;
+  const withoutToken = (list: Pod['spec']['containers']): Pod['spec']['containers'] =>
+    list.map((container) => ({ ...container, volumeMounts: container.volumeMounts?.filter(({ name }) => !tokenVolume.test(name)) }));
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: metadata.name, namespace: metadata.namespace, labels: metadata.labels, annotations: kept },
+    spec: {
+      ...rest,
+      containers: withoutToken(containers),
+      ...(initContainers === undefined ? {} : { initContainers: withoutToken(initContainers) }),
+      volumes: volumes.filter(({ name }) => !tokenVolume.test(name)),
+    },
+  };
+}

@@ -1,0 +1,159 @@
+// What becomes of a Migration next: a pure answer from the object and what is around it. See docs/kubernetes-protocol.md.
+import type { Note, Refusal } from '#core/api/handover.ts';
+import { hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
+import type { Migration, MigrationPhase, MigrationStatus, ReplacementStrategy } from '#core/api/migration.ts';
+import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
+import { migrationReasons, type MigrationReason } from '#core/api/reasons.ts';
+
+export interface Observation {
+  migration: Migration;
+  now: Date;
+  /** The pod of that name as it is now, whatever its UID. */
+  pod: Pod | undefined;
+  /** The live pod that bears this Migration's UID. */
+  replacement: Pod | undefined;
+  /** Only asked for before admission. */
+  admission: {
+    refusals: Refusal[];
+    notes: Note[];
+    lineage: string;
+    /** Another Migration that moves the same pod. */
+    rival: string | undefined;
+    /** Why no move may begin now; undefined: it may. */
+    wait: string | undefined;
+  } | undefined;
+}
+
+export type Action = 'none' | 'label' | 'delete-pod' | 'create-copy' | 'delete-migration';
+
+export interface Decision {
+  /** Undefined: nothing to write. */
+  status?: MigrationStatus;
+  action: Action;
+  requeueAfterMs?: number;
+}
+
+const attemptsBeforeGivingUp = 10;
+const lookAgainMs = 1_000;
+
+export function strategyOf(pod: Pod): ReplacementStrategy {
+  const owner = controllerOf(pod);
+  return owner === undefined || owner.kind === 'StatefulSet' ? 'SameName' : 'NewName';
+}
+
+export function decide(observation: Observation): Decision {
+  const { migration, now } = observation;
+  const { conditions = [], commit, handover } = migration.status ?? {};
+  if (isOver(conditions)) return retire(migration, now);
+  if (commit?.decision === 'committed') return handover?.state === 'succeeded' ? finish(observation, 'Moved') : wait();
+  if (migration.spec.cancel) return finish(observation, 'Cancelled');
+  const leftMs = Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + migration.spec.deadlineSeconds * 1000 - now.getTime();
+  if (leftMs <= 0) return finish(observation, expiredReason(observation));
+  const decision = hasCondition(conditions, 'Admitted') ? proceed(observation) : admit(observation);
+  return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, leftMs) };
+}
+
+const wait = (): Decision => ({ action: 'none' });
+const isOver = (conditions: readonly Condition[]): boolean => hasCondition(conditions, 'Succeeded', 'True') || hasCondition(conditions, 'Succeeded', 'False');
+
+/** A finished Migration goes when its time has come. */
+function retire({ spec, status }: Migration, now: Date): Decision {
+  const leftMs = Date.parse(status?.finishedAt ?? now.toISOString()) + spec.ttlSecondsAfterFinished * 1000 - now.getTime();
+  return leftMs <= 0 ? { action: 'delete-migration' } : { action: 'none', requeueAfterMs: leftMs };
+}
+
+function expiredReason({ migration, replacement }: Observation): MigrationReason {
+  const { conditions, handover } = migration.status ?? {};
+  if (!hasCondition(conditions, 'Admitted')) return 'NoCandidate';
+  if (handover?.error !== undefined) return 'HandoverFailed';
+  return hasCondition(conditions, 'Held') && replacement === undefined ? 'ReplacementMissing' : 'DeadlineExceeded';
+}
+
+function admit(observation: Observation): Decision {
+  const { migration, pod, admission, now } = observation;
+  const { spec, metadata, status = {} } = migration;
+  const uid = spec.podUID ?? status.source?.uid;
+  if (pod === undefined || (uid !== undefined && pod.metadata.uid !== uid)) return finish(observation, 'PodNotFound');
+  if (isFinished(pod)) return finish(observation, 'PodFinished');
+  if (pod.spec.nodeName === undefined || admission === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
+  const { refusals, notes, lineage, rival } = admission;
+  if (rival !== undefined) return finish(observation, 'AlreadyMigrating', `Migration ${rival} moves the pod`);
+  if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
+  const source = { name: pod.metadata.name, uid: pod.metadata.uid, nodeName: pod.spec.nodeName };
+  const common = { ...status, source, observedGeneration: metadata.generation };
+  if (admission.wait !== undefined) {
+    const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', admission.wait, now);
+    return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, waiting) };
+  }
+  const admitted = set(migration, { ...common, notes, lineage, strategy: strategyOf(pod), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
+  return { action: 'label', status: withPhase(running(migration, admitted, now)) };
+}
+
+/** The source agent has the word first; then the source's object goes, and the replacement is waited for. */
+function proceed(observation: Observation): Decision {
+  const { migration, pod, replacement, now } = observation;
+  const { status = {} } = migration;
+  const { conditions = [], source, strategy, target } = status;
+  if (hasCondition(conditions, 'Held', 'False')) return finish(observation, 'PreflightRefused', listed(status.refusals ?? []));
+  if (!hasCondition(conditions, 'Held')) return wait();
+  if ((status.attempts ?? 0) >= attemptsBeforeGivingUp && isRolledBack(status)) return finish(observation, 'HandoverFailed');
+  const next = withTarget(migration, replacement, now);
+  const update = changed(migration, next);
+  const sourceIsThere = pod !== undefined && pod.metadata.uid === source?.uid;
+  if (sourceIsThere && (strategy === 'SameName' || pod.metadata.deletionTimestamp === undefined)) return { action: 'delete-pod', ...update };
+  if (strategy === 'SameName' && pod === undefined && target === undefined) return { action: 'create-copy', requeueAfterMs: lookAgainMs, ...update };
+  return { action: 'none', ...update };
+}
+
+function isRolledBack({ handover }: MigrationStatus): boolean {
+  return handover?.state === 'rolled-back' || handover?.state === 'refused';
+}
+
+/** A claimed replacement that is gone is forgotten: the next one can be claimed. */
+function withTarget(migration: Migration, replacement: Pod | undefined, now: Date): MigrationStatus {
+  const { target: _former, ...status } = migration.status ?? {};
+  if (replacement === undefined) {
+    return hasCondition(status.conditions, 'Claimed') ? set(migration, status, 'Claimed', 'False', 'ReplacementGone', 'The replacement is gone; another one is waited for', now) : status;
+  }
+  const { nodeName } = replacement.spec;
+  const target = { name: replacement.metadata.name, uid: replacement.metadata.uid, ...(nodeName === undefined ? {} : { nodeName }) };
+  if (nodeName === undefined) return { ...status, target };
+  return set(migration, { ...status, target }, 'Claimed', 'True', 'Scheduled', `The replacement ${target.name} runs on ${nodeName}`, now);
+}
+
+function finish({ migration, now }: Observation, reason: MigrationReason, detail?: string): Decision {
+  const succeeded = reason === 'Moved';
+  const message = detail === undefined ? migrationReasons[reason] : `${migrationReasons[reason]} ${detail}`;
+  const status = set(migration, { ...migration.status, finishedAt: now.toISOString() }, 'Succeeded', succeeded ? 'True' : 'False', reason, message, now);
+  return { action: 'none', status: withPhase(status), requeueAfterMs: migration.spec.ttlSecondsAfterFinished * 1000 };
+}
+
+function set({ metadata }: Migration, status: MigrationStatus, type: string, value: Condition['status'], reason: string, message: string, now: Date): MigrationStatus {
+  return { ...status, conditions: withCondition(status.conditions ?? [], { type, status: value, reason, message, observedGeneration: metadata.generation }, now) };
+}
+
+function running(migration: Migration, status: MigrationStatus, now: Date): MigrationStatus {
+  return set(migration, status, 'Succeeded', 'Unknown', 'Running', migrationReasons.Running, now);
+}
+
+const listed = (refusals: readonly Refusal[]): string => refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ');
+
+function changed({ status }: Migration, wanted: MigrationStatus): { status?: MigrationStatus } {
+  const next = withPhase(wanted);
+  return JSON.stringify(status) === JSON.stringify(next) ? {} : { status: next };
+}
+
+export function withPhase(status: MigrationStatus): MigrationStatus {
+  return { ...status, phase: phaseOf(status) };
+}
+
+/** For printing: the furthest condition that holds. */
+export function phaseOf({ conditions, handover }: MigrationStatus): MigrationPhase {
+  const succeeded = conditions?.find(({ type }) => type === 'Succeeded');
+  if (succeeded?.status === 'True') return 'Succeeded';
+  if (succeeded?.status === 'False') return succeeded.reason === 'Cancelled' ? 'Cancelled' : 'Failed';
+  if (hasCondition(conditions, 'Committed')) return 'Releasing';
+  if (hasCondition(conditions, 'Claimed') || handover !== undefined) return 'HandingOver';
+  if (hasCondition(conditions, 'Held')) return 'Replacing';
+  return hasCondition(conditions, 'Admitted') ? 'Holding' : 'Pending';
+}

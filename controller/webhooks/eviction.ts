@@ -1,0 +1,51 @@
+// An eviction of a pod that can move becomes a move: 429 until it has moved, for a bounded time, so that `kubectl drain` waits and tries again.
+import { findCondition } from '#core/api/conditions.ts';
+import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
+import type { Migration } from '#core/api/migration.ts';
+import { runtimeClassName } from '#core/api/names.ts';
+import { isFinished, type Pod } from '#core/api/pod.ts';
+import { isUnderway } from '#controller/cluster.ts';
+import { allowed, type Verdict } from '#controller/webhooks/admission.ts';
+
+export interface EvictionFacts {
+  pod: Pod | undefined;
+  policy: InterruptionPolicy | undefined;
+  /** The newest Migration of that very pod. */
+  migration: Migration | undefined;
+  /** PodDisruptionBudgets that allow none of their pods to go now. */
+  exhaustedBudgets: readonly string[];
+  /** Whether it is our own service account that evicts. */
+  own: boolean;
+  now: Date;
+}
+
+export type EvictionDecision = { verdict: Verdict; begin: boolean };
+
+/** The text that the descheduler takes as "in progress". */
+const inProgress = 'Eviction triggered evacuation';
+
+export function decideEviction({ pod, policy, migration, exhaustedBudgets, own, now }: EvictionFacts): EvictionDecision {
+  const pass: EvictionDecision = { verdict: allowed, begin: false };
+  if (own || pod === undefined || pod.spec.runtimeClassName !== runtimeClassName || policy?.spec.action !== 'Migrate') return pass;
+  if (isFinished(pod) || pod.spec.nodeName === undefined || pod.metadata.deletionTimestamp !== undefined) return pass;
+  if (migration === undefined) {
+    if (exhaustedBudgets.length > 0) return pass; // the API server refuses it by the budget, in its own words
+    const until = new Date(now.getTime() + policy.spec.evictionDeadlineSeconds * 1000);
+    return { verdict: denied(`${inProgress} of pod ${pod.metadata.name}: it moves to another node; evictions are let through at ${until.toISOString()}`), begin: true };
+  }
+  if (!isUnderway(migration)) return { verdict: { allowed: true, warnings: [failedWarning(migration)] }, begin: false };
+  const until = Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + policy.spec.evictionDeadlineSeconds * 1000;
+  if (now.getTime() >= until) return { verdict: { allowed: true, warnings: [`Migration ${migration.metadata.name} took too long: the eviction is let through`] }, begin: false };
+  const { message = '' } = findCondition(migration.status?.conditions, 'Admitted') ?? {};
+  const phase = migration.status?.phase ?? 'Pending';
+  return { verdict: denied(`${inProgress} of pod ${pod.metadata.name} (Migration ${migration.metadata.name}: ${phase}${phase === 'Pending' && message !== '' ? `, ${message}` : ''}); evictions are let through at ${new Date(until).toISOString()}`), begin: false };
+}
+
+function denied(message: string): Verdict {
+  return { allowed: false, code: 429, reason: 'TooManyRequests', message };
+}
+
+function failedWarning({ metadata, status }: Migration): string {
+  const { reason = 'unknown', message = '' } = findCondition(status?.conditions, 'Succeeded') ?? {};
+  return `Migration ${metadata.name} ended without moving the pod (${reason}: ${message.slice(0, 200)}): the pod is evicted as without Godwit`;
+}

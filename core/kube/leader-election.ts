@@ -1,0 +1,116 @@
+// One of several replicas works at a time: a Lease, renewed well before it ends; who cannot renew stops before another may begin.
+import { asGodwitError } from '#core/errors.ts';
+import type { Clock } from '#core/clock.ts';
+import type { Log } from '#core/log.ts';
+import { hasCode } from '#core/kube/api.ts';
+import type { KubeApi } from '#core/kube/port.ts';
+import { leases, type Lease } from '#core/kube/resources.ts';
+
+/** Kubernetes' own values: 15 s lease, given up after 10 s without renewal, tried every 2 s. */
+export const electionTimes = { leaseMs: 15_000, renewWithinMs: 10_000, retryMs: 2_000 };
+
+export interface ElectionPorts {
+  api: KubeApi;
+  clock: Clock;
+  log: Log;
+}
+
+export interface Candidate {
+  name: string;
+  namespace: string;
+  /** Unique among the replicas. */
+  identity: string;
+}
+
+export class LeaderElection {
+  readonly #ports: ElectionPorts;
+  readonly #candidate: Candidate;
+  /** What another replica's lease said, and when this one saw it change (monotonic ms): clocks of machines are not compared. */
+  #seen = { version: '', atMs: 0 };
+  #leading: AbortController | undefined;
+  #renewedAtMs = 0;
+  #closed = false;
+  #cancel = (): void => undefined;
+
+  constructor(ports: ElectionPorts, candidate: Candidate) {
+    this.#ports = ports;
+    this.#candidate = candidate;
+  }
+
+  get isLeading(): boolean {
+    return this.#leading !== undefined;
+  }
+
+  /** `lead` is called whenever this replica becomes the leader; its signal aborts when it is not any more. */
+  start(lead: (signal: AbortSignal) => void): void {
+    void this.#round(lead);
+  }
+
+  /** Gives the lease back, so that another replica need not wait for its end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel();
+    const led = this.#leading !== undefined;
+    this.#stop();
+    if (led) await this.#write((lease) => ({ ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 } })).catch(() => undefined); // it ends by itself
+  }
+
+  async #round(lead: (signal: AbortSignal) => void): Promise<void> {
+    const { clock, log } = this.#ports;
+    try {
+      const holds = await this.#acquire();
+      if (holds) this.#renewedAtMs = clock.nowMs();
+      if (holds && this.#leading === undefined && !this.#closed) {
+        this.#leading = new AbortController();
+        log.info({ lease: this.#candidate.name, identity: this.#candidate.identity }, 'Leadership gained');
+        lead(this.#leading.signal);
+      }
+      if (!holds) this.#stop();
+    } catch (error) {
+      log.warn({ lease: this.#candidate.name, error: asGodwitError(error).message }, 'Lease not renewed');
+    }
+    if (this.#leading !== undefined && clock.nowMs() - this.#renewedAtMs > electionTimes.renewWithinMs) this.#stop();
+    if (!this.#closed) this.#cancel = clock.after(electionTimes.retryMs, () => void this.#round(lead));
+  }
+
+  #stop(): void {
+    if (this.#leading === undefined) return;
+    this.#ports.log.warn({ lease: this.#candidate.name }, 'Leadership lost');
+    this.#leading.abort();
+    this.#leading = undefined;
+  }
+
+  /** Whether this replica holds the lease now. */
+  async #acquire(): Promise<boolean> {
+    const { api, clock } = this.#ports;
+    const { name, namespace, identity } = this.#candidate;
+    const lease = await api.find(leases, { name, namespace });
+    try {
+      if (lease === undefined) {
+        await api.create(leases, { metadata: { name, namespace }, spec: this.#spec(0) });
+        return true;
+      }
+      const { holderIdentity, leaseTransitions } = lease.spec ?? {};
+      const version = lease.metadata.resourceVersion ?? '';
+      if (version !== this.#seen.version) this.#seen = { version, atMs: clock.nowMs() };
+      const mine = holderIdentity === identity;
+      const free = holderIdentity === undefined || holderIdentity === null || holderIdentity === '';
+      if (!mine && !free && clock.nowMs() - this.#seen.atMs < electionTimes.leaseMs) return false;
+      await api.replace(leases, { ...lease, spec: { ...lease.spec, ...this.#spec((leaseTransitions ?? 0) + (mine ? 0 : 1)) } });
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'ERR_KUBE_CONFLICT') || hasCode(error, 'ERR_KUBE_EXISTS')) return false; // another one was faster
+      throw error;
+    }
+  }
+
+  #spec(leaseTransitions: number): NonNullable<Lease['spec']> {
+    const renewTime = this.#ports.clock.date().toISOString().replace('Z', '000Z'); // MicroTime
+    return { holderIdentity: this.#candidate.identity, leaseDurationSeconds: electionTimes.leaseMs / 1000, renewTime, acquireTime: renewTime, leaseTransitions };
+  }
+
+  async #write(change: (lease: Lease) => Lease): Promise<void> {
+    const { name, namespace } = this.#candidate;
+    await this.#ports.api.replace(leases, change(await this.#ports.api.get(leases, { name, namespace })));
+  }
+}
