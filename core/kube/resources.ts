@@ -77,6 +77,19 @@ export const webhookConfigurations = [
   resource(admission('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'), webhookConfigurationSchema),
 ];
 
+const attachmentSchema = z.looseObject({ metadata: objectMetaSchema, spec: z.looseObject({ config: z.string().optional() }).optional() });
+/** Multus' own kind. */
+export const attachmentDefinitions = resource(
+  { group: 'k8s.cni.cncf.io', version: 'v1', plural: 'network-attachment-definitions', kind: 'NetworkAttachmentDefinition', namespaced: true },
+  attachmentSchema,
+);
+
+const statefulSetSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: z.looseObject({ replicas: z.number().optional(), ordinals: z.looseObject({ start: z.number().optional() }).optional() }).optional(),
+});
+export const statefulSets = resource({ group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet', namespaced: true }, statefulSetSchema);
+
 const configMapSchema = z.looseObject({ metadata: objectMetaSchema, data: z.record(z.string(), z.string()).optional() });
 export type ConfigMap = z.infer<typeof configMapSchema>;
 export const configMaps = resource(core('ConfigMap', 'configmaps'), configMapSchema);

@@ -35,6 +35,7 @@
 #define GODWIT_HOOK_ALONE_MS 120000
 #endif
 
+#define GODWIT_PROGRAMS "/opt/godwit/bin"
 #define SOCKET_PATH GODWIT_RUN_DIR "/runtime.sock"
 #define HANDOVER_KEY "\"godwit.dev/handover\""
 #define MIGRATION_KEY "\"godwit.dev/migration\""
@@ -139,6 +140,14 @@ static void report(const char *log_path, const char *message) {
 }
 
 // ---- the real runc ----
+
+/** runc looks for criu in PATH; the one that Godwit brought comes first. */
+static void put_own_programs_first(void) {
+  static char path[PATH_MAX + sizeof GODWIT_PROGRAMS];
+  const char *old = getenv("PATH");
+  int length = snprintf(path, sizeof path, "%s:%s", GODWIT_PROGRAMS, old == NULL ? "/usr/sbin:/usr/bin:/sbin:/bin" : old);
+  if (length > 0 && (size_t)length < sizeof path && strstr(path, GODWIT_PROGRAMS) == path) setenv("PATH", path, 1);
+}
 
 /** Replaces this process by the program; returns when it cannot, or when it is this program: a file of the same size is a copy. */
 static void try_exec(const char *path, char **argv) {
@@ -352,6 +361,7 @@ static int without_agent(const struct call *call) {
 static int run_as_told(const struct reply *reply, const char *log_path) {
   char **argv = calloc(reply->count + 2, sizeof *argv);
   if (argv == NULL) return 1;
+  put_own_programs_first();
   char *text = reply->texts;
   for (size_t i = 0; i < reply->count; i++, text += strlen(text) + 1) argv[i + 1] = text;
   int status = run_runc(argv, log_path);
