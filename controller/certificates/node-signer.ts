@@ -10,6 +10,7 @@ import { certificateRequests, type CertificateRequest } from '#core/kube/resourc
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const longestLifeMs = 90 * 24 * 3600 * 1000;
+const subjectAltNameOid = '2.5.29.17';
 const skewMs = 5 * 60 * 1000;
 const nodeNameExtra = 'authentication.kubernetes.io/node-name';
 
@@ -86,7 +87,8 @@ export class NodeSigner {
 /** Empty for a request whose own signature is wrong. */
 async function urisOf(csr: Pkcs10CertificateRequest): Promise<string[]> {
   if (!(await csr.verify())) return [];
-  const names = csr.getExtension(SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
+  const extension = csr.getExtension(subjectAltNameOid);
+  const names = extension instanceof SubjectAlternativeNameExtension ? extension.names.toJSON() : [];
   return names.filter(({ type }) => type === 'url').map(({ value }) => value);
 }
 

@@ -5,6 +5,7 @@ import type { Pod } from '#core/api/pod.ts';
 import type { Clock } from '#core/clock.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
+import { observe } from '#core/settled.ts';
 import { pause } from '#agent/engine/pause.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { decideKill, isUnderway, type KillDecision } from '#agent/kubernetes/kills/kill-decision.ts';
@@ -115,10 +116,11 @@ export class KubernetesPodDesk implements PodDesk {
   async #untilStart(arrival: Arrival): Promise<void> {
     const { clock } = this.#ports;
     const deadlineMs = clock.nowMs() + createLimitMs;
-    while (clock.nowMs() < deadlineMs) {
+    const caller = observe(arrival.create.gone);
+    while (!caller.over && clock.nowMs() < deadlineMs) {
       const decision = await this.#mayStart(arrival).catch(() => 'wait' as const); // the API server is asked again
       if (decision === 'start') return;
-      await Promise.race([pause(clock, lookAgainMs), arrival.create.gone]);
+      await pause(clock, lookAgainMs);
     }
   }
 
