@@ -9,6 +9,7 @@ import { openHostSide } from './link/host-side.ts';
 import { insideNetns, netnsInode } from './link/netns.ts';
 import { attachedLeases, attachmentOf, leasesOf, linkError, requireLease, type NodeContext } from './link/node-context.ts';
 import { reconcile } from './link/reconcile.ts';
+import { knownEpoch } from './leases/fencing.ts';
 import { LeaseStore } from './leases/lease-store.ts';
 import { neighboursOf, setNeighbour } from './netlink/address-messages.ts';
 import { findLink } from './netlink/link-messages.ts';
@@ -61,6 +62,7 @@ function createPort(context: NodeContext, networks: LinksOptions['networks']): L
   const lease = (attachment: Attachment): ReturnType<typeof requireLease> => requireLease(context, attachment);
   return {
     attachmentsOf: (netns) => asLinkStep(() => attachmentsOf(context, netns)),
+    knownEpoch: (network, addresses) => knownEpoch(context.leases.all(), network, addresses),
     attachments: () => asLinkStep(() => attachedLeases(context).filter(({ container }) => isPresent(context, container.hostName)).map((one) => attachmentOf(context, one))),
     addParked: (netns, containerId, claim) => asLinkStep(() => addParked(context, networks, netns, containerId, claim)),
     remove: (containerId, ifName) => asLinkStep(async () => {

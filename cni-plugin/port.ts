@@ -52,6 +52,8 @@ export interface Parking {
 export interface LinkPort {
   /** Attachments of a network namespace (compared by inode, so any path to it will do). */
   attachmentsOf(netns: string): Promise<Attachment[]>;
+  /** Newest epoch of these addresses that this node remembers; -1 for none. */
+  knownEpoch(network: string, addresses: readonly string[]): number;
   /** All attachments of this node. */
   attachments(): Promise<Attachment[]>;
   /**

@@ -5,11 +5,13 @@ import type { Pod } from '#core/api/pod.ts';
 /** Volumes that admission adds to every pod anew. */
 const tokenVolume = /^kube-api-access-/;
 
+function withoutToken(list: Pod['spec']['containers']): Pod['spec']['containers'] {
+  return list.map((container) => ({ ...container, volumeMounts: container.volumeMounts?.filter(({ name }) => !tokenVolume.test(name)) }));
+}
+
 export function copyOf({ metadata, spec }: Pod): Pod {
   const { [annotations.migration]: _migration, [annotations.migrationName]: _name, ...kept } = metadata.annotations ?? {};
   const { nodeName: _node, schedulingGates: _gates, volumes = [], containers, initContainers, ...rest } = spec;
-  const withoutToken = (list: Pod['spec']['containers']): Pod['spec']['containers'] =>
-    list.map((container) => ({ ...container, volumeMounts: container.volumeMounts?.filter(({ name }) => !tokenVolume.test(name)) }));
   return {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -3,7 +3,7 @@ import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { hasCondition } from '#core/api/conditions.ts';
 import { lineageHeld } from '#controller/migration/lineage-of.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
-import { annotations, labels } from '#core/api/names.ts';
+import { labels } from '#core/api/names.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
 import type { ObjectName } from '#core/kube/port.ts';

@@ -2,7 +2,7 @@
 import { labels, nodeFactsAnnotation } from '#core/api/names.ts';
 import type { Node, Pod } from '#core/api/pod.ts';
 import { nodeFactsSchema } from '#core/wire/messages.ts';
-import { z } from 'zod';
+import type { z } from 'zod';
 
 const comparedFacts = nodeFactsSchema.omit({ imageFreeBytes: true });
 type ComparedFacts = z.infer<typeof comparedFacts>;

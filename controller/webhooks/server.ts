@@ -31,9 +31,12 @@ export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings)
   const app = express();
   app.use(express.json({ limit: '4mb' }));
   const review = (path: string, judge: (request: AdmissionRequest) => Promise<Verdict> | Verdict): void => {
-    app.post(path, async (request, response) => {
+    const answer = async (request: express.Request, response: express.Response): Promise<void> => {
       const parsed = reviewSchema.safeParse(request.body);
-      if (!parsed.success) return void response.status(400).send('not an AdmissionReview');
+      if (!parsed.success) {
+        response.status(400).send('not an AdmissionReview');
+        return;
+      }
       const { request: asked } = parsed.data;
       let verdict: Verdict = allowed;
       try {
@@ -42,7 +45,8 @@ export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings)
         log.error({ path, error: asGodwitError(error).message }, 'Admission failed; the request goes on as without Godwit');
       }
       response.json(reviewAnswer(asked.uid, verdict));
-    });
+    };
+    app.post(path, (request, response) => void answer(request, response));
   };
   review('/mutate-pods', mutatePod);
   review('/validate-evictions', (request) => judgeEviction(cluster, settings, request));

@@ -59,7 +59,7 @@ async function list<T extends KubeObject>(send: (method: string, path: string) =
   const items: T[] = [];
   for (let from: string | undefined; ; ) {
     const query = new URLSearchParams({ limit: String(pageSize), ...selectors(options), ...(from === undefined ? {} : { continue: from }) });
-    const page = listSchema.parse(await send('GET', `${collectionPath(resource, options.namespace)}?${query}`));
+    const page = listSchema.parse(await send('GET', `${collectionPath(resource, options.namespace)}?${query.toString()}`));
     for (const item of page.items ?? []) items.push(resource.parse(item));
     from = page.metadata.continue === '' ? undefined : page.metadata.continue;
     if (from === undefined) return { items, resourceVersion: page.metadata.resourceVersion };

@@ -1,7 +1,7 @@
 // How the API server is reached: by a kubeconfig, or with the files of a service account. Requests have deadlines, watches a silence limit.
 import { readFileSync } from 'node:fs';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { KubeConfig } from '@kubernetes/client-node';
 import { GodwitError } from '#core/errors.ts';
 
@@ -37,7 +37,7 @@ export function connectApi(access: Access): ApiConnection {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const prefix = login.server.pathname.replace(/\/$/, '');
     const request = httpsRequest(
-      { ...options, agent, method, signal, host: login.server.hostname, port: login.server.port || 443, path: `${prefix}${path}`, headers: { accept: 'application/json', ...options.headers, ...headers } },
+      { ...options, agent, method, signal, host: login.server.hostname, port: login.server.port || 443, path: `${prefix}${path}`, headers: { accept: 'application/json', ...asRecord(options.headers), ...headers } },
       resolve,
     );
     request.once('error', (cause) => reject(unavailable(`${method} ${path}: ${cause.message}`, cause)));
@@ -83,6 +83,11 @@ export function connectApi(access: Access): ApiConnection {
     },
     close: () => agent.destroy(),
   };
+}
+
+/** As a login gives them: never the flat list that Node takes as well. */
+function asRecord(headers: RequestOptions['headers']): OutgoingHttpHeaders {
+  return headers === undefined || Array.isArray(headers) ? {} : { ...headers };
 }
 
 function unavailable(message: string, cause: unknown, status?: number): GodwitError {

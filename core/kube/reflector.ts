@@ -120,7 +120,7 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
     const { connection } = this.#ports;
     let version = from;
     const query = new URLSearchParams({ watch: '1', allowWatchBookmarks: 'true', resourceVersion: from, timeoutSeconds: String(watchSeconds()), ...selectors(this.#options) });
-    for await (const line of connection.stream(`${collectionPath(this.#resource, this.#options.namespace)}?${query}`, silenceMs, this.#stop.signal)) {
+    for await (const line of connection.stream(`${collectionPath(this.#resource, this.#options.namespace)}?${query.toString()}`, silenceMs, this.#stop.signal)) {
       this.#heard();
       const { type, object } = eventSchema.parse(JSON.parse(line));
       if (type === 'ERROR') {

@@ -57,6 +57,7 @@ export class HeldRestore {
     const after = this.#request.hooks.next('post-resume');
     const failed = this.#exited.then((code) => {
       if (code !== 0) throw this.#error(code);
+      return undefined;
     });
     this.#held?.proceed();
     const call = await withDeadline(Promise.race([before, failed.then(() => before)]), limitMs, 'the end of the restore');

@@ -40,7 +40,7 @@ const longestTimerMs = 2 ** 31 - 1;
 /** Resolves when there is a valid certificate in the files of `pki`, and renews it at two thirds of its life. */
 export async function keepCertificate(ports: CertificatePorts): Promise<KeptCertificate> {
   const { pki, clock, log } = ports;
-  let cancel = (): void => undefined;
+  let cancel: (() => void) | undefined;
   let closed = false;
   const listeners: (() => void)[] = [];
   if (msUntilRenewal(pki, ports.node, clock.date()) <= 0) await untilRenewed(ports, () => closed);
@@ -60,7 +60,7 @@ export async function keepCertificate(ports: CertificatePorts): Promise<KeptCert
     onRenewed: (listener) => void listeners.push(listener),
     close() {
       closed = true;
-      cancel();
+      cancel?.();
     },
   };
 }

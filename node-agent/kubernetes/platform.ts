@@ -101,7 +101,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       void requeueByHandover(engine, follow.signal, watches.migrations, controller);
       watches.migrations.onChange(({ object }) => controller.add(object.metadata));
       for (const { metadata } of watches.migrations.list()) controller.add(metadata);
-      fence({ node, links, leasesOf: watches.stableIPs, log });
+      fence({ node, links, stableIPs: watches.stableIPs, holders, log, podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod });
       certificate.onRenewed(() => peers.reload());
       await announceNode(api, node, await (await nodeFactsReader(host.imageRoot, config.runc))());
       return [{

@@ -36,8 +36,8 @@ export interface PeerSettings {
 }
 
 /** The peers that the configuration lists. */
-export function configuredPeers({ node, listen, pki, peers }: AgentConfig): PeerSettings {
-  return { node, listen, pki, names: () => Object.keys(peers), endpointOf: (name) => (Object.hasOwn(peers, name) ? peers[name] : undefined) };
+export function configuredPeers({ peers, ...own }: AgentConfig): PeerSettings {
+  return { node: own.node, listen: own.listen, pki: own.pki, names: () => Object.keys(peers), endpointOf: (name) => (Object.hasOwn(peers, name) ? peers[name] : undefined) };
 }
 
 function tlsOptions(pki: AgentConfig['pki']) {
@@ -78,10 +78,10 @@ export function servePeers(
     socket.setKeepAlive(true, keepAliveMs);
     onPeer(node, new PeerConnection(socket));
   });
-  return listen(server, settings);
+  return open(server, settings);
 }
 
-async function listen(server: Server, { listen: { host, port }, pki }: PeerSettings): Promise<PeerServer> {
+async function open(server: Server, { listen: { host, port }, pki }: PeerSettings): Promise<PeerServer> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (cause) => reject(new GodwitError('ERR_LISTEN', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
   server.listen(port, host, resolve);

@@ -25,6 +25,7 @@ export function fakeLinks(life: Life): LinkPort {
     return link;
   };
   return {
+    knownEpoch: () => -1,
     attachments: () => life.step('attachments', () => [...links.values()].map(attachment)),
     attachmentsOf: () => life.step('attachmentsOf', () => [...links.values()].map(attachment)),
     addParked: (_netns, containerId, { epoch }) => life.step('addParked', () => {

@@ -82,6 +82,8 @@ export class SourceMigrations {
       case 'report-released':
         await this.#update(migration, (status) => ({ ...status, handover: { id: status.handover?.id ?? '', ...status.handover, state: releasedState } }));
         return {};
+      default:
+        return action satisfies never;
     }
   }
 

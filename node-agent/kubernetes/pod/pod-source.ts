@@ -106,7 +106,7 @@ export class PodSource implements SourcePort {
   async sharedMappings(root: number): Promise<ReadonlySet<string>> {
     const { member, volume } = this.#roots[root] ?? { member: 0 };
     if (volume === undefined) return this.#members[member]?.source.sharedMappings(0) ?? new Set();
-    const sets = await Promise.all(volume.mounts.map(({ member: index, destination }) => this.#members[index]?.source.sharedFilesBelow(destination) ?? new Set<string>()));
+    const sets = await Promise.all(volume.mounts.map(({ member: index, destination }) => this.#members[index]?.source.sharedFilesBelow(destination) ?? Promise.resolve(new Set<string>())));
     return new Set(sets.flatMap((set) => [...set]));
   }
 

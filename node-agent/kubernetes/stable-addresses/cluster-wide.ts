@@ -64,7 +64,9 @@ async function add(ports: ClusterWidePorts, request: CniRequest, call: CniCall, 
   await using undo = new Undo();
   const { addresses, made } = await ports.holders.of(pod, { network, ifName: request.ifName, requested: ips, mac });
   undo.push(() => ports.holders.release(made));
-  const epoch = Math.max(0, ...addresses.map(({ status }) => status?.epoch ?? 0));
+  // The object may lag behind a handover: what this node remembers of its own part counts as well.
+  const remembered = ports.links.knownEpoch(network.name, addresses.map(({ spec }) => spec.address));
+  const epoch = Math.max(0, remembered, ...addresses.map(({ status }) => status?.epoch ?? 0));
   const reply = await next(withClaim(localised, network, request, addresses, epoch));
   if (reply.exitCode !== 0) return reply;
   if (!awaitsHandover(pod, addresses)) await open(ports, request, pod, epochFor(pod, addresses, epoch), addresses);

@@ -1,29 +1,43 @@
-// A link whose address is held by another pod at a newer epoch is shut: also after a reboot, also after a partition.
-import type { LinkPort } from '#cni/port.ts';
+// Links and StableIPs are kept in agreement: an old epoch is shut, also after a reboot or a partition; a newer one is put on record.
+import type { Attachment, LinkPort } from '#cni/port.ts';
 import { stableIPName, type StableIP } from '#core/api/stable-ip.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { ObjectCache } from '#core/kube/port.ts';
 import type { Log } from '#core/log.ts';
+import type { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.ts';
 
 export interface FencePorts {
   node: string;
   links: LinkPort;
-  leasesOf: ObjectCache<StableIP>;
+  stableIPs: ObjectCache<StableIP>;
+  holders: AddressHolders;
+  /** The pod of a sandbox that runs here. */
+  podOf(sandbox: string): { name: string; uid: string } | undefined;
   log: Log;
 }
 
 /** Judges all links of the node now, and each address when its object changes. Never opens anything. */
-export function fence({ node, links, leasesOf, log }: FencePorts): void {
-  const judge = async (): Promise<void> => {
-    for (const link of await links.attachments()) {
-      if (link.state !== 'active') continue;
-      const overtaken = link.addresses.map((address) => leasesOf.get({ name: stableIPName(link.network, address) })?.status).find((status) => status !== undefined && status.epoch > link.epoch && status.holder?.nodeName !== node);
-      if (overtaken === undefined) continue;
-      log.warn({ network: link.network, addresses: link.addresses, epoch: link.epoch, newer: overtaken.epoch, holder: overtaken.holder?.nodeName }, 'Old epoch: link shut');
-      await links.gate(link);
-    }
+export function fence(ports: FencePorts): void {
+  const { links, stableIPs, log } = ports;
+  const judgeAll = async (): Promise<void> => {
+    for (const link of await links.attachments()) if (link.state === 'active') await judge(ports, link);
   };
-  const judged = (): void => void judge().catch((error: unknown) => log.error({ error: asGodwitError(error).message }, 'Links were not judged'));
-  leasesOf.onChange(judged);
+  const judged = (): void => void judgeAll().catch((error: unknown) => log.error({ error: asGodwitError(error).message }, 'Links were not judged'));
+  stableIPs.onChange(judged);
   judged();
+}
+
+async function judge({ node, links, stableIPs, holders, podOf, log }: FencePorts, link: Attachment): Promise<void> {
+  const pod = podOf(link.containerId);
+  for (const address of link.addresses) {
+    const name = stableIPName(link.network, address);
+    const known = stableIPs.get({ name });
+    if (known === undefined) continue;
+    const { epoch = 0, holder } = known.status ?? {};
+    if (epoch > link.epoch && holder?.nodeName !== node) {
+      log.warn({ address, epoch: link.epoch, newer: epoch, holder: holder?.nodeName }, 'Old epoch: link shut');
+      return links.gate(link);
+    }
+    if (epoch < link.epoch && pod !== undefined) await holders.hold(name, pod, link.epoch);
+  }
 }
