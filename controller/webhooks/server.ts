@@ -1,9 +1,10 @@
 // The webhooks over HTTPS, with a certificate of the cluster's own authority that is renewed without a restart.
 import { createServer } from 'node:https';
 import express from 'express';
+import { z } from 'zod';
 import { clusterAuthority } from '#controller/certificates/authority.ts';
 import { selects } from '#core/api/interruption-policy.ts';
-import { systemNamespace } from '#core/api/names.ts';
+import { annotations, systemNamespace } from '#core/api/names.ts';
 import { issueServerCertificate, validFor } from '#core/certificates.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { pods, podDisruptionBudgets, webhookConfigurations } from '#core/kube/resources.ts';
@@ -90,6 +91,8 @@ async function serverOptions(cluster: Cluster, { namespace, service }: WebhookSe
   return { cert: certificate, key, minVersion: 'TLSv1.3' };
 }
 
+const evictionSchema = z.looseObject({ deleteOptions: z.looseObject({ preconditions: z.looseObject({ uid: z.string().optional() }).optional() }).optional() });
+
 async function judgeEviction(cluster: Cluster, { own }: WebhookSettings, request: AdmissionRequest): Promise<Verdict> {
   const { api, clock, migrations } = cluster;
   const { name = '', namespace, dryRun, userInfo } = request;
@@ -99,15 +102,18 @@ async function judgeEviction(cluster: Cluster, { own }: WebhookSettings, request
   const migration = ofPod.toSorted((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))[0];
   const budgets = pod === undefined || policy === undefined ? [] : (await api.list(podDisruptionBudgets, { namespace })).items;
   const exhausted = budgets.filter(({ spec, status }) => selects(spec?.selector ?? {}, pod?.metadata.labels) && (status?.disruptionsAllowed ?? 0) === 0);
+  const arrived = pod?.metadata.annotations?.[annotations.migration];
+  const nodeIsCordoned = cluster.nodes.get({ name: pod?.spec.nodeName ?? '' })?.spec?.unschedulable === true;
   const decision = decideEviction({
-    pod, policy, migration,
+    pod, policy, migration, nodeIsCordoned,
+    arrivedBy: arrived === undefined ? undefined : migrations.list(namespace).find(({ metadata }) => metadata.uid === arrived),
+    namesUid: evictionSchema.safeParse(request.object).data?.deleteOptions?.preconditions?.uid !== undefined,
     exhaustedBudgets: exhausted.map(({ metadata }) => metadata.name),
     own: own.includes(userInfo?.username ?? '') || namespace === systemNamespace,
     now: clock.date(),
   });
   if (decision.begin && dryRun !== true && pod !== undefined && policy !== undefined) {
-    const cordoned = cluster.nodes.get({ name: pod.spec.nodeName ?? '' })?.spec?.unschedulable === true;
-    await ensureMigration(api, interruptionMigration(pod, cordoned ? 'Drain' : 'Eviction', policy.spec.evictionDeadlineSeconds));
+    await ensureMigration(api, interruptionMigration(pod, nodeIsCordoned ? 'Drain' : 'Eviction', policy.spec.evictionDeadlineSeconds));
   }
   return decision.verdict;
 }

@@ -26,7 +26,6 @@ export const interruptionPolicySpecSchema = z.object({
   /** Which policy wins where several select a pod: the highest; equal ones by name. @default 0 */
   precedence: z.number().int().min(-1000).max(1000).default(0),
 });
-export type InterruptionPolicySpec = z.infer<typeof interruptionPolicySpecSchema>;
 
 export const interruptionPolicySchema = z.object({
   apiVersion: z.literal(groupVersion),

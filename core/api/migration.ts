@@ -21,8 +21,7 @@ export type ReplacementStrategy = (typeof replacementStrategies)[number];
  * - Committed: the point of no return is passed (source agent, with status.commit).
  * - Succeeded: True, False with the reason, or Unknown while it runs (controller).
  */
-export const migrationConditions = ['Admitted', 'Held', 'Claimed', 'Committed', 'Succeeded'] as const;
-export type MigrationCondition = (typeof migrationConditions)[number];
+const migrationConditions = 'Admitted, Held, Claimed, Committed, Succeeded';
 
 /** Derived from the conditions, for printing only. */
 export const migrationPhases = ['Pending', 'Holding', 'Replacing', 'HandingOver', 'Releasing', 'Succeeded', 'Failed', 'Cancelled'] as const;
@@ -44,7 +43,6 @@ export const migrationSpecSchema = z.object({
   /** When the finished Migration is deleted. @default 3600 */
   ttlSecondsAfterFinished: z.number().int().min(0).default(3600),
 });
-export type MigrationSpec = z.infer<typeof migrationSpecSchema>;
 
 export const commitSchema = z.object({
   /** Which attempt was decided. */
@@ -58,7 +56,7 @@ export const commitSchema = z.object({
 export const migrationStatusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(migrationPhases).optional(),
-  conditions: conditionsSchema.optional(),
+  conditions: conditionsSchema.optional().describe(migrationConditions),
   strategy: z.enum(replacementStrategies).optional(),
   lineage: z.string().optional(),
   source: podReferenceSchema.optional(),

@@ -9,7 +9,6 @@ export const ownerReferenceSchema = z.looseObject({
   controller: z.boolean().optional(),
   blockOwnerDeletion: z.boolean().optional(),
 });
-export type OwnerReference = z.infer<typeof ownerReferenceSchema>;
 
 export const objectMetaSchema = z.looseObject({
   name: z.string(),
@@ -33,4 +32,3 @@ export const podReferenceSchema = z.object({
   uid: z.string().optional(),
   nodeName: z.string().optional(),
 });
-export type PodReference = z.infer<typeof podReferenceSchema>;

@@ -14,7 +14,6 @@ export const stableIPSpecSchema = z.object({
   /** Whose address it is: survives pods and nodes. */
   workload: z.object({ namespace: z.string(), lineage: z.string(), owner: ownerReferenceSchema.optional(), podName: z.string() }),
 });
-export type StableIPSpec = z.infer<typeof stableIPSpecSchema>;
 
 /** Cluster-scoped; the name is made of network and address, so that an address exists once. */
 export const stableIPSchema = z.object({

@@ -32,7 +32,6 @@ export const stableNetworkSpecSchema = z.object({
   /** Namespaces that get a NetworkAttachmentDefinition of the network's name. */
   namespaces: z.array(z.string().max(63)).max(256).default(['default']),
 });
-export type StableNetworkSpec = z.infer<typeof stableNetworkSpecSchema>;
 
 /** Cluster-scoped. */
 export const stableNetworkSchema = z.object({

@@ -87,7 +87,7 @@ export function connectApi(access: Access): ApiConnection {
 
 /** As a login gives them: never the flat list that Node takes as well. */
 function asRecord(headers: RequestOptions['headers']): OutgoingHttpHeaders {
-  return headers === undefined || Array.isArray(headers) ? {} : { ...headers };
+  return Object.fromEntries(Object.entries(headers ?? {}));
 }
 
 function unavailable(message: string, cause: unknown, status?: number): GodwitError {

@@ -78,8 +78,3 @@ export interface Reflector<T extends KubeObject> extends ObjectCache<T> {
   lastHeardAt(): number;
   close(): Promise<void>;
 }
-
-/** What happened, for people: one event tells one thing once. */
-export interface EventRecorder {
-  record(about: KubeObject, event: { type: 'Normal' | 'Warning'; reason: string; message: string; action: string }): Promise<void>;
-}

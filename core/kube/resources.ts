@@ -91,10 +91,6 @@ const statefulSetSchema = z.looseObject({
 export const statefulSets = resource({ group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet', namespaced: true }, statefulSetSchema);
 
 const configMapSchema = z.looseObject({ metadata: objectMetaSchema, data: z.record(z.string(), z.string()).optional() });
-export type ConfigMap = z.infer<typeof configMapSchema>;
 export const configMaps = resource(core('ConfigMap', 'configmaps'), configMapSchema);
 /** Values are base64. */
 export const secrets = resource(core('Secret', 'secrets'), configMapSchema);
-
-/** Any object whose content does not matter here beyond its metadata. */
-export const looseObjectSchema = z.looseObject({ metadata: objectMetaSchema });

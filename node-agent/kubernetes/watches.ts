@@ -23,5 +23,3 @@ export async function startWatches(node: string, api: KubeApi, connection: ApiCo
   await Promise.all(all.map((watch) => watch.synced(firstListLimitMs)));
   return { ...watches, close: async () => void (await Promise.all(all.map((watch) => watch.close()))) };
 }
-
-export type Watches = Awaited<ReturnType<typeof startWatches>>;

@@ -30,6 +30,6 @@ async function addLeg(port: string, namespace: string): Promise<void> {
 
 /** The legs go with the switch. */
 export async function unwireData(): Promise<void> {
-  const existing = (await ip('netns', 'list')).split('\n').map((line) => line.split(' ')[0]);
-  for (const name of [switchNetns, clientNetns]) if (existing.includes(name)) await ip('netns', 'delete', name);
+  const existing = new Set((await ip('netns', 'list')).split('\n').map((line) => line.split(' ')[0]));
+  for (const name of [switchNetns, clientNetns]) if (existing.has(name)) await ip('netns', 'delete', name);
 }
