@@ -16,10 +16,14 @@ cluster-install: cluster images
 images: hosts
 	@$(NODE) images/build.ts
 
+# Scenarios in that cluster. Not part of `make test` yet.
+test-e2e: cluster-install
+	@ava --config e2e.config.js
+
 setup-cluster:
 	@scripts/setup.sh cluster
 
-.PHONY: cluster cluster-down cluster-install images setup-cluster
+.PHONY: test-e2e cluster cluster-down cluster-install images setup-cluster
 .PHONY: demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]
