@@ -1,5 +1,5 @@
 // Which nodes could take a pod over: ready, willing, with an agent, and of a kind on which the memory image runs.
-import { labels, nodeFactsAnnotation } from '#core/api/names.ts';
+import { annotations, labels, nodeFactsAnnotation } from '#core/api/names.ts';
 import type { Node, Pod } from '#core/api/pod.ts';
 import { nodeFactsSchema } from '#core/wire/messages.ts';
 import type { z } from 'zod';
@@ -86,6 +86,19 @@ function incompatible(source: ComparedFacts | undefined, target: ComparedFacts |
   const known = new Set(target.cpuFlags);
   const missing = source.cpuFlags.filter((flag) => !known.has(flag));
   return missing.length === 0 ? undefined : `its CPU lacks ${missing.slice(0, 5).join(', ')}`;
+}
+
+/** Undo of `affinityTo`, for the copy of a pod that was a replacement itself. */
+export function affinityWithout({ metadata, spec }: Pod): Pod['spec']['affinity'] {
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (required === undefined || metadata.annotations?.[annotations.migration] === undefined) return spec.affinity;
+  const terms = required.nodeSelectorTerms.map((term) => {
+    const last = term.matchExpressions?.at(-1);
+    return last?.key === 'kubernetes.io/hostname' && last.operator === 'In' ? { ...term, matchExpressions: term.matchExpressions?.slice(0, -1) } : term;
+  });
+  const { requiredDuringSchedulingIgnoredDuringExecution: _ours, ...preferred } = spec.affinity?.nodeAffinity ?? {};
+  const own = terms.filter(({ matchExpressions = [], matchFields = [] }) => matchExpressions.length + matchFields.length > 0);
+  return { ...spec.affinity, nodeAffinity: own.length === 0 ? preferred : { ...preferred, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: own } } };
 }
 
 /** The pod's affinity with every required term tightened to `names`, as a gated pod may be changed. */

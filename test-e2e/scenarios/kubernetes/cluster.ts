@@ -92,10 +92,9 @@ export const redis = {
 
 /** A namespace with a policy and the stable network; the undo takes it away. */
 export async function openNamespace(namespace: string): Promise<() => Promise<void>> {
-  const existing = (await kubectl('get', 'stablenetworks', 'stable', '--ignore-not-found', '-o', 'jsonpath={.spec.namespaces[*]}')).split(' ').filter((name) => name !== '');
   await apply(
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: { ranges: [{ cidr: dataNetwork.subnet, rangeStart: '198.18.128.50', rangeEnd: '198.18.128.250' }], uplink: dataNetwork.uplink, namespaces: [...new Set([...existing, namespace])] } },
+    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: { ranges: [{ cidr: dataNetwork.subnet, rangeStart: '198.18.128.50', rangeEnd: '198.18.128.250' }], uplink: dataNetwork.uplink, namespaces: [...new Set(['default', namespace])] } },
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'shop', namespace }, spec: { selector: { matchLabels: { app: 'shop' } } } },
   );
   await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined));

@@ -28,7 +28,7 @@ const podOf = (namespace: string, selector = 'app=shop') =>
   });
 
 for (const [kind, object] of Object.entries({ StatefulSet: redis.statefulSet, Deployment: redis.deployment, 'bare pod': redis.bare })) {
-  test(`${kind}: there and back by two Migrations`, async (t) => {
+  test.serial(`${kind}: there and back by two Migrations`, async (t) => {
     const namespace = await namespaceFor(t, kind.toLowerCase().replace(' ', '-'));
     await apply(object(namespace));
     const first = await podOf(namespace);
@@ -45,7 +45,7 @@ for (const [kind, object] of Object.entries({ StatefulSet: redis.statefulSet, De
   });
 }
 
-test('kubectl drain works unchanged and loses no connection; exec and logs work afterwards', async (t) => {
+test.serial('kubectl drain works unchanged and loses no connection; exec and logs work afterwards', async (t) => {
   const namespace = await namespaceFor(t, 'drain');
   await apply(redis.statefulSet(namespace));
   const client = await startCounter(await stableAddress(namespace, await podOf(namespace)));
@@ -60,7 +60,7 @@ test('kubectl drain works unchanged and loses no connection; exec and logs work 
   t.is((await kubectl('-n', namespace, 'get', 'migrations', '-o', 'jsonpath={.items[*].spec.trigger}')).trim(), 'Drain');
 });
 
-test('what cannot move is refused before anything happens, and goes on', async (t) => {
+test.serial('what cannot move is refused before anything happens, and goes on', async (t) => {
   const namespace = await namespaceFor(t, 'refused');
   const bare = redis.bare(namespace);
   await apply({ ...bare, spec: { ...bare.spec, volumes: [{ name: 'node', hostPath: { path: '/tmp' } }] } });
@@ -70,7 +70,7 @@ test('what cannot move is refused before anything happens, and goes on', async (
   t.is(await podOf(namespace), 'lonely');
 });
 
-test('a user\'s delete is delivered at once', async (t) => {
+test.serial('a user\'s delete is delivered at once', async (t) => {
   const namespace = await namespaceFor(t, 'deleted');
   await apply(redis.bare(namespace));
   const pod = await podOf(namespace);
