@@ -50,21 +50,7 @@ export async function createAuthority(validity: Validity): Promise<CertificatePa
  */
 export async function issueNodeCertificate(authority: CertificatePair, node: string, validity: Validity): Promise<CertificatePair> {
   assertNodeName(node);
-  const { cert, private: key } = await generate([{ name: 'commonName', value: node.slice(0, 64) }], {
-    keyType: 'ec',
-    curve: 'P-256',
-    algorithm: 'sha256',
-    notBeforeDate: validity.notBefore,
-    notAfterDate: validity.notAfter,
-    ca: { cert: authority.certificate, key: authority.key },
-    extensions: [
-      { name: 'basicConstraints', cA: false, critical: true },
-      { name: 'keyUsage', digitalSignature: true, critical: true },
-      { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
-      { name: 'subjectAltName', altNames: [{ type: 6, value: nodeUri(node) }, { type: 2, value: node }] },
-    ],
-  });
-  return { certificate: `${cert.trim()}\n`, key };
+  return issue(authority, node, ['serverAuth', 'clientAuth'], [{ type: 6, value: nodeUri(node) }, { type: 2, value: node }], validity);
 }
 
 /** Throws ERR_CONFIG_INVALID unless `node` is a node name: lower-case letters, digits, dots and dashes, as in Kubernetes. */
@@ -76,8 +62,14 @@ export function assertNodeName(node: string): void {
 }
 
 /** A server's certificate (EC P-256) for these DNS names, signed by `authority`. */
-export async function issueServerCertificate(authority: CertificatePair, names: readonly string[], validity: Validity): Promise<CertificatePair> {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: (names[0] ?? '').slice(0, 64) }], {
+export function issueServerCertificate(authority: CertificatePair, names: readonly string[], validity: Validity): Promise<CertificatePair> {
+  return issue(authority, names[0] ?? '', ['serverAuth'], names.map((value) => ({ type: 2, value })), validity);
+}
+
+type AltName = { type: 2 | 6; value: string };
+
+async function issue(authority: CertificatePair, name: string, usages: readonly ('serverAuth' | 'clientAuth')[], altNames: AltName[], validity: Validity): Promise<CertificatePair> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: name.slice(0, 64) }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
@@ -87,8 +79,8 @@ export async function issueServerCertificate(authority: CertificatePair, names: 
     extensions: [
       { name: 'basicConstraints', cA: false, critical: true },
       { name: 'keyUsage', digitalSignature: true, critical: true },
-      { name: 'extKeyUsage', serverAuth: true },
-      { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) },
+      { name: 'extKeyUsage', ...Object.fromEntries(usages.map((usage) => [usage, true])) },
+      { name: 'subjectAltName', altNames },
     ],
   });
   return { certificate: `${cert.trim()}\n`, key };
