@@ -1,6 +1,6 @@
 // Freezes a cgroup before CRIU does: CRIU's own polling costs 100 ms, this costs a few.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 
@@ -44,6 +44,29 @@ export async function freezeCgroup(cgroup: string, version: 1 | 2, limitMs: numb
 export function askToFreeze(cgroup: string, version: 1 | 2): void {
   const { control, frozen } = freezerFiles(cgroup, version);
   writeFileSync(control, frozen);
+}
+
+/**
+ * Takes processes of this process's PID namespace out of a container's cgroup, into a new sibling that is returned: runc puts
+ * CRIU and its action script there, and they would freeze with what they restore.
+ */
+export function separateFromContainer(cgroup: string): string {
+  const host = readlinkSync('/proc/self/ns/pid');
+  const sibling = join(dirname(cgroup), `godwit-${basename(cgroup)}`);
+  mkdirSync(sibling, { recursive: true });
+  for (const pid of readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '')) {
+    if (readlinkSync(`/proc/${pid}/ns/pid`) === host) writeFileSync(join(sibling, 'cgroup.procs'), pid);
+  }
+  return sibling;
+}
+
+/** Removes what `separateFromContainer` made; where a process still lingers, the pod's end takes it away. */
+export function removeSibling(sibling: string): void {
+  try {
+    rmdirSync(sibling);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'ENOENT'))) throw error;
+  }
 }
 
 /** Lets the tasks run again; a cgroup that is gone has none, which is fine. */

@@ -33,8 +33,8 @@ export interface SourceMigrationPorts {
   preflight(podUid: string): Promise<{ refusals: Refusal[]; notes: Note[] }>;
 }
 
-/** Between a roll-back and the next attempt. */
-const betweenAttemptsMs = 1_000;
+/** Between a roll-back and the next attempt: 1 s before the second, twice as long before each later one. */
+const betweenAttemptsMs = (attempt: number): number => Math.min(1_000 * 2 ** Math.max(0, attempt - 2), 15_000);
 /** While something is waited for that no watch tells. */
 const lookAgainMs = 1_000;
 
@@ -124,7 +124,7 @@ export class SourceMigrations {
 
   async #begin(migration: Migration, uid: string, podUid: string, { attempt, to }: { attempt: number; to: string }): Promise<{ requeueAfterMs?: number }> {
     const { clock, handovers, containersOf, log } = this.#ports;
-    const waitMs = (this.#endedAt.get(uid) ?? -Infinity) + betweenAttemptsMs - clock.nowMs();
+    const waitMs = (this.#endedAt.get(uid) ?? -Infinity) + betweenAttemptsMs(attempt) - clock.nowMs();
     if (waitMs > 0) return { requeueAfterMs: waitMs };
     const sandbox = containersOf(podUid)[0]?.pod?.sandbox;
     if (sandbox === undefined) return { requeueAfterMs: lookAgainMs };
@@ -135,7 +135,7 @@ export class SourceMigrations {
     } catch (error) {
       this.#endedAt.set(uid, clock.nowMs());
       log.warn({ migration: migration.metadata.name, handover: id, error: asGodwitError(error).message }, 'Handover did not begin');
-      return { requeueAfterMs: betweenAttemptsMs };
+      return { requeueAfterMs: betweenAttemptsMs(attempt + 1) };
     }
     return this.#whileHeld(migration);
   }

@@ -1,6 +1,5 @@
 // A pod as the source of a handover: its containers are frozen together, dumped side by side, and ended together.
 import { z } from 'zod';
-import type { Refusal } from '#core/api/handover.ts';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { FileRoot } from '#agent/files/port.ts';
@@ -16,12 +15,6 @@ export interface LeavingPod {
   migration: string;
   /** Its containers, in the order in which the kubelet starts them. */
   containers: Registration[];
-}
-
-/** Restoring one container frozen while the kubelet starts the next does not work yet: CRIU does not let go of it. */
-function severalContainers(containers: readonly Registration[]): Refusal[] {
-  if (containers.length === 1) return [];
-  return [{ code: 'PREFLIGHT_SEVERAL_CONTAINERS', fact: `the pod runs ${containers.length} containers`, remedy: 'Only pods with one running container can move so far; init containers that have ended do not count.' }];
 }
 
 interface Member {
@@ -84,7 +77,7 @@ export class PodSource implements SourcePort {
       foreignAddresses: first.foreignAddresses,
       memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
       checks: all.flatMap(({ checks }, index) => named(checks, index)),
-      refusals: [...severalContainers(containers), ...all.flatMap(({ refusals }, index) => named(refusals, index))],
+      refusals: all.flatMap(({ refusals }, index) => named(refusals, index)),
       notes: all.flatMap(({ notes }, index) => named(notes, index)),
     };
   }

@@ -24,7 +24,7 @@ import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
 import { markArrived, unmarkArrived } from '#agent/runtime/arrived-pods.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
-import { askToFreeze, thawCgroup } from '#agent/runtime/freezer.ts';
+import { askToFreeze, removeSibling, separateFromContainer, thawCgroup } from '#agent/runtime/freezer.ts';
 import { networkNamespace } from '#agent/runtime/oci-spec.ts';
 import { readRuncState, readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
 import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
@@ -202,10 +202,13 @@ export class PodTarget implements TargetPort {
   /** `create` returns, so that the kubelet starts the next container. */
   async #finishFrozen(member: Member, restore: HeldRestore, limitMs: number): Promise<void> {
     const { id = '', root = '' } = member;
+    let sibling: string | undefined;
     await restore.finishFrozen(() => {
       const { freezerCgroup, cgroupVersion } = readRuncState(root, id);
+      sibling = separateFromContainer(freezerCgroup);
       askToFreeze(freezerCgroup, cgroupVersion);
     }, limitMs);
+    if (sibling !== undefined) removeSibling(sibling);
     member.frozen = true;
     markRestored(this.#host.config.runDir, id);
     (await member.arrival).create.exit(0);
@@ -267,11 +270,11 @@ export class PodTarget implements TargetPort {
   async abandon(limitMs: number): Promise<void> {
     this.#host.arrivals.forget(this.#migration);
     await this.#left?.endRestore(limitMs);
+    await this.#endEarly(limitMs); // first, since CRIU may wait for tasks that stand still
     for (const { restore, inbox, frozen } of this.#members) {
       if (restore !== undefined && !frozen) await restore.abandon(inbox, limitMs);
       else inbox.close();
     }
-    await this.#endEarly(limitMs);
     this.#current?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
     for (const { id } of this.#containers) unmarkRestored(this.#host.config.runDir, id);
     if (this.#sandbox !== undefined) unmarkArrived(this.#host.config.runDir, this.#sandbox);
