@@ -35,6 +35,10 @@
 #define GODWIT_HOOK_ALONE_MS 120000
 #endif
 
+#ifndef GODWIT_HOLD_ALONE_MS
+#define GODWIT_HOLD_ALONE_MS 30000
+#endif
+
 #define GODWIT_PROGRAMS "/opt/godwit/bin"
 #define SOCKET_PATH GODWIT_RUN_DIR "/runtime.sock"
 #define HANDOVER_KEY "\"godwit.dev/handover\""
@@ -42,7 +46,7 @@
 #define SANDBOX_KEY "\"io.kubernetes.cri.sandbox-id\":\""
 #define HOOK_NAME "godwit-criu-hook"
 #define DONE_NAME "godwit-done"
-enum { FRAME_MAX = 64 * 1024, CONFIG_MAX = 16 * 1024 * 1024, HOOK_RETRY_MS = 50, DECIMAL_MAX = 3 };
+enum { FRAME_MAX = 64 * 1024, CONFIG_MAX = 16 * 1024 * 1024, RETRY_MS = 50, DECIMAL_MAX = 3 };
 
 // ---- arguments ----
 
@@ -376,15 +380,37 @@ static bool send_status(const struct agent *agent, int status) {
   return send_all(agent->fd, frame, 4 + (size_t)size, now_ms() + GODWIT_NEXT_FRAME_MS);
 }
 
+static void retry_pause(void) {
+  nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
+}
+
+/** The agent's word on a held call: true when nothing is to be done. A lost agent is asked again until it was silent for too long. */
+static bool await_release(struct agent *agent, const struct request *request, struct reply *reply) {
+  bool heard = true; // the H that began the hold
+  int64_t lost_ms = 0;
+  while (!heard || reply->verb == 'H') {
+    if (heard) {
+      heard = next_reply(agent, reply, now_ms() + GODWIT_NEXT_FRAME_MS);
+      lost_ms = now_ms();
+    } else {
+      if (agent->fd >= 0) close(agent->fd);
+      if (now_ms() - lost_ms >= GODWIT_HOLD_ALONE_MS) return false;
+      retry_pause();
+      heard = ask(agent, request, reply);
+    }
+  }
+  return reply->verb == 'X';
+}
+
 /** The caller goes on as if the call were done; a child keeps the call until the agent decides, and carries it out when nobody does. */
-static int hold(struct agent *agent, struct reply *reply, const struct call *call) {
+static int hold(struct agent *agent, const struct request *request, struct reply *reply, const struct call *call) {
   pid_t child = fork();
   if (child > 0) return 0;
   if (child < 0) become_runc(call->argv, call->log_path);
   setsid();
   int null = open("/dev/null", O_RDWR);
   for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++) dup2(null, fd);
-  if (next_reply(agent, reply, now_ms() + GODWIT_NEXT_FRAME_MS) && reply->verb == 'X') _exit(0);
+  if (await_release(agent, request, reply)) _exit(0);
   become_runc(call->argv, call->log_path);
 }
 
@@ -409,7 +435,7 @@ static int obey_agent(const struct call *call) {
     return reply.code;
   }
   if (status >= 0) return status;
-  if (answered && reply.verb == 'H') return hold(&agent, &reply, call);
+  if (answered && reply.verb == 'H') return hold(&agent, &request, &reply, call);
   become_runc(call->argv, call->log_path);
 }
 
@@ -436,7 +462,7 @@ static bool await_decision(const struct request *request, struct reply *reply, i
     bool decided = ask(&agent, request, reply) && reply->verb == 'X';
     if (agent.fd >= 0) close(agent.fd);
     if (decided || now_ms() - agent.heard_ms >= alone_ms) return decided;
-    nanosleep(&(struct timespec){.tv_nsec = HOOK_RETRY_MS * 1000000L}, NULL);
+    retry_pause();
   }
 }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { build, repositoryRoot, start, testVariants } from '#core/native/program.ts';
-import { frame, type Conversation } from '#agent/native/agent-double.ts';
+import { frame, type AgentDouble, type Conversation } from '#agent/native/agent-double.ts';
 import { recordingRunc, wrapperBed, type WrapperBed } from '#agent/native/wrapper-bed.ts';
 
 test.before('build', async () => {
@@ -351,21 +351,39 @@ for (const variant of testVariants) {
     await t.throwsAsync(bed.calls(), { code: 'ENOENT' });
   });
 
+  test.serial(name('H: a held call whose agent went away is asked again of the next one'), async (t) => {
+    const bed = await wrapperBed(t, variant);
+    const first = await bed.agent(({ send }) => send('H'));
+    t.is((await bed.run(kill).ended).code, 0);
+    await first.close();
+    const asked = Promise.withResolvers<Socket>();
+    const second = await bed.agent(({ send, socket }) => {
+      send('H');
+      asked.resolve(socket);
+    });
+    const socket = await asked.promise;
+    const closed = once(socket, 'close');
+    socket.resume().write(frame('X0\0\0'));
+    await closed;
+    t.deepEqual(second.requests, [['kill', bed.dir, ...kill]]);
+    await t.throwsAsync(bed.calls(), { code: 'ENOENT' });
+  });
+
   for (const [what, act] of Object.entries({
     'is told to pass through': (socket: Socket): void => void socket.write(frame('P')),
-    'loses its agent': (socket: Socket): void => void socket.destroy(),
+    'loses its agent for good': (_socket: Socket, agent: AgentDouble): void => void agent.close(),
   })) {
     test.serial(name(`H: a held call that ${what} is carried out by runc`), async (t) => {
       const bed = await wrapperBed(t, variant);
       await bed.setRunc('#!/bin/sh\necho "$@" > done.new; mv done.new done\n');
       const held = Promise.withResolvers<Socket>();
-      await bed.agent(({ send, socket }) => {
+      const agent = await bed.agent(({ send, socket }) => {
         send('H');
         held.resolve(socket);
       });
       const done = watch(bed.dir);
       t.is((await bed.run(kill).ended).code, 0);
-      act(await held.promise);
+      act(await held.promise, agent);
       for await (const { filename } of done) if (filename === 'done') break;
       t.is(await readFile(join(bed.dir, 'done'), 'utf8'), `${kill.join(' ')}\n`);
     });
