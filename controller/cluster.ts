@@ -3,8 +3,7 @@ import type { ApiConnection } from '#core/kube/connection.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import { hasCondition } from '#core/api/conditions.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
 import { annotations } from '#core/api/names.ts';
 import { isFinished, type Pod } from '#core/api/pod.ts';
 import type { KubeApi } from '#core/kube/port.ts';
@@ -76,8 +75,4 @@ export class Cluster {
   replacementOf({ metadata }: Migration): Pod | undefined {
     return this.pods.list(metadata.namespace).find((pod) => pod.metadata.annotations?.[annotations.migration] === metadata.uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod));
   }
-}
-
-export function isUnderway({ status }: Migration): boolean {
-  return !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False');
 }

@@ -27,6 +27,7 @@ import type { Closable, Platform } from '#agent/platform.ts';
 import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
+import { ExecGate } from '#agent/runtime/exec-gate.ts';
 import { isMarkedRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
 import { serveWrappers } from '#agent/runtime/wrapper-server.ts';
@@ -62,6 +63,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     registry: new ContainerRegistry(join(config.runDir, 'containers')),
     hooks: new HookDesk(imageRoot),
     creates: new CreateDesk(),
+    execs: new ExecGate(),
   };
   const platform: Platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
   const ports: EnginePorts = {
@@ -92,9 +94,9 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
 async function serveAll(
   config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, platform: Platform, handleCni: Parameters<typeof serveCni>[1],
 ): Promise<Closable[]> {
-  const { hooks, creates, registry, containerd, links, criu } = host;
+  const { hooks, creates, execs, registry, containerd, links, criu } = host;
   const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
-    registry, creates, hooks, criuConfiguration: criu.path,
+    registry, creates, hooks, execs, criuConfiguration: criu.path,
     ...(platform.pods === undefined ? {} : { pods: platform.pods }),
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),

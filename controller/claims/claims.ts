@@ -1,20 +1,19 @@
 // Pairs new, gated pods with the Migrations that wait for a replacement, and lets all others go at once.
 import { hasCondition } from '#core/api/conditions.ts';
 import { generationOf } from '#core/api/lineage.ts';
-import type { Migration } from '#core/api/migration.ts';
-import { annotations, claimGate, runtimeClassName } from '#core/api/names.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { annotations, claimGate, completionIndexLabel, runtimeClassName } from '#core/api/names.ts';
 import { controllerOf, disruptionReason, isFinished, type Pod } from '#core/api/pod.ts';
 import type { ObjectName } from '#core/kube/port.ts';
 import { pods } from '#core/kube/resources.ts';
 import { hasCode } from '#core/kube/api.ts';
-import { isUnderway, type Cluster } from '#controller/cluster.ts';
+import type { Cluster } from '#controller/cluster.ts';
 import { affinityTo, candidates } from '#controller/placement/candidates.ts';
 import { defaultLimits } from '#controller/migration/limits.ts';
 
 /** A sibling that is leaving may want this pod; so long it is kept for it. */
 const keepMs = 10_000;
 const lookAgainMs = 300;
-const completionIndex = 'batch.kubernetes.io/job-completion-index';
 
 export type ClaimDecision =
   | { decision: 'none' }
@@ -47,9 +46,9 @@ const byAge = (a: Migration, b: Migration): number => (a.metadata.creationTimest
 function wants({ spec, status, metadata }: Migration, pod: Pod, siblings: readonly Pod[]): boolean {
   if (status?.source === undefined || status.commit?.decision === 'committed') return false;
   if (status.strategy === 'SameName') return spec.podName === pod.metadata.name && metadata.namespace === pod.metadata.namespace && status.source.uid !== pod.metadata.uid;
-  const source = siblings.find((sibling) => sibling.metadata.uid === status.source?.uid);
-  if (source === undefined || source.metadata.deletionTimestamp === undefined) return false;
-  return source.metadata.labels?.[completionIndex] === pod.metadata.labels?.[completionIndex];
+  if (status.source.uid === pod.metadata.uid || status.source.ownerUID !== controllerOf(pod)?.uid) return false;
+  if (status.strategy === 'AfterDelete') return status.source.completionIndex === pod.metadata.labels?.[completionIndexLabel];
+  return siblings.some(({ metadata: { uid, deletionTimestamp } }) => uid === status.source?.uid && deletionTimestamp !== undefined);
 }
 
 /** It is being interrupted, and its Migration may only be about to be made. */

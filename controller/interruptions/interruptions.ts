@@ -3,7 +3,7 @@ import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import type { Migration, Trigger } from '#core/api/migration.ts';
 import { migrationNameFor } from '#core/api/migration-name.ts';
 import { groupVersion, runtimeClassName } from '#core/api/names.ts';
-import { disruptionReason, isFinished, type Node, type Pod } from '#core/api/pod.ts';
+import { disruptionReason, isFinished, isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
 import { hasCode } from '#core/kube/api.ts';
 import type { KubeApi, ObjectName } from '#core/kube/port.ts';
 import { migrations } from '#core/kube/resources.ts';
@@ -15,12 +15,6 @@ const triggerOf: Readonly<Record<string, Trigger>> = {
   DeletionByTaintManager: 'Taint',
   TerminationByKubelet: 'NodeShutdown',
 };
-
-/** The kubelet says so when a graceful shutdown has begun. */
-export function isShuttingDown({ status }: Node): boolean {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'False' && /node is shutting down/.test(ready.message ?? '');
-}
 
 /** Why the pod is to be moved now; undefined when it is not. A pod that moves by a Migration of its own needs no other. */
 export function interruptionOf(pod: Pod, policy: InterruptionPolicy | undefined, node: Node | undefined): Trigger | undefined {

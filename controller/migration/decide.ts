@@ -1,8 +1,9 @@
 // What becomes of a Migration next: a pure answer from the object and what is around it. See docs/kubernetes-protocol.md.
 import type { Note, Refusal } from '#core/api/handover.ts';
 import { hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
-import type { Migration, MigrationPhase, MigrationStatus, ReplacementStrategy } from '#core/api/migration.ts';
+import { isUnderway, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
 import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
+import { completionIndexLabel } from '#core/api/names.ts';
 import { migrationReasons, type MigrationReason } from '#core/api/reasons.ts';
 
 export interface Observation {
@@ -38,13 +39,14 @@ const lookAgainMs = 1_000;
 
 export function strategyOf(pod: Pod): ReplacementStrategy {
   const owner = controllerOf(pod);
-  return owner === undefined || owner.kind === 'StatefulSet' ? 'SameName' : 'NewName';
+  if (owner === undefined || owner.kind === 'StatefulSet') return 'SameName';
+  return owner.kind === 'Job' ? 'AfterDelete' : 'NewName';
 }
 
 export function decide(observation: Observation): Decision {
   const { migration, now } = observation;
   const { conditions = [], commit, handover } = migration.status ?? {};
-  if (isOver(conditions)) return retire(migration, now);
+  if (!isUnderway(migration)) return retire(migration, now);
   if (commit?.decision === 'committed') return handover?.state === 'succeeded' ? finish(observation, 'Moved') : wait();
   if (migration.spec.cancel) return finish(observation, 'Cancelled');
   const leftMs = Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + migration.spec.deadlineSeconds * 1000 - now.getTime();
@@ -54,7 +56,6 @@ export function decide(observation: Observation): Decision {
 }
 
 const wait = (): Decision => ({ action: 'none' });
-const isOver = (conditions: readonly Condition[]): boolean => hasCondition(conditions, 'Succeeded', 'True') || hasCondition(conditions, 'Succeeded', 'False');
 
 /** A finished Migration goes when its time has come. */
 function retire({ spec, status }: Migration, now: Date): Decision {
@@ -79,7 +80,7 @@ function admit(observation: Observation): Decision {
   const { refusals, notes, lineage, rival } = admission;
   if (rival !== undefined) return finish(observation, 'AlreadyMigrating', `Migration ${rival} moves the pod`);
   if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
-  const source = { name: pod.metadata.name, uid: pod.metadata.uid, nodeName: pod.spec.nodeName };
+  const source = { name: pod.metadata.name, uid: pod.metadata.uid, nodeName: pod.spec.nodeName, ownerUID: controllerOf(pod)?.uid, completionIndex: pod.metadata.labels?.[completionIndexLabel] };
   const common = { ...status, source, observedGeneration: metadata.generation };
   if (admission.wait !== undefined) {
     const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', admission.wait, now);
@@ -100,7 +101,7 @@ function proceed(observation: Observation): Decision {
   const next = withTarget(migration, replacement, now);
   const update = changed(migration, next);
   const sourceIsThere = pod !== undefined && pod.metadata.uid === source?.uid;
-  if (sourceIsThere && (strategy === 'SameName' || pod.metadata.deletionTimestamp === undefined)) return { action: 'delete-pod', ...update };
+  if (sourceIsThere && (strategy !== 'NewName' || pod.metadata.deletionTimestamp === undefined)) return { action: 'delete-pod', ...update };
   if (strategy === 'SameName' && pod === undefined && target === undefined) return { action: 'create-copy', requeueAfterMs: lookAgainMs, ...update };
   return { action: 'none', ...update };
 }

@@ -1,14 +1,14 @@
 // Carries out what `decide` says about a Migration.
 import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { hasCondition } from '#core/api/conditions.ts';
-import { lineageHeld } from '#controller/migration/lineage-of.ts';
-import type { Migration, MigrationStatus } from '#core/api/migration.ts';
-import { labels } from '#core/api/names.ts';
+import { lineageOf } from '#core/api/lineage.ts';
+import { isUnderway, type Migration, type MigrationStatus } from '#core/api/migration.ts';
+import { jobTrackingFinalizer, labels } from '#core/api/names.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
 import type { ObjectName } from '#core/kube/port.ts';
 import { migrations, persistentVolumeClaims, pods } from '#core/kube/resources.ts';
-import { isUnderway, type Cluster } from '#controller/cluster.ts';
+import type { Cluster } from '#controller/cluster.ts';
 import { copyOf } from '#controller/migration/bare-pod.ts';
 import { decide, type Decision, type Observation } from '#controller/migration/decide.ts';
 import { podNotes, podRefusals, type VolumeClaim } from '#controller/migration/refusals.ts';
@@ -65,7 +65,7 @@ export class MigrationReconciler {
     return {
       refusals: podRefusals(facts),
       notes: podNotes(facts),
-      lineage: lineageHeld(pod),
+      lineage: lineageOf(pod),
       rival: rival !== undefined && isEarlier(rival, migration) ? rival.metadata.name : undefined,
       wait: waitReason(underway.filter(({ metadata }) => metadata.uid !== migration.metadata.uid), pod.spec.nodeName ?? '', placement, this.#limits),
     };
@@ -111,11 +111,11 @@ export class MigrationReconciler {
   async #deletePod(migration: Migration, pod: Pod): Promise<void> {
     const { api } = this.#cluster;
     const name = { name: pod.metadata.name, namespace: pod.metadata.namespace };
-    const sameName = migration.status?.strategy === 'SameName';
+    const strategy = migration.status?.strategy;
     if (controllerOf(pod) === undefined) await this.#keepManifest(migration, pod);
-    if (controllerOf(pod)?.kind === 'Job') await this.#markInterrupted(pod);
-    await api.delete(pods, name, { uid: pod.metadata.uid, ...(sameName ? { gracePeriodSeconds: 0 } : {}) });
-    this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, strategy: migration.status?.strategy }, 'Source pod deleted while its containers are held');
+    if (strategy === 'AfterDelete') await this.#untrack(pod);
+    await api.delete(pods, name, { uid: pod.metadata.uid, ...(strategy === 'NewName' ? {} : { gracePeriodSeconds: 0 }) });
+    this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, strategy }, 'Source pod deleted while its containers are held');
   }
 
   async #keepManifest(migration: Migration, pod: Pod): Promise<void> {
@@ -123,12 +123,11 @@ export class MigrationReconciler {
     await this.#cluster.api.patch(migrations, nameOf(migration), { metadata: { annotations: { [manifestAnnotation]: JSON.stringify(copyOf(pod)) } } });
   }
 
-  /** A Job's failure policy may ignore interruptions, if it can see that there was one. */
-  async #markInterrupted(pod: Pod): Promise<void> {
-    if (pod.status?.conditions?.some(({ type, status }) => type === 'DisruptionTarget' && status === 'True') === true) return;
-    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'GodwitMigration', message: 'Its processes go on in a replacement', lastTransitionTime: this.#cluster.clock.date().toISOString() };
-    const conditions = [...(pod.status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionTarget'), condition];
-    await this.#cluster.api.patch(pods, { name: pod.metadata.name, namespace: pod.metadata.namespace }, { metadata: { resourceVersion: pod.metadata.resourceVersion }, status: { conditions } }, 'status');
+  /** The attempt is not over, it goes on in the replacement: a Job does not count pods without its finalizer. */
+  async #untrack({ metadata }: Pod): Promise<void> {
+    const { name, namespace, resourceVersion, finalizers = [] } = metadata;
+    if (!finalizers.includes(jobTrackingFinalizer)) return;
+    await this.#cluster.api.patch(pods, { name, namespace }, { metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== jobTrackingFinalizer) } });
   }
 
   /** For a bare pod only: an owner makes its own. */

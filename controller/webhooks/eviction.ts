@@ -1,10 +1,9 @@
 // An eviction of a pod that can move becomes a move: 429 until it has moved, for a bounded time, so that `kubectl drain` waits and tries again.
 import { findCondition } from '#core/api/conditions.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
 import { runtimeClassName } from '#core/api/names.ts';
 import { isFinished, type Pod } from '#core/api/pod.ts';
-import { isUnderway } from '#controller/cluster.ts';
 import { allowed, type Verdict } from '#controller/webhooks/admission.ts';
 
 export interface EvictionFacts {

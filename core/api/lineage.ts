@@ -18,6 +18,11 @@ export function newLineage({ metadata }: Pick<Pod, 'metadata'>, namespace: strin
   return lineageHash(seed);
 }
 
+/** The lineage of a pod that runs: what admission wrote, or its UID where admission was not there. */
+export function lineageOf({ metadata }: Pick<Pod, 'metadata'>): string {
+  return metadata.annotations?.[annotations.lineage] ?? metadata.uid ?? '';
+}
+
 export function generationOf({ metadata }: Pick<Pod, 'metadata'>): number {
   const generation = Number(metadata.annotations?.[annotations.generation]);
   return Number.isInteger(generation) && generation >= 0 ? generation : 0;

@@ -1,6 +1,6 @@
 // Migration: one move of one pod, whoever asked for it. Its status is where source and target agent agree on the commit.
 import { z } from 'zod';
-import { conditionsSchema } from '#core/api/conditions.ts';
+import { conditionsSchema, hasCondition } from '#core/api/conditions.ts';
 import { errorRecordSchema, measuresSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
 import { objectMetaSchema, podReferenceSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
@@ -9,8 +9,12 @@ import { groupVersion } from '#core/api/names.ts';
 export const triggers = ['User', 'Drain', 'Eviction', 'Preemption', 'Taint', 'NodeShutdown', 'Disruption'] as const;
 export type Trigger = (typeof triggers)[number];
 
-/** How the replacement comes to be: under the same name after the object is deleted, or beside the terminating pod. */
-export const replacementStrategies = ['SameName', 'NewName'] as const;
+/**
+ * How the replacement comes to be: `SameName` after the object is deleted (StatefulSet, bare pod), `NewName` beside the
+ * terminating pod (ReplicaSet), `AfterDelete` under a new name once the object is deleted (Job, which counts a pod that it sees
+ * terminate as a failed attempt).
+ */
+export const replacementStrategies = ['SameName', 'NewName', 'AfterDelete'] as const;
 export type ReplacementStrategy = (typeof replacementStrategies)[number];
 
 /**
@@ -59,7 +63,14 @@ export const migrationStatusSchema = z.object({
   conditions: conditionsSchema.optional().describe(migrationConditions),
   strategy: z.enum(replacementStrategies).optional(),
   lineage: z.string().optional(),
-  source: podReferenceSchema.optional(),
+  source: podReferenceSchema
+    .extend({
+      /** UID of the owner that makes the replacement. */
+      ownerUID: z.string().optional(),
+      /** Of an indexed Job: the replacement has the same. */
+      completionIndex: z.string().optional(),
+    })
+    .optional(),
   target: podReferenceSchema.optional(),
   /** Until when the containers are held at the latest (source agent); afterwards the kill is delivered. */
   holdUntil: z.string().optional(),
@@ -96,3 +107,8 @@ export const migrationSchema = z.object({
   status: migrationStatusSchema.optional(),
 });
 export type Migration = z.infer<typeof migrationSchema>;
+
+/** Whether the move is neither done nor given up. */
+export function isUnderway({ status }: Pick<Migration, 'status'>): boolean {
+  return !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False');
+}

@@ -2,6 +2,11 @@
 
 export const apiGroup = 'godwit.dev';
 export const apiVersion = 'v1alpha1';
+/** What the Job controller keeps on pods that it has not counted yet. */
+export const jobTrackingFinalizer = 'batch.kubernetes.io/job-tracking';
+/** Label of the pods of an indexed Job. */
+export const completionIndexLabel = 'batch.kubernetes.io/job-completion-index';
+
 export const groupVersion = `${apiGroup}/${apiVersion}`;
 
 /** RuntimeClass and containerd handler of pods that opt in. */

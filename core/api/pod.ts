@@ -91,6 +91,12 @@ export function controllerOf(object: Pick<Pod, 'metadata'>) {
   return object.metadata.ownerReferences?.find(({ controller }) => controller === true);
 }
 
+/** The kubelet says so in the Ready condition when a graceful shutdown has begun. */
+export function isShuttingDown({ status }: Node): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.status === 'False' && /node is shutting down/.test(ready.message ?? '');
+}
+
 /** Reason of the pod's DisruptionTarget condition, if something interrupts it. */
 export function disruptionReason({ status }: Pod): string | undefined {
   const found = status?.conditions?.find(({ type, status: value }) => type === 'DisruptionTarget' && value === 'True');

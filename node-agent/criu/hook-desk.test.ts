@@ -14,6 +14,7 @@ function hook(action: string, directory = images, pid = 7): Conversation & { exi
     request: { command: 'hook', cwd: '/', args: [action, String(pid), directory] },
     passThrough: () => undefined,
     hold: () => undefined,
+    askForPatience: () => undefined,
     exit: (code) => void exits.push(code),
     run: () => Promise.resolve(0),
     gone: Promise.resolve(),

@@ -1,10 +1,9 @@
 // What this node's agent knows of the cluster: local copies that watches keep, and live questions where a copy may be late.
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import type { Migration } from '#core/api/migration.ts';
-import type { Node, Pod } from '#core/api/pod.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
 import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
 import { migrations as migrationsResource, pods as podsResource } from '#core/kube/resources.ts';
-import { isUnderway } from '#agent/kubernetes/kills/kill-decision.ts';
 
 export interface ClusterCaches {
   /** Pods of this node. */
@@ -99,9 +98,8 @@ export class ClusterView {
     return this.#caches.nodes.list().map(({ metadata }) => metadata.name);
   }
 
-  /** The kubelet says so in the node's Ready condition when a graceful shutdown has begun. */
   get isShuttingDown(): boolean {
-    const ready = this.node(this.#node)?.status?.conditions?.find(({ type }) => type === 'Ready');
-    return ready?.status === 'False' && /node is shutting down/.test(ready.message ?? '');
+    const own = this.node(this.#node);
+    return own !== undefined && isShuttingDown(own);
   }
 }

@@ -1,5 +1,6 @@
 // The agent on a node of a cluster: pods, Migrations, StableIPs; the Migration's status as arbiter.
 import { peerPort } from '#core/api/names.ts';
+import type { Migration } from '#core/api/migration.ts';
 import { systemClock as clock } from '#core/clock.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { createKubeApi } from '#core/kube/api.ts';
@@ -62,7 +63,8 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
   };
   const leavingPod = (handover: string, sandbox: string): LeavingPod => {
     const uid = registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod?.uid ?? '';
-    return { migration: migrationOfHandover(handover)?.uid ?? '', containers: containersOf(uid) };
+    const migration = migrationOfHandover(handover)?.uid ?? '';
+    return { migration, containers: containersOf(uid), sessions: sessionsDuring(view.knownMigration(migration)) };
   };
   const openLinks = async (netns: string, { name, uid }: PodContainer): Promise<void> => {
     for (const link of await links.attachmentsOf(netns)) {
@@ -94,7 +96,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({
         node, api, cache: watches.migrations, view, handovers: engine, kills, clock, log, containersOf,
-        preflight: async (podUid) => new PodSource(host, `plan-${podUid}`, () => ({ migration: podUid, containers: containersOf(podUid) })).facts(),
+        preflight: async (podUid, migration) => new PodSource(host, `plan-${podUid}`, () => ({ migration: podUid, containers: containersOf(podUid), sessions: sessionsDuring(migration) })).facts(),
       });
       const controller = new Controller({ name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) }, clock, log);
       const follow = new AbortController();
@@ -117,6 +119,9 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     },
   };
 }
+
+/** A user can end a session, or wait; an interruption would end it with the pod. */
+const sessionsDuring = (migration: Migration | undefined): 'refuse' | 'end' => (migration?.spec.trigger === 'User' ? 'refuse' : 'end');
 
 /** containerd's namespace of the kubelet's containers. */
 const kubernetesNamespace = 'k8s.io';

@@ -1,6 +1,7 @@
 // Answers containerd's calls for containers of pods: which kills wait, which creates are restores.
 import { join, dirname } from 'node:path';
 import { annotations } from '#core/api/names.ts';
+import { isUnderway } from '#core/api/migration.ts';
 import type { Pod } from '#core/api/pod.ts';
 import type { Clock } from '#core/clock.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
@@ -8,7 +9,7 @@ import type { Log } from '#core/log.ts';
 import { observe } from '#core/settled.ts';
 import { pause } from '#agent/engine/pause.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
-import { decideKill, isUnderway, type KillDecision } from '#agent/kubernetes/kills/kill-decision.ts';
+import { decideKill, type KillDecision } from '#agent/kubernetes/kills/kill-decision.ts';
 import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { roleOf } from '#agent/kubernetes/pod/container-role.ts';

@@ -28,6 +28,9 @@
 #ifndef GODWIT_FIRST_ANSWER_MS
 #define GODWIT_FIRST_ANSWER_MS 2000
 #endif
+#ifndef GODWIT_EXEC_ANSWER_MS
+#define GODWIT_EXEC_ANSWER_MS 300
+#endif
 #ifndef GODWIT_NEXT_FRAME_MS
 #define GODWIT_NEXT_FRAME_MS 10000
 #endif
@@ -296,8 +299,8 @@ static bool next_reply(struct agent *agent, struct reply *reply, int64_t deadlin
 }
 
 /** Sends the request on a new connection and waits for the answer; false is "no agent". The caller closes `agent->fd`. */
-static bool ask(struct agent *agent, const struct request *request, struct reply *reply) {
-  int64_t deadline_ms = now_ms() + GODWIT_FIRST_ANSWER_MS;
+static bool ask(struct agent *agent, const struct request *request, struct reply *reply, int64_t first_answer_ms) {
+  int64_t deadline_ms = now_ms() + first_answer_ms;
   agent->fd = request->overflow ? -1 : unix_connect(SOCKET_PATH);
   return agent->fd >= 0 && send_all(agent->fd, request->bytes, request->size, deadline_ms) && next_reply(agent, reply, deadline_ms);
 }
@@ -396,7 +399,7 @@ static bool await_release(struct agent *agent, const struct request *request, st
       if (agent->fd >= 0) close(agent->fd);
       if (now_ms() - lost_ms >= GODWIT_HOLD_ALONE_MS) return false;
       retry_pause();
-      heard = ask(agent, request, reply);
+      heard = ask(agent, request, reply, GODWIT_FIRST_ANSWER_MS);
     }
   }
   return reply->verb == 'X';
@@ -423,7 +426,9 @@ static int obey_agent(const struct call *call) {
   for (char **argument = call->argv + 1; *argument != NULL; argument++) add_text(&request, *argument);
   finish_request(&request);
 
-  bool answered = ask(&agent, &request, &reply);
+  // Probes have to answer within a second: an agent that is busy is no reason to fail them.
+  int64_t first_answer_ms = command_is(call, "exec") ? GODWIT_EXEC_ANSWER_MS : GODWIT_FIRST_ANSWER_MS;
+  bool answered = ask(&agent, &request, &reply, first_answer_ms);
   if (!answered) return without_agent(call);
   int status = -1;
   while (answered && reply.verb == 'R') {
@@ -459,7 +464,7 @@ static bool is_one_of(const char *text, const char *first, const char *second) {
 static bool await_decision(const struct request *request, struct reply *reply, int64_t alone_ms) {
   struct agent agent = {.heard_ms = now_ms()};
   for (;;) {
-    bool decided = ask(&agent, request, reply) && reply->verb == 'X';
+    bool decided = ask(&agent, request, reply, GODWIT_FIRST_ANSWER_MS) && reply->verb == 'X';
     if (agent.fd >= 0) close(agent.fd);
     if (decided || now_ms() - agent.heard_ms >= alone_ms) return decided;
     retry_pause();
@@ -496,7 +501,8 @@ int main(int argc, char **argv) {
     return 1;
   }
   struct call call = scan_call(argc, argv);
-  bool asked = command_is(&call, "create") || command_is(&call, "start") || command_is(&call, "kill") || command_is(&call, "delete");
+  bool asked = command_is(&call, "create") || command_is(&call, "start") || command_is(&call, "kill") || command_is(&call, "delete") ||
+               command_is(&call, "exec");
   if (asked) return obey_agent(&call);
   become_runc(argv, call.log_path);
 }

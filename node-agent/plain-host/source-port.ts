@@ -24,11 +24,15 @@ import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { ListenQueues } from '#agent/runtime/listen-queues.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
+import { awaitSessions, endSessions, type ExecGate } from '#agent/runtime/exec-gate.ts';
 import { unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
+
+/** Probes and short commands end by themselves. */
+const sessionsLimitMs = 2_000;
 
 const recoverySchema = z.object({ movedDirectories: z.array(z.string()), netns: z.string().optional() });
 
@@ -38,6 +42,7 @@ export interface PlainHost {
   containerd: Containerd;
   registry: ContainerRegistry;
   hooks: HookDesk;
+  execs: ExecGate;
   criu: CriuConfiguration;
   links: LinkPort;
 }
@@ -46,6 +51,7 @@ export class PlainSource implements SourcePort {
   readonly #host: PlainHost;
   readonly #handover: string;
   readonly #id: string;
+  readonly #sessions: 'refuse' | 'end';
   #facts: ContainerFacts | undefined;
   #watch: HookWatch | undefined;
   #dump: HeldDump | undefined;
@@ -55,10 +61,12 @@ export class PlainSource implements SourcePort {
   #watched: readonly string[] = [];
   #netns: string | undefined;
 
-  constructor(host: PlainHost, handover: string, container: string) {
+  /** @param sessions what becomes of those who joined from outside and stay: they stand in the way, or end as the container would */
+  constructor(host: PlainHost, handover: string, container: string, sessions: 'refuse' | 'end' = 'refuse') {
     this.#host = host;
     this.#handover = handover;
     this.#id = container;
+    this.#sessions = sessions;
   }
 
   journalFacts(): Record<string, unknown> {
@@ -77,7 +85,8 @@ export class PlainSource implements SourcePort {
     this.#netns = spec.netns;
     const attachments = spec.netns === undefined ? [] : await this.#host.links.attachmentsOf(spec.netns);
     const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
-    const pids = processesOf(state);
+    const joined = new Set(await awaitSessions(state, sessionsLimitMs));
+    const pids = processesOf(state).filter((pid) => this.#sessions === 'refuse' || !joined.has(pid));
     const foreign = foreignAddresses(readTcpSockets(state.pid), addresses);
     const inspection = await inspectContainer(state, pids);
     this.#watched = inspection.watchedPaths;
@@ -105,13 +114,19 @@ export class PlainSource implements SourcePort {
   }
 
   async freeze(limitMs: number): Promise<void> {
-    await this.#container().freeze(this.#state(), limitMs);
+    const state = this.#state();
+    this.#host.execs.close(this.#id);
+    const joined = await awaitSessions(state, sessionsLimitMs);
+    if (joined.length > 0 && this.#sessions === 'refuse') throw new GodwitError('ERR_FREEZE', `processes ${joined.join(', ')}, started in the container from outside, did not end within ${sessionsLimitMs} ms`);
+    if (joined.length > 0) await endSessions(state);
+    await this.#container().freeze(state, limitMs);
   }
 
   async thaw(): Promise<void> {
     const registration = this.#host.registry.get(this.#id);
     const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
     if (state !== undefined) this.#container().thaw(state);
+    this.#host.execs.open(this.#id);
   }
 
   queuedConnections(): number {
@@ -147,6 +162,7 @@ export class PlainSource implements SourcePort {
   }
 
   async releaseDump(limitMs: number): Promise<void> {
+    this.#host.execs.refuse(this.#id);
     const registration = this.#host.registry.get(this.#id);
     const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
     if (state !== undefined) killFrozen(state); // CRIU may be gone: it must not be the only one that ends them
@@ -175,6 +191,7 @@ export class PlainSource implements SourcePort {
 
   cleanUp(): void {
     this.#watch?.close();
+    this.#host.execs.open(this.#id);
     this.#host.criu.removeWatched(this.#handover);
     this.#queues?.[Symbol.dispose]();
     this.#queues = undefined;

@@ -7,6 +7,7 @@ import { HookDesk } from '#agent/criu/hook-desk.ts';
 import { ContainerRegistry } from './container-registry.ts';
 import { CreateDesk } from './create-desk.ts';
 import { annotations } from './oci-spec.ts';
+import { ExecGate } from './exec-gate.ts';
 import { attendRuntime, type RuntimeDeskPorts } from './runtime-desk.ts';
 import type { Conversation } from './wrapper-server.ts';
 
@@ -16,13 +17,13 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   const said: string[] = [];
   const registry = new ContainerRegistry(join(directory, 'containers'));
   const desk: RuntimeDeskPorts = {
-    registry, creates: new CreateDesk(), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
+    registry, creates: new CreateDesk(), execs: new ExecGate(), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
     leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forgetRestored: (id) => void said.push(`forgot ${id}`), ...ports,
   };
   const ask = async (command: string, ...args: string[]): Promise<string[]> => {
     const conversation: Conversation = {
       request: { command, cwd: directory, args: ['--root', '/r/default', command, ...args] },
-      passThrough: () => void said.push('pass'), hold: () => void said.push('hold'), exit: (code) => void said.push(`exit ${code}`), run: () => Promise.resolve(0), gone: Promise.resolve(),
+      passThrough: () => void said.push('pass'), hold: () => void said.push('hold'), askForPatience: () => void said.push('patience'), exit: (code) => void said.push(`exit ${code}`), run: () => Promise.resolve(0), gone: Promise.resolve(),
     };
     await attendRuntime(conversation, desk);
     return said.splice(0);
@@ -53,6 +54,16 @@ test('a replacement that nobody waits for never starts afresh', async (t) => {
   const { ask, bundle } = rig(t);
   bundle({ annotations: { [annotations.handover]: 'h1' } });
   await t.throwsAsync(ask('create', 'shop'), { code: 'ERR_HANDOVER_UNKNOWN' });
+});
+
+test('a session waits while its container freezes, and joins it when that is undone', async (t) => {
+  const { ask, desk } = rig(t);
+  t.deepEqual(await ask('exec', '--process', '/tmp/p', 'shop'), ['pass']);
+  desk.execs.close('shop');
+  t.deepEqual(await ask('exec', '--process', '/tmp/p', 'shop'), ['patience']);
+  t.deepEqual(await ask('exec', '--process', '/tmp/p', 'other'), ['pass']);
+  desk.execs.open('shop');
+  t.deepEqual(await ask('exec', 'shop'), ['pass']);
 });
 
 test('a restored container needs no start', async (t) => {

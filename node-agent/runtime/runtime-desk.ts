@@ -6,6 +6,7 @@ import type { HookDesk } from '#agent/criu/hook-desk.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import type { CreateDesk } from '#agent/runtime/create-desk.ts';
 import { parseOciArguments, type OciArguments } from '#agent/runtime/oci-arguments.ts';
+import type { ExecGate } from '#agent/runtime/exec-gate.ts';
 import type { PodDesk } from '#agent/runtime/pod-desk.ts';
 import { podContainerOf } from '#agent/runtime/pod-identity.ts';
 import { annotations, parseOciSpec, withAnnotation } from '#agent/runtime/oci-spec.ts';
@@ -17,6 +18,7 @@ export interface RuntimeDeskPorts {
   registry: ContainerRegistry;
   creates: CreateDesk;
   hooks: HookDesk;
+  execs: ExecGate;
   /** CRIU configuration that every container gets (annotation org.criu.config). */
   criuConfiguration: string;
   /** Where the container's handover stands, if it is leaving. */
@@ -42,6 +44,8 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
       return ports.isRestored(oci.id) ? conversation.exit(0) : conversation.passThrough();
     case 'kill':
       return kill(conversation, oci, ports);
+    case 'exec':
+      return ports.execs.attend(conversation, oci.id);
     case 'delete':
       ports.forgetRestored(oci.id);
       if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined) ports.registry.remove(oci.id);

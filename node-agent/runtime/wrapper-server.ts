@@ -18,6 +18,8 @@ export interface Conversation {
   exit(code: number, message?: string): void;
   /** The caller goes on as if the call were done; the conversation stays open. An agent that dies meanwhile has passed it through. */
   hold(): void;
+  /** The wrapper waits on, also where it would not for a first answer. */
+  askForPatience(): void;
   /** Runs the real runc in the wrapper's place (its stdio, its parent); resolves with the status, rejects with ERR_WRAPPER_LOST. */
   run(args: readonly string[]): Promise<number>;
   /** Resolves when the wrapper is gone, whoever ended it. */
@@ -72,6 +74,7 @@ function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest
     passThrough: () => finish(passThrough()),
     exit: (code, message) => finish(exitWith(code, message)),
     hold: () => void socket.write(hold()),
+    askForPatience: () => void socket.write(keepWaiting()),
     run(args) {
       const { promise, resolve, reject } = Promise.withResolvers<number>();
       frames.onFrame = (payload) => {

@@ -1,7 +1,7 @@
 // Is this kill an interruption? A pure answer from what the agent knows of the pod.
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { hasCondition } from '#core/api/conditions.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
 import { runtimeClassName } from '#core/api/names.ts';
 import { disruptionReason, isFinished, type Pod } from '#core/api/pod.ts';
 
@@ -22,12 +22,6 @@ export type KillDecision =
 
 /** Where no policy says otherwise. */
 export const defaultHoldSeconds = 60;
-
-/** Whether the Migration still may move its pod. */
-export function isUnderway(migration: Migration): boolean {
-  const { conditions } = migration.status ?? {};
-  return !hasCondition(conditions, 'Succeeded', 'True') && !hasCondition(conditions, 'Succeeded', 'False');
-}
 
 export function decideKill({ pod, migration, policy, nodeIsShuttingDown, now }: KillFacts): KillDecision {
   if (migration !== undefined && isUnderway(migration) && hasCondition(migration.status?.conditions, 'Held')) return holdUntil(migration, policy, now);

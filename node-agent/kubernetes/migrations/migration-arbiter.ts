@@ -1,6 +1,6 @@
 // The Migration's status is where a handover is decided: written once per attempt, by compare-and-set.
-import { withCondition, hasCondition } from '#core/api/conditions.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { withCondition } from '#core/api/conditions.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
 import type { Clock } from '#core/clock.ts';
 import { GodwitError } from '#core/errors.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
@@ -59,9 +59,8 @@ export class MigrationArbiter implements Arbiter {
   }
 }
 
-function mayCommit({ spec, status }: Migration): boolean {
-  const over = hasCondition(status?.conditions, 'Succeeded', 'False') || hasCondition(status?.conditions, 'Succeeded', 'True');
-  return !over && !spec.cancel && status?.commit?.decision !== 'committed';
+function mayCommit(migration: Migration): boolean {
+  return isUnderway(migration) && !migration.spec.cancel && migration.status?.commit?.decision !== 'committed';
 }
 
 function withCommit(migration: Migration, handover: string, { decision, epoch }: { decision: Decision; epoch?: number }, now: Date): Migration {

@@ -30,7 +30,7 @@ export interface SourceMigrationPorts {
   /** Containers of the pod that run on this node, in the order of their starts. */
   containersOf(podUid: string): Registration[];
   /** The node side of preflight; changes nothing. */
-  preflight(podUid: string): Promise<{ refusals: Refusal[]; notes: Note[] }>;
+  preflight(podUid: string, migration: Migration): Promise<{ refusals: Refusal[]; notes: Note[] }>;
 }
 
 /** Between a roll-back and the next attempt: 1 s before the second, twice as long before each later one. */
@@ -100,7 +100,7 @@ export class SourceMigrations {
 
   async #prepare(migration: Migration, podUid: string): Promise<void> {
     const { clock, preflight, containersOf } = this.#ports;
-    const found = containersOf(podUid).length === 0 ? nothingRuns : await preflight(podUid).catch(asRefusal);
+    const found = containersOf(podUid).length === 0 ? nothingRuns : await preflight(podUid, migration).catch(asRefusal);
     const held = found.refusals.length === 0;
     const holdUntil = new Date(clock.date().getTime() + this.#holdMs(migration));
     await this.#update(migration, (status) => ({

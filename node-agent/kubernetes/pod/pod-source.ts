@@ -15,6 +15,8 @@ export interface LeavingPod {
   migration: string;
   /** Its containers, in the order in which the kubelet starts them. */
   containers: Registration[];
+  /** What becomes of `kubectl exec` sessions that stay: they end when something interrupts the pod, and stand in a user's way. */
+  sessions: 'refuse' | 'end';
 }
 
 interface Member {
@@ -53,8 +55,8 @@ export class PodSource implements SourcePort {
   }
 
   async facts(): Promise<SourceFacts> {
-    const { migration, containers } = this.#pod();
-    this.#members = containers.map((registration, index) => ({ registration, source: new PlainSource(this.#host, memberKey(this.#handover, index), registration.id) }));
+    const { migration, containers, sessions } = this.#pod();
+    this.#members = containers.map((registration, index) => ({ registration, source: new PlainSource(this.#host, memberKey(this.#handover, index), registration.id, sessions) }));
     const all = await Promise.all(this.#members.map(({ source }) => source.facts()));
     const [first] = all;
     const identity = containers[0]?.pod;

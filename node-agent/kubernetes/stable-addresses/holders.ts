@@ -3,8 +3,9 @@ import type { Attachment } from '#cni/port.ts';
 import { chooseAddresses, type Cursors } from '#cni/addresses/choose.ts';
 import { stableMac } from '#cni/link/mac.ts';
 import type { Network } from '#cni/network-config.ts';
+import { lineageOf } from '#core/api/lineage.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
-import { annotations, groupVersion, labels } from '#core/api/names.ts';
+import { groupVersion, labels } from '#core/api/names.ts';
 import { stableIPName, type StableIP } from '#core/api/stable-ip.ts';
 import { GodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
@@ -14,11 +15,6 @@ import { stableIPs } from '#core/kube/resources.ts';
 
 const allocationTries = 16;
 const bare = (cidr: string): string => cidr.split('/')[0] ?? cidr;
-
-/** Whose addresses a pod has. */
-export function lineageOf({ metadata }: Pick<Pod, 'metadata'>): string {
-  return metadata.annotations?.[annotations.lineage] ?? metadata.uid ?? '';
-}
 
 export interface Wanted {
   network: Network;

@@ -1,27 +1,34 @@
 // What scenarios ask of the cluster: objects, moves, and a counting client outside of it.
+import type { ExecutionContext } from 'ava';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrationSchema, type Migration } from '#core/api/migration.ts';
-import { hasCondition } from '#core/api/conditions.ts';
+import { z } from 'zod';
+import { isUnderway, migrationSchema, type Migration } from '#core/api/migration.ts';
+import { stableIPSchema } from '#core/api/stable-ip.ts';
 import { GodwitError } from '#core/errors.ts';
 import { binaries, podmanEnv } from '#cluster/kind.ts';
 import { clusterDirectory, dataNetwork } from '#cluster/paths.ts';
 import { run } from '#cluster/run.ts';
 import { ClientProcess } from '#workloads/client-process.ts';
+import type { WorkloadReport } from '#workloads/report.ts';
 
 const pollMs = 250;
 
-export const image = 'localhost/godwit-test/workloads:1';
 const kubectlPath = binaries().then((directory) => join(directory, 'kubectl'));
 
 export async function kubectl(...args: string[]): Promise<string> {
   return run(await kubectlPath, args, { env: podmanEnv, limitMs: 180_000 });
 }
 
+/** The same with something on stdin. */
+export async function kubectlWith(input: string, ...args: string[]): Promise<string> {
+  return run(await kubectlPath, args, { env: podmanEnv, input, limitMs: 60_000 });
+}
+
 export async function apply(...objects: object[]): Promise<void> {
-  await run(await kubectlPath, ['apply', '-f', '-'], { env: podmanEnv, input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }) });
+  await kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-');
 }
 
 /** Looks until `look` gives something, and says what was waited for when it does not. */
@@ -39,14 +46,13 @@ export async function nodeOf(namespace: string, pod: string): Promise<string> {
   return (await kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.spec.nodeName}')).trim();
 }
 
+const stableIPListSchema = z.object({ items: z.array(stableIPSchema) });
+
 /** Address of the pod's stable interface, without prefix. */
 export async function stableAddress(namespace: string, pod: string): Promise<string> {
-  const path = `{.items[?(@.spec.workload.podName=="${pod}")].spec}`;
   return eventually(`a StableIP of ${pod}`, async () => {
-    const spec = (await kubectl('get', 'stableips', '-o', `jsonpath=${path}`)).trim();
-    if (spec === '') return undefined;
-    const parsed: { address: string; workload: { namespace: string } } = JSON.parse(spec);
-    return parsed.workload.namespace === namespace ? parsed.address.split('/')[0] : undefined;
+    const { items } = stableIPListSchema.parse(JSON.parse(await kubectl('get', 'stableips', '-o', 'json')));
+    return items.find(({ spec: { workload } }) => workload.podName === pod && workload.namespace === namespace)?.spec.address.split('/')[0];
   });
 }
 
@@ -60,35 +66,22 @@ export async function startCounter(address: string, connections = 4): Promise<Cl
   return client;
 }
 
+export async function migrationOf(namespace: string, name: string): Promise<Migration> {
+  return migrationSchema.parse(JSON.parse(await kubectl('-n', namespace, 'get', 'migration', name, '-o', 'json')));
+}
+
 /** The Migration once it is over, one way or the other. */
-export async function outcomeOf(namespace: string, name: string): Promise<Migration> {
+export async function outcomeOf(namespace: string, name: string, limitMs = 60_000): Promise<Migration> {
   return eventually(`the end of Migration ${name}`, async () => {
-    const migration = migrationSchema.parse(JSON.parse(await kubectl('-n', namespace, 'get', 'migration', name, '-o', 'json')));
-    const { conditions } = migration.status ?? {};
-    return hasCondition(conditions, 'Succeeded', 'True') || hasCondition(conditions, 'Succeeded', 'False') ? migration : undefined;
-  });
+    const migration = await migrationOf(namespace, name);
+    return isUnderway(migration) ? undefined : migration;
+  }, limitMs);
 }
 
 export async function migrate(namespace: string, name: string, podName: string): Promise<Migration> {
   await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name, namespace }, spec: { podName } });
   return outcomeOf(namespace, name);
 }
-
-const container = { name: 'redis', image, imagePullPolicy: 'Never', command: ['redis-server', '--save', '', '--protected-mode', 'no', '--dir', '/tmp'] };
-const metadata = { labels: { app: 'shop' }, annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } };
-const spec = { runtimeClassName: 'godwit', terminationGracePeriodSeconds: 5, containers: [container] };
-
-export const redis = {
-  statefulSet: (namespace: string) => ({
-    apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'shop', namespace },
-    spec: { serviceName: 'shop', replicas: 1, selector: { matchLabels: metadata.labels }, template: { metadata, spec } },
-  }),
-  deployment: (namespace: string) => ({
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace },
-    spec: { replicas: 1, selector: { matchLabels: metadata.labels }, template: { metadata, spec } },
-  }),
-  bare: (namespace: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, name: 'lonely', namespace }, spec }),
-};
 
 /** A namespace with a policy and the stable network; the undo takes it away. */
 export async function openNamespace(namespace: string): Promise<() => Promise<void>> {
@@ -98,5 +91,95 @@ export async function openNamespace(namespace: string): Promise<() => Promise<vo
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'shop', namespace }, spec: { selector: { matchLabels: { app: 'shop' } } } },
   );
   await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined));
-  return async () => void (await kubectl('delete', 'namespace', namespace, '--wait=false'));
+  return async () => void (await kubectl('delete', 'namespace', namespace, '--timeout=30s'));
+}
+
+const clean = { lost: 0, duplicated: 0, resets: 0, faults: [] };
+
+/** Stops the client and holds its own count against the truth. */
+export async function assertClean(t: ExecutionContext, client: ClientProcess): Promise<WorkloadReport> {
+  const report = await client.stop();
+  t.like(report, clean);
+  return report;
+}
+
+/** What happens in `during` happens to a pod that is being counted on. */
+export async function whileCounting(t: ExecutionContext, address: string, during: () => Promise<void>): Promise<WorkloadReport> {
+  const client = await startCounter(address);
+  t.teardown(async () => void (await client.stop().catch(() => undefined)));
+  await client.more(300, 30_000);
+  await during();
+  await client.more(300, 60_000);
+  return assertClean(t, client);
+}
+
+export function assertMoved(t: ExecutionContext, { status }: Migration): void {
+  t.is(status?.phase, 'Succeeded', JSON.stringify(status));
+  t.not(status?.source?.nodeName, status?.target?.nodeName);
+  t.log(`frozen ${status?.freezeMs ?? -1} ms`);
+}
+
+/** A namespace for one scenario; it goes with it. */
+export async function namespaceFor(t: ExecutionContext, name: string): Promise<string> {
+  const namespace = `e2e-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-${process.pid}`;
+  t.teardown(await openNamespace(namespace));
+  return namespace;
+}
+
+/** Name of the ready pod with these labels that nobody deletes. */
+export async function podOf(namespace: string, selector = 'app=shop', limitMs = 60_000): Promise<string> {
+  return eventually(`a ready pod with ${selector}`, async () => (await readyPods(namespace, selector))[0], limitMs);
+}
+
+export async function readyPods(namespace: string, selector = 'app=shop'): Promise<string[]> {
+  const { items } = podListSchema.parse(JSON.parse(await kubectl('-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json')));
+  const isReady = ({ metadata, status }: (typeof items)[number]) => metadata.deletionTimestamp === undefined && status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
+  return items.filter(isReady).map(({ metadata }) => metadata.name);
+}
+
+const podListSchema = z.object({
+  items: z.array(z.object({
+    metadata: z.object({ name: z.string(), deletionTimestamp: z.string().optional() }),
+    status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() }),
+  })),
+});
+
+/** The namespace's only Migration, once there is one. */
+export async function onlyMigration(namespace: string): Promise<string> {
+  return eventually('a Migration', async () => {
+    const names = (await kubectl('-n', namespace, 'get', 'migrations', '-o', 'jsonpath={.items[*].metadata.name}')).trim();
+    return names === '' ? undefined : names;
+  });
+}
+
+const localPort = 16_379;
+
+/** What a Redis behind `kubectl port-forward` answers to a ping. */
+export async function portForwardPing(namespace: string, pod: string): Promise<string> {
+  const child = spawn(await kubectlPath, ['-n', namespace, 'port-forward', `pod/${pod}`, `${localPort}:6379`], { env: { ...process.env, ...podmanEnv }, stdio: 'ignore' });
+  try {
+    return await eventually('an answer through port-forward', async () => {
+      const answer = await run('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${localPort}; printf 'PING\\r\\n' >&3; head -n 1 <&3`], { limitMs: 2_000 }).catch(() => '');
+      return answer.trim() === '' ? undefined : answer.trim();
+    }, 15_000);
+  } finally {
+    child.kill();
+  }
+}
+
+/** What `kubectl attach` shows while the container writes a line again and again. */
+export async function attached(namespace: string, pod: string): Promise<string> {
+  const child = spawn(await kubectlPath, ['-n', namespace, 'attach', pod], { env: { ...process.env, ...podmanEnv }, stdio: ['ignore', 'pipe', 'ignore'] });
+  let seen = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+  });
+  try {
+    return await eventually('a line through attach', async () => {
+      await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', 'echo to the attached > /proc/1/fd/1');
+      return seen === '' ? undefined : seen;
+    }, 15_000);
+  } finally {
+    child.kill();
+  }
 }

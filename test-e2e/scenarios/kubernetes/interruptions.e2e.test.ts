@@ -1,0 +1,164 @@
+// Every interruption becomes a move, and what is no interruption is delivered at once (docs/interruptions.md has the table).
+import test, { type ExecutionContext } from 'ava';
+import type { Trigger } from '#core/api/migration.ts';
+import { apply, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, stableAddress, whileCounting } from './cluster.ts';
+import { onNode } from './nodes.ts';
+import { labels, owners, redisContainer, shell } from './workloads.ts';
+
+/** The pod leaves its node by `interrupt`, and nobody notices. */
+async function assertMovedBy(t: ExecutionContext, namespace: string, trigger: Trigger, interrupt: (node: string, pod: string) => Promise<unknown>): Promise<void> {
+  const pod = await podOf(namespace);
+  const node = await nodeOf(namespace, pod);
+  await whileCounting(t, await stableAddress(namespace, pod), async () => {
+    await interrupt(node, pod);
+    const migration = await outcomeOf(namespace, await onlyMigration(namespace));
+    assertMoved(t, migration);
+    t.is(migration.spec.trigger, trigger);
+  });
+  t.not(await nodeOf(namespace, await podOf(namespace)), node);
+}
+
+const drain = (node: string) => kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=90s');
+
+for (const kind of ['StatefulSet', 'Deployment', 'bare pod'] as const) {
+  test.serial(`kubectl drain of a ${kind}`, async (t) => {
+    const namespace = await namespaceFor(t, `drain-${kind}`);
+    await apply(owners[kind](namespace));
+    await assertMovedBy(t, namespace, 'Drain', async (node) => {
+      t.teardown(async () => void (await kubectl('uncordon', node)));
+      await drain(node);
+    });
+  });
+}
+
+test.serial('an eviction is refused with the reason and the time, and the pod moves', async (t) => {
+  const namespace = await namespaceFor(t, 'eviction');
+  await apply(owners.Deployment(namespace));
+  await assertMovedBy(t, namespace, 'Eviction', async (_node, pod) => {
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } };
+    const refused = await t.throwsAsync(kubectlWith(JSON.stringify(eviction), 'create', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`, '-f', '-'));
+    t.regex(refused.message, /Eviction triggered evacuation.*let through at \d{4}-/);
+  });
+});
+
+test.serial('a PodDisruptionBudget that allows nothing refuses the eviction, and nothing moves', async (t) => {
+  const namespace = await namespaceFor(t, 'budget');
+  await apply(owners.Deployment(namespace), { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'shop', namespace }, spec: { minAvailable: 1, selector: { matchLabels: labels } } });
+  const pod = await podOf(namespace);
+  await eventually('the budget to be counted', async () => ((await kubectl('-n', namespace, 'get', 'pdb', 'shop', '-o', 'jsonpath={.status.currentHealthy}')) === '1' ? true : undefined));
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } };
+  const refused = await t.throwsAsync(kubectlWith(JSON.stringify(eviction), 'create', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`, '-f', '-'));
+  t.regex(refused.message, /disruption budget/);
+  t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
+});
+
+test.serial('a taint', async (t) => {
+  const namespace = await namespaceFor(t, 'taint');
+  await apply(owners.StatefulSet(namespace));
+  await assertMovedBy(t, namespace, 'Taint', async (node) => {
+    t.teardown(async () => void (await kubectl('taint', 'node', node, 'godwit.test/leave-')));
+    await kubectl('taint', 'node', node, 'godwit.test/leave=now:NoExecute');
+  });
+});
+
+test.serial('preemption by a pod of higher priority', async (t) => {
+  const namespace = await namespaceFor(t, 'preemption');
+  const priority = `e2e-urgent-${process.pid}`;
+  t.teardown(async () => void (await kubectl('delete', 'priorityclass', priority)));
+  await apply({ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: priority }, value: 1_000_000 });
+  await apply(owners.Deployment(namespace, { container: { resources: { requests: { cpu: '1' } } } }));
+  await assertMovedBy(t, namespace, 'Preemption', async (node) => {
+    const urgent = shell('urgent', 'exec sleep infinity', { resources: { requests: { cpu: '1500m' } } });
+    await apply({
+      apiVersion: 'v1', kind: 'Pod', metadata: { name: 'urgent', namespace },
+      spec: { priorityClassName: priority, terminationGracePeriodSeconds: 0, nodeSelector: { 'kubernetes.io/hostname': node }, containers: [urgent] },
+    });
+  });
+  await eventually('the urgent pod runs', async () => ((await kubectl('-n', namespace, 'get', 'pod', 'urgent', '-o', 'jsonpath={.status.phase}')) === 'Running' ? true : undefined));
+});
+
+test.serial('a node that shuts down', async (t) => {
+  const namespace = await namespaceFor(t, 'shutdown');
+  await apply(owners.StatefulSet(namespace));
+  await assertMovedBy(t, namespace, 'NodeShutdown', async (node) => {
+    const { announceShutdown } = onNode(node);
+    t.teardown(await announceShutdown());
+  });
+});
+
+test.serial('a node that is uncordoned keeps what has not frozen', async (t) => {
+  const namespace = await namespaceFor(t, 'uncordon');
+  const only = { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['godwit-worker'] }] }] } } } };
+  await apply(owners.Deployment(namespace, { spec: only }));
+  const pod = await podOf(namespace);
+  t.teardown(async () => void (await kubectl('uncordon', 'godwit-worker')));
+  await t.throwsAsync(kubectl('drain', 'godwit-worker', '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=6s'));
+  await kubectl('uncordon', 'godwit-worker');
+  const { status } = await outcomeOf(namespace, await onlyMigration(namespace));
+  t.is(status?.phase, 'Cancelled');
+  t.is(await podOf(namespace), pod);
+});
+
+/** The pod ends, as fast as without Godwit, and nothing is moved. */
+async function assertDelivered(t: ExecutionContext, namespace: string, act: (pod: string) => Promise<unknown>): Promise<void> {
+  const pod = await podOf(namespace);
+  const uid = await kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.metadata.uid}');
+  const started = Date.now();
+  await act(pod);
+  await eventually('the end of the pod', async () => ((await kubectl('-n', namespace, 'get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}')).includes(uid) ? undefined : true), 20_000);
+  t.log(`gone after ${Date.now() - started} ms`);
+  t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
+}
+
+test.serial('a user\'s delete is delivered at once', async (t) => {
+  const namespace = await namespaceFor(t, 'deleted');
+  await apply(owners['bare pod'](namespace));
+  await assertDelivered(t, namespace, (pod) => kubectl('-n', namespace, 'delete', 'pod', pod, '--wait=false'));
+});
+
+test.serial('a scale-down is delivered at once', async (t) => {
+  const namespace = await namespaceFor(t, 'scaled');
+  await apply(owners.StatefulSet(namespace));
+  await assertDelivered(t, namespace, () => kubectl('-n', namespace, 'scale', 'statefulset', 'shop', '--replicas=0'));
+});
+
+test.serial('a rollout is delivered at once', async (t) => {
+  const namespace = await namespaceFor(t, 'rollout');
+  await apply(owners.Deployment(namespace));
+  await assertDelivered(t, namespace, () => kubectl('-n', namespace, 'rollout', 'restart', 'deployment', 'web'));
+});
+
+test.serial('a pod with the policy Never is evicted as without Godwit', async (t) => {
+  const namespace = await namespaceFor(t, 'never');
+  await apply(
+    { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'never', namespace }, spec: { selector: { matchLabels: labels }, action: 'Never', precedence: 1 } },
+    owners.Deployment(namespace),
+  );
+  await assertDelivered(t, namespace, async (pod) => {
+    const node = await nodeOf(namespace, pod);
+    t.teardown(async () => void (await kubectl('uncordon', node)));
+    await drain(node);
+  });
+});
+
+test.serial('a completed container is not kept', async (t) => {
+  const namespace = await namespaceFor(t, 'completed');
+  await apply(owners['bare pod'](namespace, { spec: { restartPolicy: 'Never', containers: [shell('short', 'exit 0')] } }));
+  await eventually('the pod is done', async () => ((await kubectl('-n', namespace, 'get', 'pod', 'lonely', '-o', 'jsonpath={.status.phase}')) === 'Succeeded' ? true : undefined));
+  await kubectl('-n', namespace, 'delete', 'pod', 'lonely', '--timeout=20s');
+  t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
+});
+
+test.serial('a pod that finds no room in time is evicted with the reason on its Migration', async (t) => {
+  const namespace = await namespaceFor(t, 'no-room');
+  await apply(
+    { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'hasty', namespace }, spec: { selector: { matchLabels: labels }, holdSeconds: 5, evictionDeadlineSeconds: 5, precedence: 1 } },
+    owners.Deployment(namespace, { spec: { containers: [redisContainer()], nodeSelector: { 'kubernetes.io/hostname': 'godwit-worker' } } }),
+  );
+  await podOf(namespace);
+  t.teardown(async () => void (await kubectl('uncordon', 'godwit-worker')));
+  await kubectl('drain', 'godwit-worker', '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=60s');
+  const migration = await migrationOf(namespace, await onlyMigration(namespace));
+  t.is(migration.status?.phase, 'Failed');
+  t.is(migration.status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason, 'NoCandidate');
+});

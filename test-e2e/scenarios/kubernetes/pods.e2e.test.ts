@@ -1,0 +1,94 @@
+// What pods are made of moves with them: containers, volumes, probes; what cannot move is refused before anything happens.
+import test from 'ava';
+import { apply, assertMoved, attached, eventually, kubectl, migrate, namespaceFor, podOf, portForwardPing, stableAddress, whileCounting } from './cluster.ts';
+import { owners, redisContainer, shell } from './workloads.ts';
+
+const counting = 'n=0; while :; do n=$((n+1)); echo $n > /scratch/count.new; mv /scratch/count.new /scratch/count; sleep 0.05; done';
+const scratch = [{ name: 'scratch', mountPath: '/scratch' }];
+
+test.serial('several containers, init containers and sidecars, and the emptyDir they share', async (t) => {
+  const namespace = await namespaceFor(t, 'several');
+  const spec = {
+    volumes: [{ name: 'scratch', emptyDir: {} }],
+    initContainers: [
+      shell('first', 'date +%s%N >> /scratch/first', { volumeMounts: scratch }),
+      shell('sidecar', counting, { restartPolicy: 'Always', volumeMounts: scratch }),
+      shell('second', 'test -e /scratch/first && echo done >> /scratch/second', { volumeMounts: scratch }),
+    ],
+    containers: [redisContainer(), shell('beside', 'x=0; while :; do x=$((x+1)); echo $x > /tmp/own; sleep 0.05; done')],
+  };
+  await apply(owners.StatefulSet(namespace, { spec }));
+  const pod = await podOf(namespace);
+  const read = async (container: string, path: string) => (await kubectl('-n', namespace, 'exec', pod, '-c', container, '--', 'cat', path)).trim();
+  const first = await read('sidecar', '/scratch/first');
+  const address = await stableAddress(namespace, pod);
+  for (const move of ['there', 'back']) {
+    const [count, own] = [Number(await read('sidecar', '/scratch/count')), Number(await read('beside', '/tmp/own'))];
+    await whileCounting(t, address, async () => assertMoved(t, await migrate(namespace, move, pod)));
+    await podOf(namespace);
+    t.is(await read('sidecar', '/scratch/first'), first, 'init containers do not run again');
+    t.is(await read('sidecar', '/scratch/second'), 'done');
+    await eventually('the sidecar goes on counting', async () => (Number(await read('sidecar', '/scratch/count')) > count ? true : undefined), 5_000);
+    await eventually('the other container goes on counting', async () => (Number(await read('beside', '/tmp/own')) > own ? true : undefined), 5_000);
+  }
+});
+
+test.serial('ConfigMap, Secret, projected, downward and emptyDir volumes', async (t) => {
+  const namespace = await namespaceFor(t, 'volumes');
+  await apply(
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace }, data: { colour: 'blue' } },
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'secret', namespace }, stringData: { word: 'abracadabra' } },
+  );
+  const spec = {
+    volumes: [
+      { name: 'settings', configMap: { name: 'settings' } },
+      { name: 'secret', secret: { secretName: 'secret' } },
+      { name: 'downward', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+      { name: 'projected', projected: { sources: [{ configMap: { name: 'settings' } }, { serviceAccountToken: { path: 'token' } }] } },
+      { name: 'disk', emptyDir: {} },
+      { name: 'memory', emptyDir: { medium: 'Memory' } },
+    ],
+  };
+  const mounts = ['settings', 'secret', 'downward', 'projected', 'disk', 'memory'].map((name) => ({ name, mountPath: `/v/${name}` }));
+  await apply(owners.StatefulSet(namespace, { spec, container: { volumeMounts: mounts } }));
+  const pod = await podOf(namespace);
+  const sh = async (script: string) => (await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', script)).trim();
+  await sh('echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file');
+  const all = 'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file; stat -c %h /v/disk/file';
+  const before = await sh(all);
+  await whileCounting(t, await stableAddress(namespace, pod), async () => assertMoved(t, await migrate(namespace, 'there', pod)));
+  await podOf(namespace);
+  t.is(await sh(all), before);
+  t.regex(await sh('cat /v/projected/token'), /^[\w-]+\.[\w-]+\.[\w-]+$/);
+});
+
+test.serial('probes do not kill a pod that moves; logs, exec, attach and port-forward work on the restored one', async (t) => {
+  const namespace = await namespaceFor(t, 'probes');
+  const probe = { exec: { command: ['redis-cli', 'ping'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 };
+  await apply(owners.Deployment(namespace, { container: { livenessProbe: probe, readinessProbe: probe, startupProbe: { ...probe, failureThreshold: 5 } } }));
+  const before = await podOf(namespace);
+  await whileCounting(t, await stableAddress(namespace, before), async () => assertMoved(t, await migrate(namespace, 'there', before)));
+  const pod = await podOf(namespace);
+  t.is((await kubectl('-n', namespace, 'exec', pod, '--', 'redis-cli', 'ping')).trim(), 'PONG');
+  await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', 'echo to the log > /proc/1/fd/1');
+  t.regex(await kubectl('-n', namespace, 'logs', pod), /to the log/);
+  t.is(await kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'), '0');
+  t.is(await portForwardPing(namespace, pod), '+PONG');
+  t.regex(await attached(namespace, pod), /to the attached/);
+});
+
+for (const [code, shape] of Object.entries({
+  PREFLIGHT_HOST_PATH: { spec: { volumes: [{ name: 'node', hostPath: { path: '/tmp' } }] } },
+  PREFLIGHT_TTY: { container: { tty: true, stdin: true } },
+  PREFLIGHT_HOST_NAMESPACES: { spec: { hostPID: true } },
+})) {
+  test.serial(`${code}: refused before anything happens, and the pod goes on`, async (t) => {
+    const namespace = await namespaceFor(t, code);
+    await apply(owners['bare pod'](namespace, shape));
+    const pod = await podOf(namespace);
+    const { status } = await migrate(namespace, 'refused', pod);
+    t.is(status?.phase, 'Failed');
+    t.deepEqual(status?.refusals?.map((refusal) => refusal.code), [code]);
+    t.is(await podOf(namespace), pod);
+  });
+}
