@@ -8,7 +8,9 @@ import type { ObjectName } from '#core/kube/port.ts';
 import { pods } from '#core/kube/resources.ts';
 import { hasCode } from '#core/kube/api.ts';
 import type { Cluster } from '#controller/cluster.ts';
-import { affinityTo, candidates } from '#controller/placement/candidates.ts';
+import { candidates } from '#controller/placement/candidates.ts';
+import { affinityTo } from '#controller/placement/claimed-affinity.ts';
+import { usedByNode } from '#controller/placement/room.ts';
 import { defaultLimits } from '#controller/migration/limits.ts';
 
 /** A sibling that is leaving may want this pod; so long it is kept for it. */
@@ -99,6 +101,7 @@ export class Claims {
       nodes: this.#cluster.nodes.list(),
       incoming: new Map(),
       maxIncoming: defaultLimits.perNode,
+      used: usedByNode(this.#cluster.pods.list()),
     }).names;
     if (names.length === 0) return false;
     await this.#ungate(pod, {

@@ -1,7 +1,7 @@
 // The copy of a bare pod may go anywhere the pod itself may.
 import test from 'ava';
 import type { Pod } from '#core/api/pod.ts';
-import { affinityTo } from '#controller/placement/candidates.ts';
+import { affinityTo } from '#controller/placement/claimed-affinity.ts';
 import { copyOf } from './bare-pod.ts';
 
 const zone = { key: 'zone', operator: 'In', values: ['z'] };

@@ -1,7 +1,7 @@
 // The copy of a pod that nobody owns: the same name, ready to be scheduled elsewhere.
 import { annotations } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
-import { affinityWithout } from '#controller/placement/candidates.ts';
+import { affinityWithout } from '#controller/placement/claimed-affinity.ts';
 
 /** Volumes that admission adds to every pod anew. */
 const tokenVolume = /^kube-api-access-/;

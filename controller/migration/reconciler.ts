@@ -14,6 +14,7 @@ import { decide, type Decision, type Observation } from '#controller/migration/d
 import { podNotes, podRefusals, type VolumeClaim } from '#controller/migration/refusals.ts';
 import { waitReason, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
+import { usedByNode } from '#controller/placement/room.ts';
 
 /** JSON of a bare pod, kept until its copy is made: nobody else remembers it. */
 export const manifestAnnotation = 'godwit.dev/pod-manifest';
@@ -61,6 +62,7 @@ export class MigrationReconciler {
       targetNodeName: migration.spec.targetNodeName,
       incoming: incomingByNode(underway),
       maxIncoming: this.#limits.perNode,
+      used: usedByNode(this.#cluster.pods.list()),
     });
     return {
       refusals: podRefusals(facts),

@@ -1,8 +1,11 @@
 // Which nodes could take a pod over: ready, willing, with an agent, and of a kind on which the memory image runs.
-import { annotations, labels, nodeFactsAnnotation } from '#core/api/names.ts';
+import { labels, nodeFactsAnnotation } from '#core/api/names.ts';
 import type { Node, Pod } from '#core/api/pod.ts';
 import { nodeFactsSchema } from '#core/wire/messages.ts';
 import type { z } from 'zod';
+import { affinityWithout } from '#controller/placement/claimed-affinity.ts';
+import { unselected } from '#controller/placement/node-selection.ts';
+import { shortage, type usedByNode } from '#controller/placement/room.ts';
 
 const comparedFacts = nodeFactsSchema.omit({ imageFreeBytes: true });
 type ComparedFacts = z.infer<typeof comparedFacts>;
@@ -16,6 +19,8 @@ export interface PlacementRequest {
   /** Moves that arrive at each node now. */
   incoming: ReadonlyMap<string, number>;
   maxIncoming: number;
+  /** What pods take on each node already. */
+  used: ReturnType<typeof usedByNode>;
 }
 
 export type Rejection = { node: string; reason: string };
@@ -40,9 +45,11 @@ const checks: readonly Check[] = [
   ({ status }) => (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? undefined : 'not ready'),
   ({ spec }) => (spec?.unschedulable === true ? 'cordoned' : undefined),
   (node, { pod }) => untolerated(node, pod),
+  (node, { pod }) => unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }),
   ({ metadata }) => (metadata.labels?.[labels.agentReady] === 'true' ? undefined : 'no node agent is ready there'),
   (node, { source }) => incompatible(factsOf(source), factsOf(node)),
   ({ metadata }, { incoming, maxIncoming }) => ((incoming.get(metadata.name) ?? 0) >= maxIncoming ? `${maxIncoming} moves arrive there already` : undefined),
+  (node, { pod, used }) => shortage(node, used.get(node.metadata.name), pod),
 ];
 
 function rejection(node: Node, request: PlacementRequest): string | undefined {
@@ -86,30 +93,4 @@ function incompatible(source: ComparedFacts | undefined, target: ComparedFacts |
   const known = new Set(target.cpuFlags);
   const missing = source.cpuFlags.filter((flag) => !known.has(flag));
   return missing.length === 0 ? undefined : `its CPU lacks ${missing.slice(0, 5).join(', ')}`;
-}
-
-/** Undo of `affinityTo`, for the copy of a pod that was a replacement itself. */
-export function affinityWithout({ metadata, spec }: Pod): Pod['spec']['affinity'] {
-  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (required === undefined || metadata.annotations?.[annotations.migration] === undefined) return spec.affinity;
-  const terms = required.nodeSelectorTerms.map((term) => {
-    const last = term.matchExpressions?.at(-1);
-    return last?.key === 'kubernetes.io/hostname' && last.operator === 'In' ? { ...term, matchExpressions: term.matchExpressions?.slice(0, -1) } : term;
-  });
-  const { requiredDuringSchedulingIgnoredDuringExecution: _ours, ...preferred } = spec.affinity?.nodeAffinity ?? {};
-  const own = terms.filter(({ matchExpressions = [], matchFields = [] }) => matchExpressions.length + matchFields.length > 0);
-  return { ...spec.affinity, nodeAffinity: own.length === 0 ? preferred : { ...preferred, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: own } } };
-}
-
-/** The pod's affinity with every required term tightened to `names`, as a gated pod may be changed. */
-export function affinityTo(names: readonly string[], { spec }: Pod): NonNullable<Pod['spec']['affinity']> {
-  const only = { key: 'kubernetes.io/hostname', operator: 'In', values: [...names] };
-  const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [{}];
-  return {
-    ...spec.affinity,
-    nodeAffinity: {
-      ...spec.affinity?.nodeAffinity,
-      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms.map((term) => ({ ...term, matchExpressions: [...(term.matchExpressions ?? []), only] })) },
-    },
-  };
 }

@@ -18,7 +18,7 @@ async function assertMovedBy(t: ExecutionContext, namespace: string, trigger: Tr
   t.not(await nodeOf(namespace, await podOf(namespace)), node);
 }
 
-const drain = (node: string) => kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=90s');
+const drain = (node: string) => kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=90s');
 
 for (const kind of ['StatefulSet', 'Deployment', 'bare pod'] as const) {
   test.serial(`kubectl drain of a ${kind}`, async (t) => {

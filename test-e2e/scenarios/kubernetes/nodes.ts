@@ -16,17 +16,23 @@ export interface NodeUnderTest {
 const shuttingDown = (value: boolean): string[] =>
   ['dbus-send', '--system', '--type=signal', '/org/freedesktop/login1', 'org.freedesktop.login1.Manager.PrepareForShutdown', `boolean:${value}`];
 
+/** Settings of the kubelet; nought is none, as kubeadm leaves it. */
+const graceOfShutdown = (all: string, critical: string): string[] =>
+  ['sed', '-i', `s/^shutdownGracePeriod: .*/shutdownGracePeriod: ${all}/; s/^shutdownGracePeriodCriticalPods: .*/shutdownGracePeriodCriticalPods: ${critical}/`, '/var/lib/kubelet/config.yaml'];
+
 export function onNode(node: string): NodeUnderTest {
   const exec = (...command: string[]): Promise<string> => podman('exec', node, ...command);
   return {
     exec,
     async announceShutdown() {
       await exec('systemctl', 'start', 'dbus', 'systemd-logind');
+      await exec(...graceOfShutdown('60s', '10s'));
       await exec('systemctl', 'restart', 'kubelet');
       await eventually('the kubelet\'s inhibitor', async () => ((await exec('systemd-inhibit', '--list')).includes('kubelet') ? true : undefined), 30_000);
       await exec(...shuttingDown(true));
       return async () => {
         await exec(...shuttingDown(false));
+        await exec(...graceOfShutdown('0s', '0s'));
         await exec('systemctl', 'restart', 'kubelet');
       };
     },
