@@ -13,11 +13,19 @@ export async function wireData(nodes: readonly { name: string; pid: number }[]):
   await inSwitch('link', 'set', bridge, 'up');
   await ip('netns', 'add', clientNetns);
   await ip('-n', clientNetns, 'link', 'set', 'lo', 'up');
-  for (const [index, { pid }] of nodes.entries()) await addLeg(`node${index}`, String(pid));
+  for (const { name, pid } of nodes) await plugNode(name, pid);
   await addLeg('client', clientNetns);
   const prefix = subnet.split('/')[1] ?? '24';
   await ip('-n', clientNetns, 'address', 'add', `${clientAddress}/${prefix}`, 'dev', uplink);
 }
+
+/** The node's leg, also when it has booted again. */
+export async function plugNode(name: string, pid: number): Promise<void> {
+  await addLeg(portOf(name), String(pid));
+}
+
+/** Names of network devices are short. */
+const portOf = (node: string): string => node.slice(-15);
 
 /** A cable from a port of the switch to `eth1` of a network namespace (pid or name). */
 async function addLeg(port: string, namespace: string): Promise<void> {

@@ -1,7 +1,7 @@
 // A kind cluster on podman: made, found again, and removed whole.
 import { mkdirSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { wireData, unwireData } from '#cluster/data-network.ts';
+import { plugNode, wireData, unwireData } from '#cluster/data-network.ts';
 import { installMultus } from '#cluster/multus.ts';
 import { clusterDirectory, clusterName, kubeconfigPath, nodeSubnet, runDirectory } from '#cluster/paths.ts';
 import { run } from '#cluster/run.ts';
@@ -28,6 +28,11 @@ export async function nodeNames(): Promise<string[]> {
 /** First process of the node. */
 export async function nodePid(node: string): Promise<number> {
   return Number((await podman('inspect', '-f', '{{.State.Pid}}', node)).trim());
+}
+
+/** A node that was started again gets its leg on the data network. */
+export async function plugIn(node: string): Promise<void> {
+  await plugNode(node, await nodePid(node));
 }
 
 /** Leaves a healthy cluster as it is; anything half made is removed first. */

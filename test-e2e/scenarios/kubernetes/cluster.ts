@@ -78,8 +78,12 @@ export async function outcomeOf(namespace: string, name: string, limitMs = 60_00
   }, limitMs);
 }
 
-export async function migrate(namespace: string, name: string, podName: string): Promise<Migration> {
+export async function startMigration(namespace: string, name: string, podName: string): Promise<void> {
   await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name, namespace }, spec: { podName } });
+}
+
+export async function migrate(namespace: string, name: string, podName: string): Promise<Migration> {
+  await startMigration(namespace, name, podName);
   return outcomeOf(namespace, name);
 }
 

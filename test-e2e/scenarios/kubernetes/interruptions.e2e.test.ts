@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Trigger } from '#core/api/migration.ts';
 import { apply, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, stableAddress, whileCounting } from './cluster.ts';
-import { onNode } from './nodes.ts';
+import { onNode, workers } from './nodes.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
 
 /** The pod leaves its node by `interrupt`, and nobody notices. */
@@ -78,11 +78,13 @@ test.serial('preemption by a pod of higher priority', async (t) => {
 });
 
 test.serial('a node that shuts down', async (t) => {
+  for (const node of workers) t.teardown(await onNode(node).allowGracefulShutdown());
   const namespace = await namespaceFor(t, 'shutdown');
   await apply(owners.StatefulSet(namespace));
   await assertMovedBy(t, namespace, 'NodeShutdown', async (node) => {
     const { announceShutdown } = onNode(node);
-    t.teardown(await announceShutdown());
+    t.teardown(() => announceShutdown(false));
+    await announceShutdown(true);
   });
 });
 
