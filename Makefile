@@ -16,9 +16,9 @@ cluster-install: cluster images
 images: hosts
 	@$(NODE) images/build.ts
 
-# Scenarios in that cluster. Not part of `make test` yet.
-test-e2e: cluster-install
-	@ava --config e2e.config.js
+# Scenarios in that cluster, which is made for them and taken down afterwards.
+test-e2e: hosts
+	@$(NODE) scripts/test.ts e2e
 
 setup-cluster:
 	@scripts/setup.sh cluster

@@ -28,10 +28,10 @@ import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
 import { ExecGate } from '#agent/runtime/exec-gate.ts';
-import { isMarkedRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
 import { serveWrappers } from '#agent/runtime/wrapper-server.ts';
 import { connectPeer, servePeers } from '#agent/transfer/peers.ts';
+import { isMarked, unmark } from '#agent/runtime/marks.ts';
 
 export interface Agent {
   /** Stops serving; containers, links and held handovers stay as they are for the next agent. */
@@ -100,8 +100,8 @@ async function serveAll(
     ...(platform.pods === undefined ? {} : { pods: platform.pods }),
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),
-    isRestored: (container) => isMarkedRestored(config.runDir, container),
-    forgetRestored: (container) => unmarkRestored(config.runDir, container),
+    isRestored: (container) => isMarked(config.runDir, 'restored', container),
+    forgetRestored: (container) => unmark(config.runDir, 'restored', container),
   }), log);
   const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
   const peers = await servePeers(

@@ -13,7 +13,7 @@ declare -A PACKAGE_OF=(
 )
 
 # What a kind cluster on podman and the product's images need beyond that.
-declare -A CLUSTER_PACKAGE_OF=([podman]=podman [patchelf]=patchelf [jq]=jq [iptables]=iptables)
+declare -A CLUSTER_PACKAGE_OF=([podman]=podman [patchelf]=patchelf [jq]=jq [iptables]=iptables [go]=golang-go)
 if [ "${1:-}" = cluster ]; then
   for command in "${!CLUSTER_PACKAGE_OF[@]}"; do PACKAGE_OF[$command]=${CLUSTER_PACKAGE_OF[$command]}; done
 fi

@@ -1,5 +1,5 @@
 // Runs test groups with ava, shows failures and progress, and closes with one line `N passed, N failed`.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import process from 'node:process';
 
@@ -8,11 +8,14 @@ interface Group {
   name: string;
   config: string;
   needsRoot: boolean;
+  /** Targets of make: what the group needs, and how that goes away again. */
+  surroundings?: { up: string; down: string };
 }
 
 const groups: readonly Group[] = [
   { name: 'unit', config: 'ava.config.js', needsRoot: false },
   { name: 'root', config: 'root.config.js', needsRoot: true },
+  { name: 'e2e', config: 'e2e.config.js', needsRoot: true, surroundings: { up: 'cluster-install', down: 'cluster-down' } },
 ];
 
 interface Count {
@@ -20,11 +23,24 @@ interface Count {
   failed: number;
 }
 
-async function runGroup({ name, config, needsRoot }: Group): Promise<Count> {
+const make = (target: string): boolean => spawnSync('make', ['--no-print-directory', target], { stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
+
+async function runGroup({ name, config, needsRoot, surroundings }: Group): Promise<Count> {
   if (needsRoot && process.getuid?.() !== 0) {
     console.log(`group ${name}: did not run, it needs root`);
     return { passed: 0, failed: 1 };
   }
+  if (surroundings === undefined) return runAva(name, config);
+  try {
+    if (make(surroundings.up)) return await runAva(name, config);
+    console.log(`group ${name}: did not run, make ${surroundings.up} failed`);
+    return { passed: 0, failed: 1 };
+  } finally {
+    make(surroundings.down);
+  }
+}
+
+async function runAva(name: string, config: string): Promise<Count> {
   const startedAt = performance.now();
   const ava = spawn('node_modules/.bin/ava', ['--tap', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
   const count: Count = { passed: 0, failed: 0 };

@@ -49,7 +49,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
   const containersOf = (podUid: string) => runningContainers(registry, podUid, view.lastSeen(podUid));
   const sandboxOf = (podUid: string): string => containersOf(podUid)[0]?.pod?.sandbox ?? '';
 
-  const kills = new HeldKills(clock, log, async (podUid) => {
+  const kills = new HeldKills(clock, log, config.runDir, async (podUid) => {
     handovers().abortFor(sandboxOf(podUid), 'the hold expired');
     await handovers().settled(sandboxOf(podUid), config.deadlines.dumpMs);
   });

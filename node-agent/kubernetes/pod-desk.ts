@@ -14,12 +14,12 @@ import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { roleOf } from '#agent/kubernetes/pod/container-role.ts';
 import { decideStart } from '#agent/kubernetes/pod/start-decision.ts';
-import { hasArrived, markArrived } from '#agent/runtime/arrived-pods.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import { networkNamespace, type OciSpec } from '#agent/runtime/oci-spec.ts';
 import type { Arrival, PodDesk } from '#agent/runtime/pod-desk.ts';
 import type { PodContainer } from '#agent/runtime/pod-identity.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
+import { isMarked, mark } from '#agent/runtime/marks.ts';
 
 export interface PodDeskPorts {
   clock: Clock;
@@ -77,7 +77,7 @@ export class KubernetesPodDesk implements PodDesk {
 
   async create(arrival: Arrival): Promise<OciSpec | undefined> {
     const { pod, spec } = arrival;
-    if (pod.migration === undefined || hasArrived(this.#ports.runDir, pod.sandbox)) return spec;
+    if (pod.migration === undefined || isMarked(this.#ports.runDir, 'arrived', pod.sandbox)) return spec;
     const role = await this.#role(pod);
     if (role === 'init') return this.#skipped(spec);
     if (role === 'unknown') throw new GodwitError('ERR_CONTAINER_UNKNOWN', `pod ${pod.namespace}/${pod.name} has no container ${pod.container}`);
@@ -100,7 +100,7 @@ export class KubernetesPodDesk implements PodDesk {
     }
     const netns = networkNamespace(spec);
     if (netns !== undefined) await this.#ports.openLinks(netns, pod);
-    markArrived(this.#ports.runDir, pod.sandbox);
+    mark(this.#ports.runDir, 'arrived', pod.sandbox);
     this.#ports.log.warn({ pod: `${pod.namespace}/${pod.name}`, migration: pod.migration }, 'Replacement starts afresh');
     return spec;
   }

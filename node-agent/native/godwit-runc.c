@@ -99,10 +99,11 @@ static struct call scan_call(int argc, char **argv) {
   if (i < argc && strcmp(argv[i], "--") == 0) i++;
   if (i >= argc) return call;
   call.command_index = i;
+  bool is_kill = strcmp(argv[i], "kill") == 0; // its signal follows the id; elsewhere the id is last
   for (i++; i < argc; i++) {
     const char *option = option_name(argv[i]);
     if (option != NULL && (option_is(option, "bundle") || option_is(option, "b"))) call.bundle = option_value(argc, argv, &i);
-    else if (option == NULL) call.id = argv[i];
+    else if (option == NULL && !(is_kill && call.id != NULL)) call.id = argv[i];
   }
   return call;
 }
@@ -349,8 +350,59 @@ static bool already_restored(const char *id) {
   return access(path, F_OK) == 0;
 }
 
+/** Whether an agent said that kills of this container wait, and the time it gave is not over. */
+static bool is_held(const char *id) {
+  char path[PATH_MAX], text[32];
+  if (id == NULL || !is_plain_name(id)) return false;
+  snprintf(path, sizeof path, "%s/held/%s", GODWIT_RUN_DIR, id);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[size > 0 ? size : 0] = '\0';
+  return strtoll(text, NULL, 10) > (long long)time(NULL);
+}
+
+static void retry_pause(void) {
+  nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
+}
+
+/** The agent's word on a held call: true when nothing is to be done. A lost agent is asked again until it was silent for too long. */
+static bool await_release(struct agent *agent, const struct request *request, struct reply *reply) {
+  bool heard = agent->fd >= 0; // the H that began the hold
+  int64_t lost_ms = now_ms();
+  while (!heard || reply->verb == 'H') {
+    if (heard) {
+      heard = next_reply(agent, reply, now_ms() + GODWIT_NEXT_FRAME_MS);
+      lost_ms = now_ms();
+    } else {
+      if (agent->fd >= 0) close(agent->fd);
+      if (now_ms() - lost_ms >= GODWIT_HOLD_ALONE_MS) return false;
+      retry_pause();
+      heard = ask(agent, request, reply, GODWIT_FIRST_ANSWER_MS);
+    }
+  }
+  return reply->verb == 'X';
+}
+
+/** The caller goes on as if the call were done; a child keeps the call until the agent decides, and carries it out when nobody does. */
+static int hold(struct agent *agent, const struct request *request, struct reply *reply, const struct call *call) {
+  pid_t child = fork();
+  if (child > 0) return 0;
+  if (child < 0) become_runc(call->argv, call->log_path);
+  setsid();
+  int null = open("/dev/null", O_RDWR);
+  for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++) dup2(null, fd);
+  if (await_release(agent, request, reply)) _exit(0);
+  become_runc(call->argv, call->log_path);
+}
+
 /** Nobody answers: what must not happen by accident is refused, the rest is runc's business. */
-static int without_agent(const struct call *call) {
+static int without_agent(const struct call *call, const struct request *request, struct reply *reply) {
+  if (command_is(call, "kill") && is_held(call->id)) {
+    struct agent nobody = {.fd = -1};
+    return hold(&nobody, request, reply, call);
+  }
   if (command_is(call, "create") && awaits_handover(call->bundle)) {
     char message[512 + sizeof SOCKET_PATH];
     snprintf(message, sizeof message,
@@ -383,40 +435,6 @@ static bool send_status(const struct agent *agent, int status) {
   return send_all(agent->fd, frame, 4 + (size_t)size, now_ms() + GODWIT_NEXT_FRAME_MS);
 }
 
-static void retry_pause(void) {
-  nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
-}
-
-/** The agent's word on a held call: true when nothing is to be done. A lost agent is asked again until it was silent for too long. */
-static bool await_release(struct agent *agent, const struct request *request, struct reply *reply) {
-  bool heard = true; // the H that began the hold
-  int64_t lost_ms = 0;
-  while (!heard || reply->verb == 'H') {
-    if (heard) {
-      heard = next_reply(agent, reply, now_ms() + GODWIT_NEXT_FRAME_MS);
-      lost_ms = now_ms();
-    } else {
-      if (agent->fd >= 0) close(agent->fd);
-      if (now_ms() - lost_ms >= GODWIT_HOLD_ALONE_MS) return false;
-      retry_pause();
-      heard = ask(agent, request, reply, GODWIT_FIRST_ANSWER_MS);
-    }
-  }
-  return reply->verb == 'X';
-}
-
-/** The caller goes on as if the call were done; a child keeps the call until the agent decides, and carries it out when nobody does. */
-static int hold(struct agent *agent, const struct request *request, struct reply *reply, const struct call *call) {
-  pid_t child = fork();
-  if (child > 0) return 0;
-  if (child < 0) become_runc(call->argv, call->log_path);
-  setsid();
-  int null = open("/dev/null", O_RDWR);
-  for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++) dup2(null, fd);
-  if (await_release(agent, request, reply)) _exit(0);
-  become_runc(call->argv, call->log_path);
-}
-
 /** Does what the agent says; returns the exit code. Once runc ran as a child, its status is the answer whatever else fails. */
 static int obey_agent(const struct call *call) {
   static struct request request;
@@ -429,7 +447,7 @@ static int obey_agent(const struct call *call) {
   // Probes have to answer within a second: an agent that is busy is no reason to fail them.
   int64_t first_answer_ms = command_is(call, "exec") ? GODWIT_EXEC_ANSWER_MS : GODWIT_FIRST_ANSWER_MS;
   bool answered = ask(&agent, &request, &reply, first_answer_ms);
-  if (!answered) return without_agent(call);
+  if (!answered) return without_agent(call, &request, &reply);
   int status = -1;
   while (answered && reply.verb == 'R') {
     status = run_as_told(&reply, call->log_path);

@@ -80,7 +80,7 @@ for (const variant of testVariants) {
     const agent = await bed.agent(({ send }) => send('X9\0\0'));
     const calls = [
       ['state', 'c1'],
-      ['--root', 'kill', 'exec', '--process', 'p', 'c1'],
+      ['--root', 'kill', 'resume', 'c1'],
       ['--log=kill', 'events', 'create'],
       ['--version'],
       ['--debug'],
@@ -388,6 +388,28 @@ for (const variant of testVariants) {
       t.is(await readFile(join(bed.dir, 'done'), 'utf8'), `${kill.join(' ')}\n`);
     });
   }
+
+  test.serial(name('no agent: a kill of a container whose kills are held waits for the next agent'), async (t) => {
+    const bed = await wrapperBed(t, variant);
+    await mkdir(join(bed.dir, 'run/held'));
+    await writeFile(join(bed.dir, 'run/held/c1'), String(Math.floor(Date.now() / 1000) + 60));
+    t.is((await bed.run(kill).ended).code, 0);
+    const asked = Promise.withResolvers<Socket>();
+    const agent = await bed.agent(({ send, socket }) => {
+      send('X0\0\0');
+      asked.resolve(socket);
+    });
+    await once((await asked.promise).resume(), 'close');
+    t.deepEqual(agent.requests, [['kill', bed.dir, ...kill]]);
+    await t.throwsAsync(bed.calls(), { code: 'ENOENT' });
+  });
+
+  test.serial(name('no agent: a mark whose time is over holds nothing'), async (t) => {
+    const bed = await wrapperBed(t, variant);
+    await mkdir(join(bed.dir, 'run/held'));
+    await writeFile(join(bed.dir, 'run/held/c1'), String(Math.floor(Date.now() / 1000) - 1));
+    await assertRuncRan(t, bed, kill);
+  });
 
   test.serial(name('no agent: any other container is created by runc'), async (t) => {
     const bed = await wrapperBed(t, variant);

@@ -25,11 +25,11 @@ import { ListenQueues } from '#agent/runtime/listen-queues.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import { awaitSessions, endSessions, type ExecGate } from '#agent/runtime/exec-gate.ts';
-import { unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
+import { unmark } from '#agent/runtime/marks.ts';
 
 /** Probes and short commands end by themselves. */
 const sessionsLimitMs = 2_000;
@@ -182,7 +182,7 @@ export class PlainSource implements SourcePort {
     if (this.#host.registry.get(this.#id) !== undefined) await this.#container().remove();
     for (const path of this.#movedDirectories) emptyDirectory(path);
     this.#host.registry.remove(this.#id);
-    unmarkRestored(this.#host.config.runDir, this.#id);
+    unmark(this.#host.config.runDir, 'restored', this.#id);
   }
 
   async removeNetwork(): Promise<void> {

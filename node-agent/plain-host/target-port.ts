@@ -18,8 +18,8 @@ import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
 import { createReplacement, forgetHandover, removeReplacement, startTask, untilNotStarting, type ReplacementName } from '#agent/runtime/replacement.ts';
 import { readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
-import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
+import { mark, unmark } from '#agent/runtime/marks.ts';
 
 /** containerd's v2 shim for runc keeps state and bundles here, one directory a namespace. */
 const runcRoots = '/run/containerd/runc';
@@ -137,7 +137,7 @@ export class PlainTarget implements TargetPort {
   }
 
   async resume(limitMs: number): Promise<number> {
-    if (this.#container !== undefined) markRestored(this.#host.config.runDir, this.#container.id);
+    if (this.#container !== undefined) mark(this.#host.config.runDir, 'restored', this.#container.id);
     if (this.#left === undefined) await this.#dropForeignAddresses();
     try {
       return await this.#resume(limitMs);
@@ -211,7 +211,7 @@ export class PlainTarget implements TargetPort {
     const { id } = this.#container;
     if (!(await removeReplacement(containerd, this.#container, this.#handover))) return;
     registry.remove(id);
-    unmarkRestored(config.runDir, id);
+    unmark(config.runDir, 'restored', id);
   }
 
   imageBytes(): number {

@@ -2,6 +2,7 @@
 // out by itself when this agent dies.
 import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
+import { mark, unmark } from '#agent/runtime/marks.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 export interface HeldKill {
@@ -24,26 +25,29 @@ export class HeldKills {
   readonly #log: Log;
   /** Told when the time is up: what moves the pod is to be given up before the kill is delivered. */
   readonly #onExpired: (podUid: string) => Promise<void>;
+  readonly #runDir: string;
+  /** Containers with a mark, by pod. */
+  readonly #marked = new Map<string, string[]>();
   readonly #pods = new Map<string, PodHold>();
 
-  constructor(clock: Clock, log: Log, onExpired: (podUid: string) => Promise<void>) {
+  /** @param runDir where the marks are kept */
+  constructor(clock: Clock, log: Log, runDir: string, onExpired: (podUid: string) => Promise<void>) {
     this.#clock = clock;
     this.#log = log;
+    this.#runDir = runDir;
     this.#onExpired = onExpired;
   }
 
-  holds(podUid: string): boolean {
-    return this.#pods.has(podUid);
-  }
-
-  /** The pods whose kills are held. */
-  pods(): string[] {
-    return [...this.#pods.keys()];
+  /** Kills of these containers wait also while no agent runs, until `untilMs` (epoch): they will be held. */
+  expect(podUid: string, containers: readonly string[], untilMs: number): void {
+    for (const container of containers) mark(this.#runDir, 'held', container, String(Math.floor(untilMs / 1000)));
+    this.#marked.set(podUid, [...(this.#marked.get(podUid) ?? []), ...containers]);
   }
 
   /** Keeps the kill; the pod's first one sets the deadline. */
   hold(podUid: string, kill: HeldKill, holdMs: number): void {
     kill.conversation.hold();
+    this.expect(podUid, [kill.container], this.#clock.date().getTime() + holdMs);
     const hold = this.#pods.get(podUid);
     if (hold !== undefined) {
       hold.kills.push(kill);
@@ -82,6 +86,8 @@ export class HeldKills {
   }
 
   #take(podUid: string): HeldKill[] {
+    for (const container of this.#marked.get(podUid) ?? []) unmark(this.#runDir, 'held', container);
+    this.#marked.delete(podUid);
     const hold = this.#pods.get(podUid);
     this.#pods.delete(podUid);
     hold?.cancel();

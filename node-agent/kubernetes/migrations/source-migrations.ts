@@ -99,10 +99,11 @@ export class SourceMigrations {
   }
 
   async #prepare(migration: Migration, podUid: string): Promise<void> {
-    const { clock, preflight, containersOf } = this.#ports;
+    const { clock, preflight, containersOf, kills } = this.#ports;
     const found = containersOf(podUid).length === 0 ? nothingRuns : await preflight(podUid, migration).catch(asRefusal);
     const held = found.refusals.length === 0;
     const holdUntil = new Date(clock.date().getTime() + this.#holdMs(migration));
+    if (held) kills.expect(podUid, containersOf(podUid).map(({ id }) => id), holdUntil.getTime());
     await this.#update(migration, (status) => ({
       ...this.#with(status, migration, held
         ? { type: 'Held', status: 'True', reason: 'PreflightPassed', message: `Kills of the pod are held until ${holdUntil.toISOString()}` }

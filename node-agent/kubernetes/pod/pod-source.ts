@@ -7,8 +7,7 @@ import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/memb
 import { emptyDirsOf, type EmptyDir } from '#agent/kubernetes/pod/volumes.ts';
 import { PlainSource, type PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
-import { unmarkRestored } from '#agent/runtime/restored-marks.ts';
-import { unmarkArrived } from '#agent/runtime/arrived-pods.ts';
+import { unmark } from '#agent/runtime/marks.ts';
 
 export interface LeavingPod {
   /** UID of the Migration. */
@@ -130,9 +129,9 @@ export class PodSource implements SourcePort {
   remove(): Promise<void> {
     const { registry, config } = this.#host;
     for (const { registration } of this.#members) {
-      if (registration.pod !== undefined) unmarkArrived(config.runDir, registration.pod.sandbox);
+      if (registration.pod !== undefined) unmark(config.runDir, 'arrived', registration.pod.sandbox);
       registry.remove(registration.id);
-      unmarkRestored(config.runDir, registration.id);
+      unmark(config.runDir, 'restored', registration.id);
     }
     return Promise.resolve();
   }

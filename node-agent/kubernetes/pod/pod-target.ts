@@ -22,12 +22,11 @@ import { emptyDirPath } from '#agent/kubernetes/pod/volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
-import { markArrived, unmarkArrived } from '#agent/runtime/arrived-pods.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze, removeSibling, separateFromContainer, thawCgroup } from '#agent/runtime/freezer.ts';
 import { networkNamespace } from '#agent/runtime/oci-spec.ts';
 import { readRuncState, readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
-import { markRestored, unmarkRestored } from '#agent/runtime/restored-marks.ts';
+import { mark, unmark } from '#agent/runtime/marks.ts';
 
 const recoverySchema = z.object({
   boot: z.string(),
@@ -210,13 +209,13 @@ export class PodTarget implements TargetPort {
     }, limitMs);
     if (sibling !== undefined) removeSibling(sibling);
     member.frozen = true;
-    markRestored(this.#host.config.runDir, id);
+    mark(this.#host.config.runDir, 'restored', id);
     (await member.arrival).create.exit(0);
     this.#current = undefined;
   }
 
   async resume(limitMs: number): Promise<number> {
-    for (const { id } of this.#containers) markRestored(this.#host.config.runDir, id);
+    for (const { id } of this.#containers) mark(this.#host.config.runDir, 'restored', id);
     if (this.#left === undefined) await this.#dropForeignAddresses();
     try {
       const resumedAt = await this.#resumeLast(limitMs);
@@ -255,7 +254,7 @@ export class PodTarget implements TargetPort {
 
   async finish(): Promise<void> {
     const { config, registry } = this.#host;
-    if (this.#sandbox !== undefined) markArrived(config.runDir, this.#sandbox);
+    if (this.#sandbox !== undefined) mark(config.runDir, 'arrived', this.#sandbox);
     for (const member of this.#members) {
       const { oci, pod } = await member.arrival;
       registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), pod });
@@ -276,8 +275,8 @@ export class PodTarget implements TargetPort {
       else inbox.close();
     }
     this.#current?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
-    for (const { id } of this.#containers) unmarkRestored(this.#host.config.runDir, id);
-    if (this.#sandbox !== undefined) unmarkArrived(this.#host.config.runDir, this.#sandbox);
+    for (const { id } of this.#containers) unmark(this.#host.config.runDir, 'restored', id);
+    if (this.#sandbox !== undefined) unmark(this.#host.config.runDir, 'arrived', this.#sandbox);
     this.#left?.close();
     for (let index = 0; index < this.#memberCount; index += 1) removeImageDirectories(this.#host.imageRoot, memberKey(this.#handover, index));
   }

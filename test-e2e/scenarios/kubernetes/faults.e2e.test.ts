@@ -158,11 +158,12 @@ test.serial('a dead node: its pod starts afresh elsewhere with the same address,
   await whileCounting(t, address, async () => assertMoved(t, await migrate(namespace, 'back', pod)));
 });
 
+const scaleController = (replicas: number) => kubectl('-n', 'godwit-system', 'scale', 'deployment', 'godwit-controller', `--replicas=${replicas}`);
+
 test.serial('without the controller pods are made and evicted as without Godwit', async (t) => {
-  const scale = (replicas: number) => kubectl('-n', 'godwit-system', 'scale', 'deployment', 'godwit-controller', `--replicas=${replicas}`);
-  await scale(0);
+  await scaleController(0);
   t.teardown(async () => {
-    await scale(2);
+    await scaleController(2);
     await kubectl('-n', 'godwit-system', 'rollout', 'status', 'deployment/godwit-controller', '--timeout=90s');
   });
   await eventually('no controller', async () => ((await kubectl('-n', 'godwit-system', 'get', 'pods', '-l', 'app.kubernetes.io/name=godwit-controller', '-o', 'name')) === '' ? true : undefined));

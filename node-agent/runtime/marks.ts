@@ -1,0 +1,26 @@
+// Marks that godwit-runc reads when no agent answers: small files below the run directory, gone after a reboot.
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * - restored: the container was restored by its `create`, and needs no `start`.
+ * - arrived: the sandbox's pod has arrived; from then on its containers start like any other.
+ * - held: kills of the container wait for the agent; the text says until when (epoch seconds).
+ */
+export type Mark = 'restored' | 'arrived' | 'held';
+
+/** @param id of the container, or of the sandbox for `arrived` */
+export function mark(runDir: string, kind: Mark, id: string, text = ''): void {
+  const directory = join(runDir, kind);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, id), text, { mode: 0o600 });
+}
+
+export function isMarked(runDir: string, kind: Mark, id: string): boolean {
+  return existsSync(join(runDir, kind, id));
+}
+
+/** Harmless where there is none. */
+export function unmark(runDir: string, kind: Mark, id: string): void {
+  rmSync(join(runDir, kind, id), { force: true });
+}
