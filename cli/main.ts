@@ -1,35 +1,8 @@
 #!/usr/bin/env node
-// The program `godwit`: the only file here that reads arguments, environment and terminal.
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+// The program `godwit`, which talks to the agent of its node.
+import { endQuietlyWithoutReader, processTerminal, version } from './process-terminal.ts';
+import { createProgram } from './program.ts';
 import { run } from './run.ts';
-import type { Terminal } from './terminal.ts';
 
-const { stdout, stderr, env } = process;
-const narrowest = 60;
-const widthOfPipes = 100;
-
-const terminal: Terminal = {
-  out: (text) => void stdout.write(text),
-  err: (text) => void stderr.write(text),
-  get width() {
-    const columns = stdout.columns ?? Number(env['COLUMNS'] ?? widthOfPipes);
-    return Number.isInteger(columns) ? Math.max(narrowest, columns) : widthOfPipes;
-  },
-  color: (env['NO_COLOR'] ?? '') === '' && stdout.isTTY && env['TERM'] !== 'dumb',
-  interactive: stdout.isTTY && env['TERM'] !== 'dumb',
-  now: () => new Date(),
-  onInterrupt(task) {
-    process.on('SIGINT', task);
-    return () => process.off('SIGINT', task);
-  },
-};
-
-// A reader that has seen enough (`godwit watch | head`) ends the program without noise.
-stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-
-const manifest = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
-process.exitCode = await run(process.argv.slice(2), terminal, manifest.version);
+endQuietlyWithoutReader();
+process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) => createProgram(processTerminal, exit, version));

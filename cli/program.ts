@@ -1,5 +1,5 @@
 // The command line as a tree of commands; docs/reference/cli.md is generated from it.
-import { Command, Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { addCancel } from './commands/cancel.ts';
 import { addCertificates } from './commands/certificates.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -10,7 +10,8 @@ import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
 import { addWatch } from './commands/watch.ts';
 import { controlClient, type ControlClient } from './control-client.ts';
-import { exitCodes, type ExitCode } from './exit-codes.ts';
+import { bareProgram } from './bare-program.ts';
+import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a command works with. */
@@ -23,23 +24,11 @@ export interface Context {
 }
 
 const defaultSocket = '/run/godwit/control.sock';
-const exitCodeLines = Object.values(exitCodes).map(({ code, meaning }) => `  ${code}  ${meaning}`);
 
 /** The program with all its commands; it throws CommanderError instead of ending the process. */
 export function createProgram(terminal: Terminal, exit: (code: ExitCode) => void, version: string): Command {
-  const program = new Command('godwit')
-    .description('Moves running containers to another node with memory, files, stable address and TCP connections.')
-    .version(version)
-    .addOption(new Option('--socket <path>', 'control socket of the agent on this node').default(defaultSocket))
-    .addHelpText('after', `\nExit codes:\n${exitCodeLines.join('\n')}`)
-    .showHelpAfterError('(godwit --help tells more)')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text),
-      writeErr: (text) => terminal.err(text),
-      getOutHelpWidth: () => terminal.width,
-      getErrHelpWidth: () => terminal.width,
-    });
+  const program = bareProgram('godwit', 'Moves running containers to another node with memory, files, stable address and TCP connections.', terminal, version)
+    .addOption(new Option('--socket <path>', 'control socket of the agent on this node').default(defaultSocket));
   const context: Context = { terminal, exit, client: () => controlClient(String(program.opts()['socket'])) };
   for (const add of [addPs, addPlan, addMigrate, addWatch, addGet, addCancel, addDoctor, addCertificates, addCompletion]) add(program, context);
   return program;

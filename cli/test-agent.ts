@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import { createProgram } from './program.ts';
 import { run } from './run.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -74,6 +75,6 @@ export function testTerminal(options: Partial<Pick<Terminal, 'width' | 'color' |
 
 /** Runs one command line against the agent at `socketPath`. */
 export async function godwit(socketPath: string, args: readonly string[], terminal = testTerminal()) {
-  const code = await run([...args, '--socket', socketPath], terminal, '0.0.0');
+  const code = await run([...args, '--socket', socketPath], terminal, (exit) => createProgram(terminal, exit, '0.0.0'));
   return { code, stdout: terminal.stdout(), stderr: terminal.stderr() };
 }

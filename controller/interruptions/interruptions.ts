@@ -30,7 +30,7 @@ export function interruptionMigration(pod: Pod, trigger: Trigger, deadlineSecond
     apiVersion: groupVersion,
     kind: 'Migration',
     metadata: { name: migrationNameFor(name, uid), ...(namespace === undefined ? {} : { namespace }) },
-    spec: { podName: name, podUID: uid, trigger, deadlineSeconds, cancel: false, ttlSecondsAfterFinished: 3600 },
+    spec: { podName: name, podUID: uid, trigger, deadlineSeconds, dryRun: false, cancel: false, ttlSecondsAfterFinished: 3600 },
   };
 }
 

@@ -16,7 +16,7 @@ function pod(kind: string | undefined, more: Partial<Pod['metadata']> = {}, phas
 function migration(status: MigrationStatus = {}, spec: Partial<Migration['spec']> = {}): Migration {
   return {
     apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'm', uid: 'm1', creationTimestamp: created },
-    spec: { podName: 'shop-0', trigger: 'User', deadlineSeconds: 120, cancel: false, ttlSecondsAfterFinished: 60, ...spec }, status,
+    spec: { podName: 'shop-0', trigger: 'User', deadlineSeconds: 120, dryRun: false, cancel: false, ttlSecondsAfterFinished: 60, ...spec }, status,
   };
 }
 const free = { refusals: [], notes: [], lineage: 'l', rival: undefined, wait: undefined };
@@ -44,6 +44,15 @@ const refusals: [string, Partial<Observation>, string][] = [
   ['no replacement until the deadline', { migration: { ...held('NewName'), spec: { ...migration().spec, deadlineSeconds: 5 } } }, 'ReplacementMissing'],
 ];
 for (const [what, facts, reason] of refusals) test(`${what} ends it: ${reason}`, (t) => t.is(reasonOf(observe(facts)), reason));
+
+test('a dry run says what stands in the way, or that nothing does, and deletes nothing', (t) => {
+  const dryRun = (status: MigrationStatus): Migration => migration(status, { dryRun: true });
+  t.is(reasonOf(observe({ migration: dryRun({}), admission: { ...free, wait: 'no node can take the pod' } })), 'PreflightRefused');
+  const answered = { conditions: [condition('Admitted'), condition('Held', 'False')], source };
+  t.is(reasonOf(observe({ migration: dryRun(answered) })), 'Planned');
+  t.is(reasonOf(observe({ migration: dryRun({ ...answered, refusals: [{ code: 'PREFLIGHT_EXEC_SESSION', fact: 'f', remedy: 'r' }] }) })), 'PreflightRefused');
+  t.is(decide(observe({ migration: dryRun(answered) })).action, 'none');
+});
 
 test('the source pod is not deleted before it is held', (t) => {
   t.is(decide(observe({ migration: migration({ conditions: [condition('Admitted')], source, strategy: 'SameName' }) })).action, 'none');

@@ -82,6 +82,10 @@ function admit(observation: Observation): Decision {
   if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
   const source = { name: pod.metadata.name, uid: pod.metadata.uid, nodeName: pod.spec.nodeName, ownerUID: controllerOf(pod)?.uid, completionIndex: pod.metadata.labels?.[completionIndexLabel] };
   const common = { ...status, source, observedGeneration: metadata.generation };
+  if (admission.wait !== undefined && spec.dryRun) {
+    const refusal = { code: 'PREFLIGHT_NO_CANDIDATE', fact: admission.wait, remedy: 'Make room on a node that the pod may run on, or wait for the moves that are under way.' };
+    return finish({ ...observation, migration: { ...migration, status: { ...common, refusals: [refusal] } } }, 'PreflightRefused', listed([refusal]));
+  }
   if (admission.wait !== undefined) {
     const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', admission.wait, now);
     return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, waiting) };
@@ -95,7 +99,8 @@ function proceed(observation: Observation): Decision {
   const { migration, pod, replacement, now } = observation;
   const { status = {} } = migration;
   const { conditions = [], source, strategy, target } = status;
-  if (hasCondition(conditions, 'Held', 'False')) return finish(observation, 'PreflightRefused', listed(status.refusals ?? []));
+  const refusals = status.refusals ?? [];
+  if (hasCondition(conditions, 'Held', 'False')) return migration.spec.dryRun && refusals.length === 0 ? finish(observation, 'Planned') : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
   if ((status.attempts ?? 0) >= attemptsBeforeGivingUp && isRolledBack(status)) return finish(observation, 'HandoverFailed');
   const next = withTarget(migration, replacement, now);
@@ -123,7 +128,7 @@ function withTarget(migration: Migration, replacement: Pod | undefined, now: Dat
 }
 
 function finish({ migration, now }: Observation, reason: MigrationReason, detail?: string): Decision {
-  const succeeded = reason === 'Moved';
+  const succeeded = reason === 'Moved' || reason === 'Planned';
   const message = detail === undefined ? migrationReasons[reason] : `${migrationReasons[reason]} ${detail}`;
   const status = set(migration, { ...migration.status, finishedAt: now.toISOString() }, 'Succeeded', succeeded ? 'True' : 'False', reason, message, now);
   return { action: 'none', status: withPhase(status), requeueAfterMs: migration.spec.ttlSecondsAfterFinished * 1000 };

@@ -13,7 +13,7 @@ const policy: NonNullable<EvictionFacts['policy']> = {
 function migration(creationTimestamp: string, succeeded: 'True' | 'False' | 'Unknown', finishedAt?: string): Migration {
   return {
     apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'm', creationTimestamp },
-    spec: { podName: 'shop-0', trigger: 'Drain', deadlineSeconds: 900, cancel: false, ttlSecondsAfterFinished: 60 },
+    spec: { podName: 'shop-0', trigger: 'Drain', deadlineSeconds: 900, dryRun: false, cancel: false, ttlSecondsAfterFinished: 60 },
     status: { phase: 'HandingOver', conditions: [{ type: 'Succeeded', status: succeeded, reason: 'R', message: 'why', lastTransitionTime: creationTimestamp }], ...(finishedAt === undefined ? {} : { finishedAt }) },
   };
 }

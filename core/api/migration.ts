@@ -42,6 +42,8 @@ export const migrationSpecSchema = z.object({
   trigger: z.enum(triggers).default('User'),
   /** How long the move may take from creation to commit; afterwards it is rolled back. @default 120 */
   deadlineSeconds: z.number().int().min(1).max(86_400).default(120),
+  /** Only say what stands in the way: nothing is held, deleted or moved. */
+  dryRun: z.boolean().default(false),
   /** Ask for the roll-back; heeded until the commit. */
   cancel: z.boolean().default(false),
   /** When the finished Migration is deleted. @default 3600 */

@@ -2,6 +2,7 @@
 
 export const migrationReasons = {
   Running: 'The move is under way.',
+  Planned: 'Nothing stands in the way; nothing was moved, since it was a dry run.',
   Moved: 'The processes go on in the replacement.',
   PodNotFound: 'There is no such pod, or another incarnation of its name.',
   PodFinished: 'The pod ran to its end: nothing of it is to be moved.',

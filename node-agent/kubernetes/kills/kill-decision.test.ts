@@ -21,7 +21,7 @@ function policy(action: 'Migrate' | 'Never'): InterruptionPolicy {
 function migration(conditions: ReturnType<typeof condition>[], holdUntil?: string): Migration {
   return {
     apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'm' },
-    spec: { podName: 'shop-0', trigger: 'User', deadlineSeconds: 120, cancel: false, ttlSecondsAfterFinished: 3600 },
+    spec: { podName: 'shop-0', trigger: 'User', deadlineSeconds: 120, dryRun: false, cancel: false, ttlSecondsAfterFinished: 3600 },
     status: { conditions, ...(holdUntil === undefined ? {} : { holdUntil }) },
   };
 }

@@ -101,13 +101,16 @@ export class SourceMigrations {
   async #prepare(migration: Migration, podUid: string): Promise<void> {
     const { clock, preflight, containersOf, kills } = this.#ports;
     const found = containersOf(podUid).length === 0 ? nothingRuns : await preflight(podUid, migration).catch(asRefusal);
-    const held = found.refusals.length === 0;
+    const passed = found.refusals.length === 0;
+    const held = passed && !migration.spec.dryRun;
     const holdUntil = new Date(clock.date().getTime() + this.#holdMs(migration));
     if (held) kills.expect(podUid, containersOf(podUid).map(({ id }) => id), holdUntil.getTime());
     await this.#update(migration, (status) => ({
       ...this.#with(status, migration, held
         ? { type: 'Held', status: 'True', reason: 'PreflightPassed', message: `Kills of the pod are held until ${holdUntil.toISOString()}` }
-        : { type: 'Held', status: 'False', reason: 'PreflightRefused', message: found.refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ') }),
+        : passed
+          ? { type: 'Held', status: 'False', reason: 'DryRun', message: 'Nothing stands in the way on the node' }
+          : { type: 'Held', status: 'False', reason: 'PreflightRefused', message: found.refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ') }),
       refusals: found.refusals,
       notes: found.notes,
       ...(held ? { holdUntil: holdUntil.toISOString() } : {}),
