@@ -45,8 +45,9 @@ const refusals: [string, Partial<Observation>, string][] = [
 ];
 for (const [what, facts, reason] of refusals) test(`${what} ends it: ${reason}`, (t) => t.is(reasonOf(observe(facts)), reason));
 
+const dryRun = (status: MigrationStatus): Migration => migration(status, { dryRun: true });
+
 test('a dry run says what stands in the way, or that nothing does, and deletes nothing', (t) => {
-  const dryRun = (status: MigrationStatus): Migration => migration(status, { dryRun: true });
   t.is(reasonOf(observe({ migration: dryRun({}), admission: { ...free, wait: 'no node can take the pod' } })), 'PreflightRefused');
   const answered = { conditions: [condition('Admitted'), condition('Held', 'False')], source };
   t.is(reasonOf(observe({ migration: dryRun(answered) })), 'Planned');

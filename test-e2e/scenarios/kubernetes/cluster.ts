@@ -123,9 +123,12 @@ export function assertMoved(t: ExecutionContext, { status }: Migration): void {
   t.log(`frozen ${status?.freezeMs ?? -1} ms`);
 }
 
+let namespaces = 0;
+
 /** A namespace for one scenario; it goes with it. */
 export async function namespaceFor(t: ExecutionContext, name: string): Promise<string> {
-  const namespace = `e2e-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-${process.pid}`;
+  namespaces += 1;
+  const namespace = `e2e-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-${process.pid}-${namespaces}`;
   t.teardown(await openNamespace(namespace));
   return namespace;
 }
