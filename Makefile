@@ -20,10 +20,18 @@ images: hosts
 test-e2e: hosts
 	@$(NODE) scripts/test.ts e2e
 
+# A Redis of a StatefulSet survives `kubectl drain` there and back; the cluster stays (make cluster-down).
+demo-cluster: cluster-install
+	@$(NODE) test-e2e/demo/cluster.ts
+
+# Prints one JSON object as its last line: make bench-cluster RUNS=50
+bench-cluster: cluster-install
+	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/cluster.ts
+
 setup-cluster:
 	@scripts/setup.sh cluster
 
-.PHONY: test-e2e cluster cluster-down cluster-install images setup-cluster
+.PHONY: demo-cluster bench-cluster test-e2e cluster cluster-down cluster-install images setup-cluster
 .PHONY: demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]

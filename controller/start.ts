@@ -1,8 +1,10 @@
 // The controller, put together: watches, webhooks on every replica, decisions on the leader.
-import { createServer } from 'node:http';
 import { randomUUID } from 'node:crypto';
-import express from 'express';
 import { claimGate } from '#core/api/names.ts';
+import { Events } from '#core/kube/events.ts';
+import { serveStatus } from '#core/status-server.ts';
+import { controllerMetrics } from '#controller/metrics.ts';
+import { tellEnd } from '#controller/migration/end-event.ts';
 import { systemClock as clock } from '#core/clock.ts';
 import { createKubeApi } from '#core/kube/api.ts';
 import { connectApi, type Access } from '#core/kube/connection.ts';
@@ -41,9 +43,16 @@ export async function startController(settings: ControllerSettings, log: Log): P
   const api = createKubeApi(connection);
   const cluster = new Cluster({ api, connection, clock, log });
   await cluster.start();
-  const webhooks = await serveWebhooks(cluster, { port: settings.webhookPort, namespace, service, own: [account('godwit-controller'), account('godwit-node-agent')] });
   const election = new LeaderElection({ api, clock, log }, { name: service, namespace, identity: `${process.env['HOSTNAME'] ?? service}-${randomUUID()}` });
-  const health = await serveHealth(settings.healthPort, cluster);
+  const controllers = new Map<string, Controller>();
+  const metrics = controllerMetrics({
+    underway: () => cluster.underway().length,
+    depths: () => Object.fromEntries([...controllers].map(([name, { depth }]) => [name, depth])),
+    isLeader: () => election.isLeading,
+  });
+  const webhooks = await serveWebhooks(cluster, { port: settings.webhookPort, namespace, service, own: [account('godwit-controller'), account('godwit-node-agent')], onEviction: metrics.evicted });
+  const statusServer = await serveStatus(settings.healthPort, { ailments: () => deafWatches(cluster), metrics: metrics.registry });
+  const events = new Events(api, clock, log, { controller: 'godwit.dev/controller', instance: process.env['HOSTNAME'] ?? service });
   const requests = new ListWatch({ api, connection, clock, log }, certificateRequests);
   requests.start();
   const authority = await clusterAuthority(api, namespace, clock);
@@ -51,11 +60,15 @@ export async function startController(settings: ControllerSettings, log: Log): P
   election.start((signal) => {
     const run = (reconciler: Reconciler): Controller => {
       const controller = new Controller(reconciler, clock, log);
+      controllers.set(reconciler.name, controller);
       signal.addEventListener('abort', () => void controller.close());
       return controller;
     };
     const subscribe = (stop: () => void): void => signal.addEventListener('abort', stop);
-    const migrationReconciler = new MigrationReconciler(cluster, defaultLimits);
+    const migrationReconciler = new MigrationReconciler(cluster, defaultLimits, (migration, next) => {
+      metrics.ended(migration, next);
+      return tellEnd(events, migration, next);
+    });
     const claims = new Claims(cluster);
     const interruptions = new Interruptions(cluster);
     const signer = new NodeSigner(api, authority, account('godwit-node-agent'), clock);
@@ -99,7 +112,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
     async close() {
       await election.close();
       await webhooks.close();
-      await health.close();
+      await statusServer.close();
       await requests.close();
       await cluster.close();
       connection.close();
@@ -107,18 +120,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
   };
 }
 
-/** /livez fails when the watches are deaf: a restart helps then. */
-async function serveHealth(port: number, cluster: Cluster): Promise<{ close(): Promise<void> }> {
-  const app = express();
-  app.get('/livez', (_request, response) => {
-    const deaf = Object.entries(cluster.silencesMs()).filter(([, silentMs]) => silentMs > staleMs).map(([name]) => name);
-    response.status(deaf.length === 0 ? 200 : 503).send(deaf.length === 0 ? 'ok\n' : `not heard of: ${deaf.join(', ')}\n`);
-  });
-  app.get('/readyz', (_request, response) => void response.send('ok\n'));
-  const server = createServer(app);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(port, resolve);
-  await promise;
-  return { close: () => new Promise((done) => void server.close(() => done())) };
+/** Watches that were silent for too long: a restart helps then. */
+function deafWatches(cluster: Cluster): string[] {
+  return Object.entries(cluster.silencesMs()).filter(([, silentMs]) => silentMs > staleMs).map(([name]) => `not heard of: ${name}`);
 }

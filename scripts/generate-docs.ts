@@ -10,6 +10,11 @@ import { sourceCheckList } from '#agent/preflight/source-checks.ts';
 import { errorCatalog } from '#core/error-catalog.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { createProgram } from '../cli/program.ts';
+import { agentMetrics } from '#agent/kubernetes/metrics.ts';
+import { controllerMetrics } from '#controller/metrics.ts';
+import { createPlugin } from '../cli/kubectl/program.ts';
+import { apiPage } from './docs/api-page.ts';
+import { metricsPage } from './docs/metrics-page.ts';
 import { commandPage } from './docs/command-page.ts';
 import { configurationPage } from './docs/configuration-page.ts';
 import { errorPage } from './docs/error-page.ts';
@@ -20,6 +25,8 @@ import { definition, kinds } from './crds/definitions.ts';
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
 const agentSource = (file: string): string => readFileSync(join(repository, 'node-agent', file), 'utf8');
+
+const apiSource = (file: string): string => readFileSync(join(repository, 'core/api', file), 'utf8');
 
 const speechless = {
   out: () => undefined,
@@ -33,7 +40,19 @@ const speechless = {
 
 const pages: Record<string, string> = {
   'errors.md': errorPage(errorCatalog),
-  'cli.md': commandPage(createProgram(speechless, () => undefined, '0.0.0'), Object.values(exitCodes)),
+  'cli.md': commandPage(createProgram(speechless, () => undefined, '0.0.0'), Object.values(exitCodes), {
+    title: 'The command line', reach: 'It talks to the agent of the node it runs on, over a unix socket that only root may use.', record: 'handover record',
+  }),
+  'kubectl-godwit.md': commandPage(createPlugin(speechless, () => undefined, '0.0.0'), Object.values(exitCodes), {
+    title: 'kubectl godwit', reach: 'A plugin of kubectl: it talks to the API server with your kubeconfig and your rights.', record: 'Migration',
+  }),
+  'api.md': apiPage(kinds, {
+    Migration: apiSource('migration.ts'), InterruptionPolicy: apiSource('interruption-policy.ts'), StableNetwork: apiSource('stable-network.ts'), StableIP: apiSource('stable-ip.ts'),
+  }),
+  'metrics.md': metricsPage({
+    'The controller': controllerMetrics({ underway: () => 0, depths: () => ({}), isLeader: () => false }).registry,
+    'The agent of a node': agentMetrics({ heldKills: () => 0, underway: () => 0 }).registry,
+  }),
   'configuration.md': configurationPage(
     z.toJSONSchema(agentConfigSchema, { io: 'input' }),
     readFileSync(join(repository, 'node-agent/config.ts'), 'utf8'),

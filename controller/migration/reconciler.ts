@@ -22,10 +22,13 @@ export const manifestAnnotation = 'godwit.dev/pod-manifest';
 export class MigrationReconciler {
   readonly #cluster: Cluster;
   readonly #limits: Limits;
+  readonly #onEnd: (migration: Migration, status: MigrationStatus) => Promise<void>;
 
-  constructor(cluster: Cluster, limits: Limits) {
+  /** @param onEnd told once, when the end of a Migration was written */
+  constructor(cluster: Cluster, limits: Limits, onEnd: (migration: Migration, status: MigrationStatus) => Promise<void>) {
     this.#cluster = cluster;
     this.#limits = limits;
+    this.#onEnd = onEnd;
   }
 
   async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
@@ -107,6 +110,7 @@ export class MigrationReconciler {
       const { attempts, commit, handover, holdUntil } = fresh.status ?? {};
       return { ...fresh, status: { ...status, ...defined({ attempts, commit, handover, holdUntil }) } };
     });
+    if (written && isUnderway(migration) && !isUnderway({ status })) await this.#onEnd(migration, status);
     return written;
   }
 

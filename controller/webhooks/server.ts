@@ -21,6 +21,8 @@ export interface WebhookSettings {
   service: string;
   /** User names of our own service accounts. */
   own: readonly string[];
+  /** Told the HTTP status of every answer to an eviction. */
+  onEviction(code: number): void;
 }
 
 const certificateDays = 30;
@@ -93,7 +95,7 @@ async function serverOptions(cluster: Cluster, { namespace, service }: WebhookSe
 
 const evictionSchema = z.looseObject({ deleteOptions: z.looseObject({ preconditions: z.looseObject({ uid: z.string().optional() }).optional() }).optional() });
 
-async function judgeEviction(cluster: Cluster, { own }: WebhookSettings, request: AdmissionRequest): Promise<Verdict> {
+async function judgeEviction(cluster: Cluster, { own, onEviction }: WebhookSettings, request: AdmissionRequest): Promise<Verdict> {
   const { api, clock, migrations } = cluster;
   const { name = '', namespace, dryRun, userInfo } = request;
   const pod = await api.find(pods, { name, namespace });
@@ -115,5 +117,6 @@ async function judgeEviction(cluster: Cluster, { own }: WebhookSettings, request
   if (decision.begin && dryRun !== true && pod !== undefined && policy !== undefined) {
     await ensureMigration(api, interruptionMigration(pod, nodeIsCordoned ? 'Drain' : 'Eviction', policy.spec.evictionDeadlineSeconds));
   }
+  onEviction(decision.verdict.allowed ? 200 : decision.verdict.code);
   return decision.verdict;
 }

@@ -11,6 +11,8 @@ import type { AgentConfig } from '#agent/config.ts';
 import type { Handovers } from '#agent/engine/handovers.ts';
 import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
+import { agentMetrics, type AgentMetrics } from '#agent/kubernetes/metrics.ts';
+import { serveStatus } from '#core/status-server.ts';
 import { fence } from '#agent/kubernetes/stable-addresses/fence.ts';
 import { MigrationArbiter } from '#agent/kubernetes/migrations/migration-arbiter.ts';
 import { SourceMigrations } from '#agent/kubernetes/migrations/source-migrations.ts';
@@ -61,6 +63,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     },
     onArrived: async (netns, { name, uid }) => holders.holdAll(await links.attachmentsOf(netns), { name, uid }),
   };
+  const metrics = agentMetrics({ heldKills: () => kills.count, underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
   const leavingPod = (handover: string, sandbox: string): LeavingPod => {
     const uid = registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod?.uid ?? '';
     const migration = migrationOfHandover(handover)?.uid ?? '';
@@ -91,7 +94,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       targetChecks: (request) => Promise.resolve(podTargetRefusals(request, new Set(networks.all().keys()))),
     },
     networks: () => Promise.resolve(networks.all()),
-    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, arrivals, openLinks, onDecision: () => undefined }),
+    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, arrivals, openLinks, onDecision: (decision) => metrics.decided(decision) }),
     cni: (next) => clusterWide({ view, networks, holders, links, log }, next),
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({
@@ -100,15 +103,17 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       });
       const controller = new Controller({ name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) }, clock, log);
       const follow = new AbortController();
-      void requeueByHandover(engine, follow.signal, watches.migrations, controller);
+      void requeueByHandover(engine, follow.signal, watches.migrations, controller, metrics);
       watches.migrations.onChange(({ object }) => controller.add(object.metadata));
       for (const { metadata } of watches.migrations.list()) controller.add(metadata);
-      fence({ node, links, stableIPs: watches.stableIPs, holders, log, podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod });
+      fence({ node, links, stableIPs: watches.stableIPs, holders, log, onRefused: () => metrics.epochRefused(), podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod });
       certificate.onRenewed(() => peers.reload());
+      const status = await serveStatus(settings.metricsPort, { ailments: () => [], metrics: metrics.registry });
       await announceNode(api, node, await (await nodeFactsReader(host.imageRoot, config.runc))());
       return [{
         async close() {
           follow.abort();
+          await status.close();
           await controller.close();
           certificate.close();
           await withdrawNode(api, node).catch((error: unknown) => log.warn({ error: asGodwitError(error).message }, 'Node not withdrawn'));
@@ -127,9 +132,11 @@ const sessionsDuring = (migration: Migration | undefined): 'refuse' | 'end' => (
 const kubernetesNamespace = 'k8s.io';
 
 /** What becomes of a handover is looked at by its Migration's reconciler. */
-async function requeueByHandover(engine: Handovers, signal: AbortSignal, migrations: { list(): { metadata: { uid?: string | undefined; name: string; namespace?: string | undefined } }[] }, controller: Controller): Promise<void> {
-  for await (const { id, finishedAt } of engine.changes(signal)) {
+async function requeueByHandover(engine: Handovers, signal: AbortSignal, migrations: { list(): { metadata: { uid?: string | undefined; name: string; namespace?: string | undefined } }[] }, controller: Controller, metrics: AgentMetrics): Promise<void> {
+  for await (const record of engine.changes(signal)) {
+    const { id, finishedAt } = record;
     if (finishedAt === undefined) continue;
+    metrics.ended(record);
     const found = migrations.list().find(({ metadata }) => metadata.uid === migrationOfHandover(id)?.uid);
     if (found !== undefined) controller.add(found.metadata);
   }

@@ -2,17 +2,18 @@
 import type { Argument, Command, Option } from 'commander';
 import { markdownTable, page } from './markdown.ts';
 
-export function commandPage(program: Command, exitCodes: readonly { code: number; meaning: string }[]): string {
+/** @param words title of the page, where the program reaches, and what it prints line by line */
+export function commandPage(program: Command, exitCodes: readonly { code: number; meaning: string }[], words: { title: string; reach: string; record: string }): string {
   return page(
-    'The command line',
+    words.title,
     program.description(),
-    'It talks to the agent of the node it runs on, over a unix socket that only root may use.',
+    words.reach,
     `## Options of all commands\n\n${optionTable(program.options)}`,
     ...program.commands.map((command) => section(program.name(), command)),
     `## Exit codes\n\n${markdownTable(['Code', 'Meaning'], exitCodes.map(({ code, meaning }) => [String(code), meaning]))}`,
     '## Output\n\n' +
       'Results go to stdout, everything else to stderr. Errors are printed to stderr with code, message and remedy; with `-o json` stdout also gets one object ' +
-      '`{"error": {...}, "refusals": [...]}`. `migrate` and `watch` with `-o json` print one handover record a line (NDJSON) whenever it changes. ' +
+      `\`{"error": {...}, "refusals": [...]}\`. \`migrate\` and \`watch\` with \`-o json\` print one ${words.record} a line (NDJSON) whenever it changes. ` +
       'Colour is used on terminals only, and not at all when `NO_COLOR` is set.',
   );
 }

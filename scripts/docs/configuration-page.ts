@@ -21,13 +21,17 @@ type Field = z.infer<typeof fieldSchema>;
 
 /** @param source text of the file that holds the schema: the doc comment above a field tells what it is for */
 export function configurationPage(jsonSchema: unknown, source: string): string {
-  const schema = fieldSchema.parse(jsonSchema);
-  const rows = rowsOf(schema, '', true).map(({ path, type, value }) => [`\`${path}\``, type, value, commentOf(source, path)]);
+  const rows = fieldRows(jsonSchema, source);
   return page(
     'Configuration of the node agent',
     'One JSON object, checked whole before anything starts; a field that is not listed here is an error (`ERR_CONFIG_INVALID` names it). [The quickstart](../quickstart.md) has an example.',
     markdownTable(['Field', 'Type', 'Default', 'Meaning'], rows),
   );
+}
+
+/** Cells of each leaf: path, type, default, meaning. */
+export function fieldRows(jsonSchema: unknown, source: string): string[][] {
+  return rowsOf(fieldSchema.parse(jsonSchema), '', true).map(({ path, type, value }) => [`\`${path}\``, type, value, commentOf(source, path)]);
 }
 
 /** One row a leaf: path, type, default. `NAME` in a path stands for keys that the reader chooses. */

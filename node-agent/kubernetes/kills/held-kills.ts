@@ -38,6 +38,11 @@ export class HeldKills {
     this.#onExpired = onExpired;
   }
 
+  /** Pods whose kills are held. */
+  get count(): number {
+    return this.#pods.size;
+  }
+
   /** Kills of these containers wait also while no agent runs, until `untilMs` (epoch): they will be held. */
   expect(podUid: string, containers: readonly string[], untilMs: number): void {
     for (const container of containers) mark(this.#runDir, 'held', container, String(Math.floor(untilMs / 1000)));

@@ -14,6 +14,8 @@ export interface FencePorts {
   /** The pod of a sandbox that runs here. */
   podOf(sandbox: string): { name: string; uid: string } | undefined;
   log: Log;
+  /** A link was shut. */
+  onRefused(): void;
 }
 
 /** Judges all links of the node now, and each address when its object changes. Never opens anything. */
@@ -27,7 +29,7 @@ export function fence(ports: FencePorts): void {
   judged();
 }
 
-async function judge({ node, links, stableIPs, holders, podOf, log }: FencePorts, link: Attachment): Promise<void> {
+async function judge({ node, links, stableIPs, holders, podOf, log, onRefused }: FencePorts, link: Attachment): Promise<void> {
   const pod = podOf(link.containerId);
   for (const address of link.addresses) {
     const name = stableIPName(link.network, address);
@@ -36,6 +38,7 @@ async function judge({ node, links, stableIPs, holders, podOf, log }: FencePorts
     const { epoch = 0, holder } = known.status ?? {};
     if (epoch > link.epoch && holder?.nodeName !== node) {
       log.warn({ address, epoch: link.epoch, newer: epoch, holder: holder?.nodeName }, 'Old epoch: link shut');
+      onRefused();
       return links.gate(link);
     }
     if (epoch < link.epoch && pod !== undefined) await holders.hold(name, pod, link.epoch);

@@ -1,0 +1,25 @@
+// docs/reference/api.md: the kinds of the API, field by field; the meaning of a field is the comment beside it.
+import { z } from 'zod';
+import { apiGroup, apiVersion } from '#core/api/names.ts';
+import { migrationReasons } from '#core/api/reasons.ts';
+import type { Kind } from '../crds/definitions.ts';
+import { fieldRows } from './configuration-page.ts';
+import { markdownTable, page } from './markdown.ts';
+
+/** @param sources text of the file that holds each kind's schema, by kind */
+export function apiPage(kinds: readonly Kind[], sources: Readonly<Record<string, string>>): string {
+  return page(
+    'The API',
+    `Group \`${apiGroup}\`, version \`${apiVersion}\`. \`kubectl explain\` tells the same from the cluster.`,
+    ...kinds.map((kind) => section(kind, sources[kind.kind] ?? '')),
+    `## Reasons of a Migration's condition \`Succeeded\`\n\n${markdownTable(['Reason', 'Meaning'], Object.entries(migrationReasons).map(([reason, meaning]) => [`\`${reason}\``, meaning]))}`,
+  );
+}
+
+function section({ kind, plural, shortNames, scope, purpose, schema, rules }: Kind, source: string): string {
+  const { spec, status } = schema.shape;
+  const parts = [['spec', spec], ['status', status]] as const;
+  const tables = parts.flatMap(([name, part]) => (part instanceof z.ZodType ? [`### ${kind} ${name}\n\n${markdownTable(['Field', 'Type', 'Default', 'Meaning'], fieldRows(z.toJSONSchema(part, { io: 'input', unrepresentable: 'any' }), source))}`] : []));
+  const ruled = rules.length === 0 ? [] : [`Rules: ${rules.map(({ message }) => message).join('; ')}.`];
+  return [`## ${kind}`, `${purpose} ${scope === 'Cluster' ? 'Of the cluster' : 'Of a namespace'}; \`kubectl get ${plural}\`, short \`${shortNames.join('`, `')}\`.`, ...tables, ...ruled].join('\n\n');
+}
