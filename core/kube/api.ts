@@ -1,18 +1,18 @@
 // The KubeApi over HTTP: paths, preconditions, and failures as GodwitErrors.
 import { z } from 'zod';
 import { GodwitError, type ErrorCode } from '#core/errors.ts';
-import type { ApiConnection, Answer } from '#core/kube/connection.ts';
+import type { ApiConnection } from '#core/kube/connection.ts';
+import { failure } from '#core/kube/failure.ts';
 import type { DeleteOptions, KubeApi, KubeObject, ListOptions, ObjectName, Resource, Subresource } from '#core/kube/port.ts';
 
 const pageSize = 500;
 const listSchema = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().default(''), continue: z.string().optional() }), items: z.array(z.unknown()).nullish() });
-const statusSchema = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });
 
 type Address = Pick<Resource<KubeObject>, 'group' | 'version' | 'plural'>;
 
 export function collectionPath({ group, version, plural }: Address, namespace: string | undefined): string {
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${namespace}/${plural}`;
+  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`;
 }
 
 const objectPath = (resource: Address, { name, namespace }: ObjectName, subresource?: string): string =>
@@ -22,7 +22,11 @@ export function createKubeApi(connection: ApiConnection): KubeApi {
   const send = async (method: string, path: string, body?: object, contentType?: string): Promise<unknown> => {
     const answer = await connection.request(method, path, body === undefined ? {} : { body: JSON.stringify(body), ...(contentType === undefined ? {} : { contentType }) });
     if (answer.status >= 300) throw failure(`${method} ${path}`, answer);
-    return JSON.parse(answer.body);
+    try {
+      return JSON.parse(answer.body);
+    } catch (cause) {
+      throw new GodwitError('ERR_KUBE_UNAVAILABLE', `${method} ${path}: what answered is no API server, or its answer was cut short`, { cause });
+    }
   };
   const api: KubeApi = {
     get: async (resource, name) => resource.parse(await send('GET', objectPath(resource, name))),
@@ -88,23 +92,4 @@ function deleteBody({ uid, resourceVersion, gracePeriodSeconds, propagationPolic
 
 export function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof GodwitError && error.code === code;
-}
-
-const codes: Readonly<Record<number, ErrorCode>> = {
-  400: 'ERR_KUBE_INVALID', 401: 'ERR_KUBE_FORBIDDEN', 403: 'ERR_KUBE_FORBIDDEN', 404: 'ERR_KUBE_NOT_FOUND', 409: 'ERR_KUBE_CONFLICT', 410: 'ERR_KUBE_CONFLICT',
-  422: 'ERR_KUBE_INVALID', 429: 'ERR_KUBE_TOO_MANY',
-};
-
-function failure(what: string, { status, body }: Answer): GodwitError {
-  const { reason, message } = statusOf(body);
-  const code = reason === 'AlreadyExists' ? 'ERR_KUBE_EXISTS' : (codes[status] ?? 'ERR_KUBE_UNAVAILABLE');
-  return new GodwitError(code, `${what}: ${message ?? `HTTP ${status}`}`, { details: { status } });
-}
-
-function statusOf(body: string): z.infer<typeof statusSchema> {
-  try {
-    return statusSchema.parse(JSON.parse(body));
-  } catch {
-    return { message: body.slice(0, 500) }; // a proxy's page
-  }
 }

@@ -3,19 +3,16 @@ import { readFileSync } from 'node:fs';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { KubeConfig } from '@kubernetes/client-node';
-import { GodwitError } from '#core/errors.ts';
+import { text } from 'node:stream/consumers';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
+import { failure, type Answer } from '#core/kube/failure.ts';
 
 /** `kubeconfig`: a file, or empty for kubectl's own search ($KUBECONFIG, ~/.kube/config). */
 export type Access = { kubeconfig: string; context?: string | undefined } | { server: string; caFile: string; tokenFile: string };
 
-export interface Answer {
-  status: number;
-  body: string;
-}
-
 export interface ApiConnection {
   request(method: string, path: string, options?: { body?: string; contentType?: string; limitMs?: number }): Promise<Answer>;
-  /** Lines of a watch; ends when the server ends it, throws ERR_KUBE_UNAVAILABLE when it breaks or is silent for `silenceMs`. */
+  /** Lines of a watch; ends when the server ends it, rejects as a request does when it is refused, with ERR_KUBE_UNAVAILABLE when it breaks or is silent for `silenceMs`. */
   stream(path: string, silenceMs: number, signal: AbortSignal): AsyncGenerator<string>;
   close(): void;
 }
@@ -28,7 +25,8 @@ interface Login {
 
 const requestLimitMs = 10_000;
 
-export function connectApi(access: Access): ApiConnection {
+/** @param onDate told the server's time of every answer */
+export function connectApi(access: Access, onDate: (date: string | undefined) => void = () => {}): ApiConnection {
   const login = 'kubeconfig' in access ? fromKubeconfig(access) : fromServiceAccount(access);
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
@@ -37,12 +35,14 @@ export function connectApi(access: Access): ApiConnection {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const prefix = login.server.pathname.replace(/\/$/, '');
     const request = httpsRequest(
-      { ...options, agent, method, signal, host: login.server.hostname, port: login.server.port || 443, path: `${prefix}${path}`, headers: { accept: 'application/json', ...asRecord(options.headers), ...headers } },
+      { agent, ...options, method, signal, host: login.server.hostname, port: login.server.port || 443, path: `${prefix}${path}`, headers: { accept: 'application/json', ...asRecord(options.headers), ...headers } },
       resolve,
     );
     request.once('error', (cause) => reject(unavailable(`${method} ${path}: ${cause.message}`, cause)));
     request.end(body);
-    return promise;
+    const response = await promise;
+    onDate(response.headers.date);
+    return response;
   }
 
   return {
@@ -50,9 +50,7 @@ export function connectApi(access: Access): ApiConnection {
       const headers = body === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
       const response = await open(method, path, headers, body, AbortSignal.timeout(limitMs));
       try {
-        const chunks: Buffer[] = [];
-        for await (const chunk of response) chunks.push(Buffer.from(chunk));
-        return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') };
+        return { status: response.statusCode ?? 0, body: await text(response) };
       } catch (cause) {
         throw unavailable(`${method} ${path}: the answer broke off`, cause);
       }
@@ -63,7 +61,7 @@ export function connectApi(access: Access): ApiConnection {
       let timer = patience();
       try {
         const response = await open('GET', path, {}, undefined, AbortSignal.any([signal, silence.signal]));
-        if (response.statusCode !== 200) throw unavailable(`watch ${path} was answered with ${response.statusCode ?? 0}`, undefined, response.statusCode);
+        if (response.statusCode !== 200) throw failure(`watch ${path}`, { status: response.statusCode ?? 0, body: await text(response) });
         let rest = '';
         response.setEncoding('utf8');
         for await (const chunk of response) {
@@ -90,26 +88,33 @@ function asRecord(headers: RequestOptions['headers']): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(headers ?? {}));
 }
 
-function unavailable(message: string, cause: unknown, status?: number): GodwitError {
-  return new GodwitError('ERR_KUBE_UNAVAILABLE', message, { cause, details: status === undefined ? {} : { status } });
+function unavailable(message: string, cause: unknown): GodwitError {
+  return new GodwitError('ERR_KUBE_UNAVAILABLE', message, { cause });
 }
 
 function fromKubeconfig({ kubeconfig, context }: { kubeconfig: string; context?: string | undefined }): Login {
   const config = new KubeConfig();
+  const file = kubeconfig === '' ? 'the kubeconfig' : `the kubeconfig ${kubeconfig}`;
   try {
     if (kubeconfig === '') config.loadFromDefault();
     else config.loadFromFile(kubeconfig);
     if (context !== undefined) config.setCurrentContext(context);
   } catch (cause) {
-    throw new GodwitError('ERR_CONFIG_INVALID', `the kubeconfig ${kubeconfig || '(default)'} cannot be read`, { cause });
+    throw new GodwitError('ERR_CONFIG_INVALID', `${file} cannot be read: ${asGodwitError(cause).message}`, { cause });
   }
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new GodwitError('ERR_CONFIG_INVALID', `the kubeconfig ${kubeconfig || '(default)'} names no cluster`);
+  if (cluster === null) throw new GodwitError('ERR_CONFIG_INVALID', `${file} has no cluster for the context ${config.getCurrentContext() || '(none is current)'}`);
+  if (!cluster.server.startsWith('https://')) throw new GodwitError('ERR_CONFIG_INVALID', `${file} leads to ${cluster.server}: only https is spoken; without a kubeconfig, give --kubeconfig or set KUBECONFIG`);
   return {
     server: new URL(cluster.server),
     async options() {
       const options: RequestOptions = {};
-      await config.applyToHTTPSOptions(options);
+      try {
+        await config.applyToHTTPSOptions(options);
+      } catch (cause) {
+        throw new GodwitError('ERR_CONFIG_INVALID', `${file} gives no credentials for ${cluster.server}: ${asGodwitError(cause).message.trim()}`, { cause });
+      }
+      if (cluster.proxyUrl === undefined) delete options.agent;
       return options;
     },
   };

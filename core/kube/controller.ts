@@ -46,6 +46,7 @@ export class Controller {
   }
 
   addAfter(name: ObjectName, delayMs: number): void {
+    if (this.#closed) return;
     const key = keyOf(name);
     const dueMs = this.#clock.nowMs() + delayMs;
     const timer = this.#timers.get(key);
@@ -71,7 +72,8 @@ export class Controller {
     for (const [key, name] of this.#waiting) {
       if (this.#working.size >= (this.#reconciler.workers ?? 4)) return;
       this.#waiting.delete(key);
-      this.#working.set(key, this.#work(key, name));
+      // Not before it is among those that are worked on: it may add itself, or throw at once.
+      this.#working.set(key, Promise.resolve().then(() => this.#work(key, name)));
     }
   }
 
@@ -79,13 +81,13 @@ export class Controller {
     try {
       const { requeueAfterMs } = await this.#reconciler.reconcile(name);
       this.#failures.delete(key);
-      if (requeueAfterMs !== undefined && !this.#closed) this.addAfter(name, requeueAfterMs);
+      if (requeueAfterMs !== undefined) this.addAfter(name, requeueAfterMs);
     } catch (thrown) {
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
       const { code, message } = asGodwitError(thrown);
       this.#log.warn({ controller: this.#reconciler.name, object: key, code, error: message, failures }, 'Reconciling failed and is tried again');
-      if (!this.#closed) this.addAfter(name, Math.min(backOffMs.first * 2 ** failures, backOffMs.last));
+      this.addAfter(name, Math.min(backOffMs.first * 2 ** (failures - 1), backOffMs.last));
     } finally {
       this.#working.delete(key);
       const again = this.#again.get(key);

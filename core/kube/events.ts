@@ -26,7 +26,9 @@ export interface Turn {
   note: string;
 }
 
+/** What the API takes, in bytes. */
 const longestNote = 1024;
+const longestName = 200;
 
 export class Events {
   readonly #api: KubeApi;
@@ -47,14 +49,19 @@ export class Events {
     const seed = [regarding.uid, related?.uid, reason, note].join('\0');
     try {
       await this.#api.create(events, {
-        metadata: { name: `${regarding.name.slice(0, 200)}.${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`, namespace: regarding.namespace ?? 'default' },
+        metadata: { name: `${regarding.name.slice(0, longestName).replace(/[-.]+$/, '')}.${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`, namespace: regarding.namespace ?? 'default' },
         eventTime: this.#clock.date().toISOString().replace('Z', '000Z'),
         reportingController: this.#reporter.controller, reportingInstance: this.#reporter.instance,
-        type, reason, action, note: note.slice(0, longestNote), regarding,
+        type, reason, action, note: cut(note), regarding,
         ...(related === undefined ? {} : { related }),
       });
     } catch (error) {
       if (!hasCode(error, 'ERR_KUBE_EXISTS')) this.#log.warn({ reason, object: regarding.name, error: asGodwitError(error).message }, 'Event not written');
     }
   }
+}
+
+/** A character that would be halved is left out. */
+function cut(note: string): string {
+  return new TextDecoder().decode(Buffer.from(note).subarray(0, longestNote), { stream: true });
 }

@@ -28,9 +28,9 @@ export class LeaderElection {
   /** What another replica's lease said, and when this one saw it change (monotonic ms): clocks of machines are not compared. */
   #seen = { version: '', atMs: 0 };
   #leading: AbortController | undefined;
-  #renewedAtMs = 0;
   #closed = false;
-  #cancel = (): void => undefined;
+  #cancelRetry = (): void => undefined;
+  #cancelExpiry = (): void => undefined;
 
   constructor(ports: ElectionPorts, candidate: Candidate) {
     this.#ports = ports;
@@ -49,31 +49,41 @@ export class LeaderElection {
   /** Gives the lease back, so that another replica need not wait for its end. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancel();
+    this.#cancelRetry();
     const led = this.#leading !== undefined;
     this.#stop();
-    if (led) await this.#write((lease) => ({ ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 } })).catch(() => undefined); // it ends by itself
+    if (led) await this.#giveBack().catch(() => undefined); // it ends by itself
   }
 
   async #round(lead: (signal: AbortSignal) => void): Promise<void> {
     const { clock, log } = this.#ports;
+    const askedAtMs = clock.nowMs();
+    let holds: boolean | undefined;
     try {
-      const holds = await this.#acquire();
-      if (holds) this.#renewedAtMs = clock.nowMs();
-      if (holds && this.#leading === undefined && !this.#closed) {
-        this.#leading = new AbortController();
-        log.info({ lease: this.#candidate.name, identity: this.#candidate.identity }, 'Leadership gained');
-        lead(this.#leading.signal);
-      }
-      if (!holds) this.#stop();
+      holds = await this.#acquire();
     } catch (error) {
       log.warn({ lease: this.#candidate.name, error: asGodwitError(error).message }, 'Lease not renewed');
     }
-    if (this.#leading !== undefined && clock.nowMs() - this.#renewedAtMs > electionTimes.renewWithinMs) this.#stop();
-    if (!this.#closed) this.#cancel = clock.after(electionTimes.retryMs, () => void this.#round(lead));
+    if (!this.#closed) this.#cancelRetry = clock.after(electionTimes.retryMs, () => void this.#round(lead));
+    if (holds === true) this.#hold(askedAtMs + electionTimes.renewWithinMs, lead);
+    if (holds === false) this.#stop();
+  }
+
+  /** Leads until then at the latest, whatever requests hang: counted from before the lease was written, as nobody else may count from earlier. */
+  #hold(untilMs: number, lead: (signal: AbortSignal) => void): void {
+    const { clock, log } = this.#ports;
+    const leftMs = untilMs - clock.nowMs();
+    if (this.#closed || leftMs <= 0) return;
+    this.#cancelExpiry();
+    this.#cancelExpiry = clock.after(leftMs, () => this.#stop());
+    if (this.#leading !== undefined) return;
+    this.#leading = new AbortController();
+    log.info({ lease: this.#candidate.name, identity: this.#candidate.identity }, 'Leadership gained');
+    lead(this.#leading.signal);
   }
 
   #stop(): void {
+    this.#cancelExpiry();
     if (this.#leading === undefined) return;
     this.#ports.log.warn({ lease: this.#candidate.name }, 'Leadership lost');
     this.#leading.abort();
@@ -87,7 +97,7 @@ export class LeaderElection {
     const lease = await api.find(leases, { name, namespace });
     try {
       if (lease === undefined) {
-        await api.create(leases, { metadata: { name, namespace }, spec: this.#spec(0) });
+        await api.create(leases, { metadata: { name, namespace }, spec: { ...this.#term(0), ...this.#renewal() } });
         return true;
       }
       const { holderIdentity, leaseTransitions } = lease.spec ?? {};
@@ -96,7 +106,8 @@ export class LeaderElection {
       const mine = holderIdentity === identity;
       const free = holderIdentity === undefined || holderIdentity === null || holderIdentity === '';
       if (!mine && !free && clock.nowMs() - this.#seen.atMs < electionTimes.leaseMs) return false;
-      await api.replace(leases, { ...lease, spec: { ...lease.spec, ...this.#spec((leaseTransitions ?? 0) + (mine ? 0 : 1)) } });
+      if (this.#closed) return false;
+      await api.replace(leases, { ...lease, spec: { ...lease.spec, ...(mine ? {} : this.#term((leaseTransitions ?? 0) + 1)), ...this.#renewal() } });
       return true;
     } catch (error) {
       if (hasCode(error, 'ERR_KUBE_CONFLICT') || hasCode(error, 'ERR_KUBE_EXISTS')) return false; // another one was faster
@@ -104,13 +115,23 @@ export class LeaderElection {
     }
   }
 
-  #spec(leaseTransitions: number): NonNullable<Lease['spec']> {
-    const renewTime = this.#ports.clock.date().toISOString().replace('Z', '000Z'); // MicroTime
-    return { holderIdentity: this.#candidate.identity, leaseDurationSeconds: electionTimes.leaseMs / 1000, renewTime, acquireTime: renewTime, leaseTransitions };
+  /** What a new holder writes. */
+  #term(leaseTransitions: number): NonNullable<Lease['spec']> {
+    return { holderIdentity: this.#candidate.identity, acquireTime: this.#microTime(), leaseTransitions };
   }
 
-  async #write(change: (lease: Lease) => Lease): Promise<void> {
-    const { name, namespace } = this.#candidate;
-    await this.#ports.api.replace(leases, change(await this.#ports.api.get(leases, { name, namespace })));
+  #renewal(): NonNullable<Lease['spec']> {
+    return { leaseDurationSeconds: electionTimes.leaseMs / 1000, renewTime: this.#microTime() };
+  }
+
+  #microTime(): string {
+    return this.#ports.clock.date().toISOString().replace('Z', '000Z');
+  }
+
+  /** Unless another replica has it meanwhile. */
+  async #giveBack(): Promise<void> {
+    const { name, namespace, identity } = this.#candidate;
+    const lease = await this.#ports.api.get(leases, { name, namespace });
+    if (lease.spec?.holderIdentity === identity) await this.#ports.api.replace(leases, { ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 } });
   }
 }

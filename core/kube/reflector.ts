@@ -90,14 +90,17 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
     }
   }
 
-  #pause(delayMs: number): Promise<void> {
+  /** Ends at once when the watch is closed. */
+  async #pause(delayMs: number): Promise<void> {
+    const { signal } = this.#stop;
+    if (signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#ports.clock.after(delayMs, resolve);
-    this.#stop.signal.addEventListener('abort', () => {
-      cancel();
-      resolve();
-    }, { once: true });
-    return promise;
+    const over = (): void => resolve();
+    const cancel = this.#ports.clock.after(delayMs, over);
+    signal.addEventListener('abort', over);
+    await promise;
+    cancel();
+    signal.removeEventListener('abort', over);
   }
 
   async #relist(): Promise<string> {
@@ -115,13 +118,15 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
     for (let version: string | undefined = from; version !== undefined && !this.#stop.signal.aborted; ) version = await this.#watchOnce(version);
   }
 
-  /** Resolves with the version to go on from, undefined when a new list is needed. */
+  /** Resolves with the version to go on from, undefined when a new list is needed; a watch that says nothing at all is broken. */
   async #watchOnce(from: string): Promise<string | undefined> {
     const { connection } = this.#ports;
     let version = from;
+    let silent = true;
     const query = new URLSearchParams({ watch: '1', allowWatchBookmarks: 'true', resourceVersion: from, timeoutSeconds: String(watchSeconds()), ...selectors(this.#options) });
     for await (const line of connection.stream(`${collectionPath(this.#resource, this.#options.namespace)}?${query.toString()}`, silenceMs, this.#stop.signal)) {
       this.#heard();
+      silent = false;
       const { type, object } = eventSchema.parse(JSON.parse(line));
       if (type === 'ERROR') {
         if (object.code === 410) return undefined;
@@ -130,6 +135,7 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
       version = object.metadata?.resourceVersion ?? version;
       if (type !== 'BOOKMARK') this.#take(type, object);
     }
+    if (silent && !this.#stop.signal.aborted) throw new Error('the watch ended without a word');
     return version;
   }
 

@@ -5,7 +5,9 @@ import { interruptionPolicySchema, labelSelectorSchema } from '#core/api/interru
 import { migrationSchema } from '#core/api/migration.ts';
 import { apiGroup, apiVersion } from '#core/api/names.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
+import { jobSchema, replicaSetSchema, statefulSetSchema } from '#core/api/owners.ts';
 import { nodeSchema, podSchema } from '#core/api/pod.ts';
+import { endpointSliceSchema, serviceSchema } from '#core/api/service.ts';
 import { stableIPSchema } from '#core/api/stable-ip.ts';
 import { stableNetworkSchema } from '#core/api/stable-network.ts';
 import type { KubeObject, Resource } from '#core/kube/port.ts';
@@ -32,6 +34,8 @@ export const stableNetworks = resource(own('StableNetwork', 'stablenetworks', fa
 export const stableIPs = resource(own('StableIP', 'stableips', false), stableIPSchema);
 export const pods = resource(core('Pod', 'pods'), podSchema);
 export const nodes = resource(core('Node', 'nodes', false), nodeSchema);
+export const services = resource(core('Service', 'services'), serviceSchema);
+export const endpointSlices = resource({ group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', kind: 'EndpointSlice', namespaced: true }, endpointSliceSchema);
 
 const certificateRequestSchema = z.looseObject({
   metadata: objectMetaSchema,
@@ -84,11 +88,9 @@ export const attachmentDefinitions = resource(
   attachmentSchema,
 );
 
-const statefulSetSchema = z.looseObject({
-  metadata: objectMetaSchema,
-  spec: z.looseObject({ replicas: z.number().optional(), ordinals: z.looseObject({ start: z.number().optional() }).optional() }).optional(),
-});
 export const statefulSets = resource({ group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet', namespaced: true }, statefulSetSchema);
+export const replicaSets = resource({ group: 'apps', version: 'v1', plural: 'replicasets', kind: 'ReplicaSet', namespaced: true }, replicaSetSchema);
+export const jobs = resource({ group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true }, jobSchema);
 
 const configMapSchema = z.looseObject({ metadata: objectMetaSchema, data: z.record(z.string(), z.string()).optional() });
 export const configMaps = resource(core('ConfigMap', 'configmaps'), configMapSchema);
