@@ -15,7 +15,7 @@ export function reportError(thrown: unknown, terminal: Terminal, output: string)
   if (output === 'json') printJson(terminal, { error: error.toRecord(), ...(refusals.length === 0 ? {} : { refusals }) });
   terminal.err(`${errorLines(error, refusals, terminal).join('\n')}\n`);
   if (refusals.length > 0 || error.code === 'ERR_REFUSED') return exitCodes.refused.code;
-  if (error.code === 'ERR_AGENT_UNREACHABLE') return exitCodes.unreachable.code;
+  if (error.code === 'ERR_AGENT_UNREACHABLE' || error.code === 'ERR_KUBE_UNAVAILABLE') return exitCodes.unreachable.code;
   return badInput.has(error.code) ? exitCodes.usage.code : exitCodes.failed.code;
 }
 
@@ -27,6 +27,8 @@ const badInput: ReadonlySet<ErrorCode> = new Set([
   'ERR_CONTAINER_AMBIGUOUS',
   'ERR_CONTAINER_UNKNOWN',
   'ERR_HANDOVER_UNKNOWN',
+  'ERR_KUBE_INVALID',
+  'ERR_KUBE_NOT_FOUND',
   'ERR_PEER_UNKNOWN',
 ]);
 

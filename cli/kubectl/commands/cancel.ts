@@ -1,30 +1,40 @@
 // `kubectl godwit cancel`: asks for the roll-back of a Migration.
 import type { Command } from 'commander';
-import { isUnderway } from '#core/api/migration.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { GodwitError } from '#core/errors.ts';
 import { migrations } from '#core/kube/resources.ts';
 import { outputOption } from '../../output-option.ts';
-import { exitCodes } from '../../exit-codes.ts';
 import { printJson, printLines } from '../../terminal.ts';
+import type { ClusterSession } from '../cluster-session.ts';
 import type { PluginContext } from '../program.ts';
 
-export function addCancel(program: Command, { terminal, cluster, exit }: PluginContext): void {
+export function addCancel(program: Command, { terminal, cluster }: PluginContext): void {
   program
     .command('cancel')
     .description('roll a Migration back, unless it is committed already')
     .argument('<migration>', 'name of the Migration')
     .addOption(outputOption(['text', 'json', 'name']))
     .action(async (name: string, { output }: { output: string }) => {
-      const { api, namespace, close } = cluster();
+      const session = cluster();
       try {
-        const found = await api.get(migrations, { namespace, name });
-        const committed = found.status?.commit?.decision === 'committed';
-        const asked = isUnderway(found) && !committed ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } }) : found;
-        if (output === 'json') printJson(terminal, asked);
-        else if (output === 'name') printLines(terminal, [name]);
-        else printLines(terminal, [!isUnderway(found) ? `${name} is over: ${found.status?.phase}` : committed ? `${name} is committed: it can only go on` : `${name} is asked to roll back; follow it with: kubectl godwit watch ${name}`]);
-        if (!isUnderway(found) || committed) exit(exitCodes.failed.code);
+        const asked = await cancel(session, name);
+        if (output === 'json') return printJson(terminal, asked);
+        const said = isUnderway(asked) ? `${name} is asked to roll back; follow it with: kubectl godwit watch ${name} -n ${session.namespace}` : `${name} is cancelled already`;
+        return printLines(terminal, [output === 'name' ? name : said]);
       } finally {
-        close();
+        session.close();
       }
     });
 }
+
+/** Resolves also when it is cancelled already; rejects with ERR_TOO_LATE when there is nothing to roll back any more. */
+async function cancel({ api, namespace }: ClusterSession, name: string): Promise<Migration> {
+  const found = await api.get(migrations, { namespace, name });
+  const asked = isUnderway(found) && !isCommitted(found) ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } }) : found;
+  const { phase } = asked.status ?? {};
+  if (!isUnderway(asked) && phase !== 'Cancelled') throw new GodwitError('ERR_TOO_LATE', `${name} is over: ${phase}`);
+  if (isCommitted(asked)) throw new GodwitError('ERR_TOO_LATE', `${name} is committed: it can only go on`);
+  return asked;
+}
+
+const isCommitted = ({ status }: Migration): boolean => status?.commit?.decision === 'committed';

@@ -1,6 +1,7 @@
 // `kubectl godwit explain`: what a word of the API means, or what became of a Migration and what to do.
 import type { Command } from 'commander';
 import { errorCatalog } from '#core/error-catalog.ts';
+import { GodwitError } from '#core/errors.ts';
 import { migrationReasons } from '#core/api/reasons.ts';
 import { migrations } from '#core/kube/resources.ts';
 import { sourceCheckList } from '#agent/preflight/source-checks.ts';
@@ -17,6 +18,7 @@ export function addExplain(program: Command, { terminal, cluster }: PluginContex
     .action(async (word: string) => {
       const meaning = meaningOf(word);
       if (meaning !== undefined) return printLines(terminal, meaning.flatMap((text) => hang('', text, Math.max(60, terminal.width))));
+      if (!isObjectName(word)) throw new GodwitError('ERR_CONFIG_INVALID', `${word} is no reason, error or check that is explained here; a refusal bears its own fact and remedy`);
       const { api, namespace, close } = cluster();
       try {
         return printLines(terminal, storyLines(await api.get(migrations, { namespace, name: word }), terminal));
@@ -25,6 +27,9 @@ export function addExplain(program: Command, { terminal, cluster }: PluginContex
       }
     });
 }
+
+/** As the API has them: the other words have capitals. */
+const isObjectName = (word: string): boolean => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(word);
 
 /** What the word means and what to do; undefined when it is none of ours. */
 function meaningOf(word: string): string[] | undefined {

@@ -1,10 +1,16 @@
 // `kubectl godwit get`: Migrations that run or ran; one of them as the picture.
 import type { Command } from 'commander';
+import { byAge, type Migration } from '#core/api/migration.ts';
 import { migrations } from '#core/kube/resources.ts';
 import { outputOption } from '../../output-option.ts';
 import { printJson, printLines } from '../../terminal.ts';
 import type { PluginContext } from '../program.ts';
 import { migrationTable, storyLines } from '../render.ts';
+
+interface GetOptions {
+  output: string;
+  allNamespaces?: boolean;
+}
 
 export function addGet(program: Command, { terminal, cluster }: PluginContext): void {
   program
@@ -13,7 +19,7 @@ export function addGet(program: Command, { terminal, cluster }: PluginContext): 
     .argument('[migration]', 'name of the Migration')
     .option('-A, --all-namespaces', 'of all namespaces')
     .addOption(outputOption(['text', 'json', 'name']))
-    .action(async (name: string | undefined, { output, allNamespaces }: { output: string; allNamespaces?: true }) => {
+    .action(async (name: string | undefined, { output, allNamespaces = false }: GetOptions) => {
       const { api, namespace, close } = cluster();
       try {
         if (name !== undefined) {
@@ -21,14 +27,16 @@ export function addGet(program: Command, { terminal, cluster }: PluginContext): 
           if (output === 'json') return printJson(terminal, found);
           return printLines(terminal, output === 'name' ? [name] : storyLines(found, terminal));
         }
-        const { items } = await api.list(migrations, allNamespaces === true ? {} : { namespace });
-        const sorted = items.toSorted((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''));
+        const { items } = await api.list(migrations, allNamespaces ? {} : { namespace });
+        const sorted = items.toSorted(byAge).toReversed();
         if (output === 'json') return printJson(terminal, sorted);
-        if (output === 'name') return printLines(terminal, sorted.map(({ metadata }) => metadata.name));
-        if (sorted.length === 0) terminal.err(`no Migrations in ${allNamespaces === true ? 'any namespace' : namespace}\n`);
-        return printLines(terminal, migrationTable(sorted, terminal.now()));
+        if (output === 'name') return printLines(terminal, sorted.map((migration) => nameOf(migration, allNamespaces)));
+        if (sorted.length === 0) terminal.err(`no Migrations in ${allNamespaces ? 'any namespace' : namespace}\n`);
+        return printLines(terminal, migrationTable(sorted, { now: terminal.now(), allNamespaces }));
       } finally {
         close();
       }
     });
 }
+
+const nameOf = ({ metadata }: Migration, withNamespace: boolean): string => (withNamespace ? `${metadata.namespace}/${metadata.name}` : metadata.name);

@@ -1,15 +1,16 @@
 // `kubectl godwit migrate`: makes a Migration and follows it.
 import type { Command } from 'commander';
-import { migrations } from '#core/kube/resources.ts';
 import { outputOption } from '../../output-option.ts';
 import { printJson, printLines } from '../../terminal.ts';
 import { followOne } from '../follow.ts';
-import { newMigration } from '../new-migration.ts';
+import { makeMigration } from '../new-migration.ts';
 import type { PluginContext } from '../program.ts';
+import { timeoutOption } from '../timeout-option.ts';
 
 interface MigrateOptions {
   to?: string;
   detach?: true;
+  timeout?: number;
   output: string;
 }
 
@@ -21,15 +22,16 @@ export function addMigrate(program: Command, context: PluginContext): void {
     .argument('<pod>', 'name of the pod')
     .option('--to <node>', 'node to move to; any that can take it unless given')
     .option('-d, --detach', 'return when the Migration is made')
+    .addOption(timeoutOption('stop waiting after this time, while the Migration goes on; its own deadline and 3 minutes unless given'))
     .addOption(outputOption(['text', 'json', 'name'], 'one Migration a line, whenever it changes'))
-    .action(async (podName: string, { to, detach, output }: MigrateOptions) => {
+    .action(async (podName: string, { to, detach, timeout, output }: MigrateOptions) => {
       const session = cluster();
       try {
-        const made = await session.api.create(migrations, newMigration({ podName, namespace: session.namespace, to }));
+        const made = await makeMigration(session, { podName, to });
         const { name } = made.metadata;
-        if (detach === undefined) return await followOne(context, session, name, output);
+        if (detach === undefined) return await followOne(context, session, name, { output, timeout });
         if (output === 'json') return printJson(terminal, made);
-        return printLines(terminal, [output === 'name' ? name : `made ${name}; follow it with: kubectl godwit watch ${name}`]);
+        return printLines(terminal, [output === 'name' ? name : `made ${name}; follow it with: kubectl godwit watch ${name} -n ${session.namespace}`]);
       } finally {
         session.close();
       }

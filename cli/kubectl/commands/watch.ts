@@ -6,18 +6,20 @@ import type { ClusterSession } from '../cluster-session.ts';
 import { followOne } from '../follow.ts';
 import type { PluginContext } from '../program.ts';
 import { changeLine } from '../render.ts';
+import { timeoutOption } from '../timeout-option.ts';
 
 export function addWatch(program: Command, context: PluginContext): void {
   program
     .command('watch')
     .description('follow a Migration to its end, or all of the namespace; Ctrl-C stops watching only')
     .argument('[migration]', 'name of the Migration')
+    .addOption(timeoutOption('stop watching one Migration after this time; its own deadline and 3 minutes unless given'))
     .addOption(outputOption(['text', 'json', 'name'], 'one Migration a line, whenever it changes'))
-    .action(async (name: string | undefined, { output }: { output: string }) => {
+    .action(async (name: string | undefined, { output, timeout }: { output: string; timeout?: number }) => {
       const session = context.cluster();
       try {
         if (name === undefined) await watchAll(context, session, output);
-        else await followOne(context, session, name, output);
+        else await followOne(context, session, name, { output, timeout });
       } finally {
         session.close();
       }
