@@ -1,8 +1,8 @@
 // The configuration of a stable network, as in a CNI configuration file or on a plugin's standard input.
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
-import { parseRange, rangeOf, type Range } from './addresses/ranges.ts';
-import { parseAddress, parseCidr } from './addresses/text.ts';
+import { parseRange, rangeOf, type Range } from '#core/addresses/ranges.ts';
+import { parseAddress, parseCidr } from '#core/addresses/text.ts';
 
 /** As IFNAMSIZ and the kernel have it. */
 export const deviceName = z.string().regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'is not a name that a network device can have');

@@ -1,7 +1,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { chooseAddresses, type Cursors } from './choose.ts';
-import { parseRange, type RangeConfig } from './ranges.ts';
+import { parseRange, type RangeConfig } from '#core/addresses/ranges.ts';
 
 function choose(configs: RangeConfig[], requested: string[] = [], taken: string[] = [], cursors: Cursors = new Map()): string[] {
   return chooseAddresses({ network: 'n', ranges: configs.map((config) => parseRange(config)), requested, taken: new Set(taken), cursors });

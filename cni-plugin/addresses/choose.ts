@@ -1,7 +1,7 @@
 // Which addresses an attachment gets: what was asked for, and one of every other family the network has.
 import { GodwitError } from '#core/errors.ts';
-import { nextFree, rangeOf, type Range } from './ranges.ts';
-import { familyOf, formatCidr, parseCidr, type Family } from './text.ts';
+import { nextFree, rangeOf, type Range } from '#core/addresses/ranges.ts';
+import { familyOf, formatCidr, parseCidr, type Family } from '#core/addresses/text.ts';
 
 /** Address given last, for each network and family. */
 export type Cursors = Map<string, string>;

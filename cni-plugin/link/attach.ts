@@ -2,8 +2,8 @@
 import { Undo } from '#core/undo.ts';
 import { GodwitError } from '#core/errors.ts';
 import { chooseAddresses } from '../addresses/choose.ts';
-import { rangeOf } from '../addresses/ranges.ts';
-import { familyOf, formatCidr, parseCidr } from '../addresses/text.ts';
+import { rangeOf } from '#core/addresses/ranges.ts';
+import { familyOf, formatCidr, parseCidr } from '#core/addresses/text.ts';
 import { knownEpoch, obsoleteTombstones, takenAddresses } from '../leases/fencing.ts';
 import { bare, hostName, leaseId, sharesAddress, type AttachedLease } from '../leases/lease.ts';
 import type { RouteFacts } from '../netlink/address-messages.ts';

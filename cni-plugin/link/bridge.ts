@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
-import { addressBytes } from '../addresses/text.ts';
+import { addressBytes } from '#core/addresses/text.ts';
 import { addFloodPeer, addressesOf } from '../netlink/address-messages.ts';
 import { changeLink, createBridge, createVxlan, findLink, type LinkFacts } from '../netlink/link-messages.ts';
 import { unlessRefused, type RouteSocket } from '../netlink/route-socket.ts';

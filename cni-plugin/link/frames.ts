@@ -1,5 +1,5 @@
 // Frames that tell a network where a MAC address lives, and answers to those who ask while a link is parked.
-import { addressBytes, familyOf } from '../addresses/text.ts';
+import { addressBytes, familyOf } from '#core/addresses/text.ts';
 import { parseMac } from './mac.ts';
 
 /** A virtio-net header that says "plain frame, checksum complete"; packet sockets here expect one before every frame. */

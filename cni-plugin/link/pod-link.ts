@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import { closeOffLoop, packetOpen, packetSend } from '#cni/native/addon.ts';
 import type { Log } from '#core/log.ts';
-import { familyOf, parseCidr } from '../addresses/text.ts';
+import { familyOf, parseCidr } from '#core/addresses/text.ts';
 import { addAddress, addRoute, forwardToPort, type RouteFacts } from '../netlink/address-messages.ts';
 import { changeLink, createVeth, findLink, type LinkFacts } from '../netlink/link-messages.ts';
 import { RouteSocket } from '../netlink/route-socket.ts';

@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs';
 import test from 'ava';
 import { closeOffLoop, packetOpen, packetReceive, packetSend } from '#cni/native/addon.ts';
-import { addressBytes } from '../addresses/text.ts';
+import { addressBytes } from '#core/addresses/text.ts';
 import { hostName } from '../leases/lease.ts';
 import { forwardingPort, neighboursOf } from '../netlink/address-messages.ts';
 import { findLink } from '../netlink/link-messages.ts';

@@ -4,7 +4,7 @@ import {
   formatAddress, formatAddressAttrs, formatNeighbor, formatNeighborAttrs, formatRoute, formatRouteAttrs,
   parseAddressMessage, parseNeighborMessage, parseRouteMessage, type NeighborFlags, type NeighborState,
 } from 'netlink/dist/rt/structs.js';
-import { addressBytes, formatAddress as formatText, type Cidr } from '../addresses/text.ts';
+import { addressBytes, formatAddress as formatText, type Cidr } from '#core/addresses/text.ts';
 import { formatMac, parseMac } from '../link/mac.ts';
 import type { Neighbour } from '../port.ts';
 import { createFlags, unlessRefused, type RouteSocket } from './route-socket.ts';

@@ -2,7 +2,7 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { inNetns } from '#cni/native/addon.ts';
-import { familyOf } from '../addresses/text.ts';
+import { familyOf } from '#core/addresses/text.ts';
 import { withNetnsFd } from '../link/netns.ts';
 
 /** Node looks literal addresses up in a later turn; this does it at once, while the thread is in the namespace. */

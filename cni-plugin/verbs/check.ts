@@ -1,7 +1,7 @@
 // CNI CHECK: is what ADD reported still so; what later plugins added does not matter.
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
-import { formatCidr, parseCidr } from '../addresses/text.ts';
+import { formatCidr, parseCidr } from '#core/addresses/text.ts';
 import { leaseId, type AttachedLease, isAttached } from '../leases/lease.ts';
 import { routesFor } from '../link/attach.ts';
 import { insideNetns } from '../link/netns.ts';

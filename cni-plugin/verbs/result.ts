@@ -1,7 +1,7 @@
 // What a successful ADD prints, in the form of the version that was asked for.
 import { z } from 'zod';
 import type { RouteFacts } from '../netlink/address-messages.ts';
-import { familyOf, formatCidr } from '../addresses/text.ts';
+import { familyOf, formatCidr } from '#core/addresses/text.ts';
 import { bare } from '../leases/lease.ts';
 import type { CniVersion } from './request.ts';
 

@@ -1,14 +1,21 @@
 // A StableNetwork as NetworkAttachmentDefinitions, which Multus reads: one in each namespace that it names.
-import { withCondition } from '#core/api/conditions.ts';
+import { withCondition, type NewCondition } from '#core/api/conditions.ts';
 import { networkConfig } from '#core/api/network-config.ts';
 import { hasCode } from '#core/kube/api.ts';
-import { mutateStatus } from '#core/kube/mutate.ts';
+import { settleStatus } from '#core/kube/mutate.ts';
 import type { ObjectName } from '#core/kube/port.ts';
 import { attachmentDefinitions, stableNetworks } from '#core/kube/resources.ts';
 import type { Cluster } from '#controller/cluster.ts';
 
 /** A namespace that is named may come later. */
 const missingNamespaceMs = 5_000;
+
+/** The network can be used in all namespaces that are not missing. */
+function attached(missing: readonly string[]): NewCondition {
+  return missing.length === 0
+    ? { type: 'Attached', status: 'True', reason: 'Attached', message: 'Every namespace has its attachment definition' }
+    : { type: 'Attached', status: 'False', reason: 'NamespaceMissing', message: `There is no namespace ${missing.join(', ')}; in all others the network can be used` };
+}
 
 export class AttachmentDefinitions {
   readonly #cluster: Cluster;
@@ -22,15 +29,13 @@ export class AttachmentDefinitions {
     const network = this.#cluster.stableNetworks.get(name);
     if (network === undefined) return {};
     const config = JSON.stringify(networkConfig(network));
-    const placed: boolean[] = [];
-    for (const namespace of network.spec.namespaces) placed.push(await this.#ensure({ name: network.metadata.name, namespace }, config));
-    const used = this.#cluster.stableIPs.list().filter(({ spec }) => spec.network === network.metadata.name).length;
-    await mutateStatus(api, stableNetworks, name, (fresh) => {
-      const conditions = withCondition(fresh.status?.conditions ?? [], { type: 'Ready', status: 'True', reason: 'Attached', message: `Attachment definitions are in ${network.spec.namespaces.join(', ')}` }, clock.date());
-      const status = { ...fresh.status, observedGeneration: fresh.metadata.generation, conditions, addresses: { used, total: fresh.status?.addresses?.total ?? 0 } };
-      return JSON.stringify(status) === JSON.stringify(fresh.status) ? undefined : { ...fresh, status };
-    });
-    return placed.includes(false) ? { requeueAfterMs: missingNamespaceMs } : {};
+    const missing: string[] = [];
+    for (const namespace of network.spec.namespaces) if (!(await this.#ensure({ name: network.metadata.name, namespace }, config))) missing.push(namespace);
+    await settleStatus(api, stableNetworks, network, ({ status, metadata }) => ({
+      ...status,
+      conditions: withCondition(status?.conditions ?? [], { ...attached(missing), observedGeneration: metadata.generation }, clock.date()),
+    }));
+    return missing.length > 0 ? { requeueAfterMs: missingNamespaceMs } : {};
   }
 
   /** False while the namespace is not there. */

@@ -21,7 +21,7 @@ export interface Range {
   gateway: string | undefined;
 }
 
-interface Span {
+export interface Span {
   first: bigint;
   last: bigint;
 }
@@ -49,13 +49,13 @@ function inside(text: string | undefined, field: string, subnet: Span, otherwise
   return value;
 }
 
-function spanOf({ address, prefix }: Cidr): Span {
+export function spanOf({ address, prefix }: Cidr): Span {
   const hostBits = BigInt(bitsOf(familyOf(address)) - prefix);
   const first = (parseAddress(address) >> hostBits) << hostBits;
   return { first, last: first + (1n << hostBits) - 1n };
 }
 
-function contains({ first, last }: Span, value: bigint): boolean {
+export function contains({ first, last }: Span, value: bigint): boolean {
   return value >= first && value <= last;
 }
 
