@@ -44,10 +44,15 @@ export function machineFacts(): MachineFacts {
   };
 }
 
-/** A whole number from the environment variable RUNS; RangeError for anything else. */
+/** RUNS from the environment. */
 export function runsOf(fallback: number): number {
-  const text = process.env['RUNS'];
-  const runs = text === undefined || text === '' ? fallback : Number(text);
-  if (!Number.isSafeInteger(runs) || runs < 1) throw new RangeError(`RUNS is a positive number, not ${text}`);
-  return runs;
+  return wholeNumberOf('RUNS', fallback);
+}
+
+/** A positive whole number from an environment variable; RangeError for anything else. */
+export function wholeNumberOf(variable: string, fallback: number): number {
+  const text = process.env[variable];
+  const number = text === undefined || text === '' ? fallback : Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) throw new RangeError(`${variable} is a positive number, not ${text}`);
+  return number;
 }

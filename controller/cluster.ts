@@ -4,11 +4,11 @@ import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { isUnderway, type Migration } from '#core/api/migration.ts';
-import { annotations } from '#core/api/names.ts';
 import { isFinished, type Pod } from '#core/api/pod.ts';
+import { sliceLabels, sliceManager } from '#core/api/service.ts';
 import type { KubeApi } from '#core/kube/port.ts';
 import { ListWatch } from '#core/kube/reflector.ts';
-import { interruptionPolicies, migrations, nodes, pods, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import { endpointSlices, interruptionPolicies, migrations, nodes, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
 
 const firstListLimitMs = 120_000;
 
@@ -29,6 +29,9 @@ export class Cluster {
   readonly policies;
   readonly stableNetworks;
   readonly stableIPs;
+  readonly services;
+  /** Those that Godwit writes. */
+  readonly endpointSlices;
 
   constructor(ports: ClusterPorts) {
     this.api = ports.api;
@@ -40,10 +43,15 @@ export class Cluster {
     this.policies = new ListWatch(ports, interruptionPolicies);
     this.stableNetworks = new ListWatch(ports, stableNetworks);
     this.stableIPs = new ListWatch(ports, stableIPs);
+    this.services = new ListWatch(ports, services);
+    this.endpointSlices = new ListWatch(ports, endpointSlices, { labelSelector: `${sliceLabels.managedBy}=${sliceManager}` });
   }
 
   get #watches() {
-    return { pods: this.pods, nodes: this.nodes, migrations: this.migrations, policies: this.policies, stableNetworks: this.stableNetworks, stableIPs: this.stableIPs };
+    return {
+      pods: this.pods, nodes: this.nodes, migrations: this.migrations, policies: this.policies,
+      stableNetworks: this.stableNetworks, stableIPs: this.stableIPs, services: this.services, endpointSlices: this.endpointSlices,
+    };
   }
 
   async start(): Promise<void> {
@@ -71,8 +79,10 @@ export class Cluster {
     return this.migrations.list(namespace).filter(isUnderway);
   }
 
-  /** The live pod that is the Migration's replacement. */
-  replacementOf({ metadata }: Migration): Pod | undefined {
-    return this.pods.list(metadata.namespace).find((pod) => pod.metadata.annotations?.[annotations.migration] === metadata.uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod));
+  /** The live pod that was claimed as the Migration's replacement. */
+  replacementOf({ metadata, status }: Migration): Pod | undefined {
+    const uid = status?.target?.uid;
+    if (uid === undefined) return undefined;
+    return this.pods.list(metadata.namespace).find((pod) => pod.metadata.uid === uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod));
   }
 }

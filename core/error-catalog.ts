@@ -21,8 +21,8 @@ const entries = {
   ERR_ADDRESS_EXHAUSTED: {
     reason: 'AddressPoolExhausted',
     retryable: true,
-    meaning: "All addresses of the network's ranges are in use on this node.",
-    remedy: 'Free an address, or give the network a larger range.',
+    meaning: "All addresses of the network's ranges are in use, on plain hosts by this node alone.",
+    remedy: 'Free an address, or give the network a larger range; in a cluster `kubectl get stableips` says who has which.',
   },
   ERR_ADDRESS_INVALID: {
     reason: 'AddressInvalid',
@@ -185,6 +185,12 @@ const entries = {
     retryable: false,
     meaning: 'A directory was about to be mirrored into itself.',
     remedy: 'Leave directories that both ends share out of the files to move.',
+  },
+  ERR_FORMER_SELF: {
+    reason: 'FormerSelf',
+    retryable: true,
+    meaning: 'Processes of an earlier pod of the same name may still run on another node, held by a Migration; a second instance must not start.',
+    remedy: 'It passes by itself when the Migration has ended and its source has been released. If the source\'s node is lost for good, delete the Node, or taint it node.kubernetes.io/out-of-service.',
   },
   ERR_FREEZE: {
     reason: 'FreezeFailed',
@@ -354,6 +360,12 @@ const entries = {
     meaning: 'A network namespace of a container cannot be found or made.',
     remedy: 'Name it below /run/netns (`ip netns add NAME`).',
   },
+  ERR_NOT_CLAIMED: {
+    reason: 'NotClaimed',
+    retryable: true,
+    meaning: 'A pod bears the annotation godwit.dev/migration, but the controller has not chosen it as the replacement of that Migration.',
+    remedy: 'Do not set annotations of godwit.dev on pods by hand; delete the pod.',
+  },
   ERR_NO_SUCH_ROUTE: {
     reason: 'NoSuchRoute',
     retryable: false,
@@ -419,6 +431,12 @@ const entries = {
     retryable: false,
     meaning: 'The wrapper found no runc that it can run.',
     remedy: 'Install runc in /usr/bin, /usr/sbin, /usr/local/sbin, /usr/local/bin or /opt/godwit/bin.',
+  },
+  ERR_SELECTOR_INVALID: {
+    reason: 'SelectorInvalid',
+    retryable: false,
+    meaning: 'A text is not a label selector.',
+    remedy: 'Write it as for `kubectl get pods -l`, e.g. `app=shop,tier in (web,db)`.',
   },
   ERR_SNAPSHOTTER: {
     reason: 'SnapshotterUnsupported',

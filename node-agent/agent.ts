@@ -101,7 +101,9 @@ async function serveAll(
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),
     isRestored: (container) => isMarked(config.runDir, 'restored', container),
-    forgetRestored: (container) => unmark(config.runDir, 'restored', container),
+    forget: (container) => {
+      for (const kind of ['restored', 'held'] as const) unmark(config.runDir, kind, container);
+    },
   }), log);
   const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
   const peers = await servePeers(

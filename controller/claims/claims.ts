@@ -1,83 +1,46 @@
-// Pairs new, gated pods with the Migrations that wait for a replacement, and lets all others go at once.
-import { hasCondition } from '#core/api/conditions.ts';
-import { generationOf } from '#core/api/lineage.ts';
-import { isUnderway, type Migration } from '#core/api/migration.ts';
-import { annotations, claimGate, completionIndexLabel, runtimeClassName } from '#core/api/names.ts';
-import { controllerOf, disruptionReason, isFinished, type Pod } from '#core/api/pod.ts';
+// Pairs new pods with the Migrations that wait for a replacement, and lets all others go at once.
+import { isUnderway, sourceMayRun, type Migration } from '#core/api/migration.ts';
+import { annotations, claimGate } from '#core/api/names.ts';
+import { controllerOf, type Pod } from '#core/api/pod.ts';
 import type { ObjectName } from '#core/kube/port.ts';
-import { pods } from '#core/kube/resources.ts';
+import { mutateStatus } from '#core/kube/mutate.ts';
+import { migrations, pods } from '#core/kube/resources.ts';
 import { hasCode } from '#core/kube/api.ts';
 import type { Cluster } from '#controller/cluster.ts';
+import { decideClaim } from '#controller/claims/decide-claim.ts';
+import { incomingByNode, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { affinityTo } from '#controller/placement/claimed-affinity.ts';
 import { usedByNode } from '#controller/placement/room.ts';
-import { defaultLimits } from '#controller/migration/limits.ts';
 
-/** A sibling that is leaving may want this pod; so long it is kept for it. */
-const keepMs = 10_000;
 const lookAgainMs = 300;
-
-export type ClaimDecision =
-  | { decision: 'none' }
-  | { decision: 'keep' }
-  | { decision: 'release' }
-  | { decision: 'claim'; migration: Migration };
-
-export interface ClaimFacts {
-  pod: Pod;
-  /** Unfinished Migrations of the namespace that have no replacement. */
-  waiting: readonly Migration[];
-  /** Pods of the same owner. */
-  siblings: readonly Pod[];
-  now: Date;
-}
-
-export function decideClaim({ pod, waiting, siblings, now }: ClaimFacts): ClaimDecision {
-  if (pod.spec.schedulingGates?.some(({ name }) => name === claimGate) !== true || pod.metadata.deletionTimestamp !== undefined) return { decision: 'none' };
-  const wanting = waiting.filter((migration) => wants(migration, pod, siblings));
-  const [ready] = wanting.filter(({ status }) => hasCondition(status?.conditions, 'Held')).toSorted(byAge);
-  if (ready !== undefined) return { decision: 'claim', migration: ready };
-  const ageMs = now.getTime() - Date.parse(pod.metadata.creationTimestamp ?? now.toISOString());
-  if (wanting.length > 0) return { decision: 'keep' }; // until it is held, or over
-  return ageMs < keepMs && siblings.some(isLeaving) && pod.spec.runtimeClassName === runtimeClassName ? { decision: 'keep' } : { decision: 'release' };
-}
-
-const byAge = (a: Migration, b: Migration): number => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') || a.metadata.name.localeCompare(b.metadata.name);
-
-/** Whether the pod could go on with what the Migration moves. */
-function wants({ spec, status, metadata }: Migration, pod: Pod, siblings: readonly Pod[]): boolean {
-  if (status?.source === undefined || status.commit?.decision === 'committed') return false;
-  if (status.strategy === 'SameName') return spec.podName === pod.metadata.name && metadata.namespace === pod.metadata.namespace && status.source.uid !== pod.metadata.uid;
-  if (status.source.uid === pod.metadata.uid || status.source.ownerUID !== controllerOf(pod)?.uid) return false;
-  if (status.strategy === 'AfterDelete') return status.source.completionIndex === pod.metadata.labels?.[completionIndexLabel];
-  return siblings.some(({ metadata: { uid, deletionTimestamp } }) => uid === status.source?.uid && deletionTimestamp !== undefined);
-}
-
-/** It is being interrupted, and its Migration may only be about to be made. */
-function isLeaving(pod: Pod): boolean {
-  return pod.metadata.deletionTimestamp !== undefined && disruptionReason(pod) !== undefined && !isFinished(pod);
-}
 
 export class Claims {
   readonly #cluster: Cluster;
-  /** What was given away a moment ago: the watch may not have told yet. Pod UID by Migration UID. */
-  readonly #given = new Map<string, string>();
+  readonly #limits: Limits;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, limits: Limits) {
     this.#cluster = cluster;
+    this.#limits = limits;
   }
 
-  /** Must not run twice at a time: see `#given`. */
   async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
-    const pod = this.#cluster.pods.get(name);
+    const { clock, nodes, pods: known } = this.#cluster;
+    const pod = known.get(name);
     if (pod === undefined) return {};
+    const { namespace, uid } = pod.metadata;
     const owner = controllerOf(pod)?.uid;
-    const siblings = owner === undefined ? [] : this.#cluster.pods.list(pod.metadata.namespace).filter((other) => controllerOf(other)?.uid === owner && other.metadata.uid !== pod.metadata.uid);
-    const waiting = this.#cluster.underway(pod.metadata.namespace).filter((migration) => this.#isFree(migration, pod));
-    const decision = decideClaim({ pod, waiting, siblings, now: this.#cluster.clock.date() });
+    const decision = decideClaim({
+      pod,
+      now: clock.date(),
+      siblings: owner === undefined ? [] : known.list(namespace).filter((other) => controllerOf(other)?.uid === owner && other.metadata.uid !== uid),
+      waiting: this.#cluster.underway(namespace).filter((migration) => this.#isFree(migration, pod)),
+      loose: this.#cluster.migrations.list(namespace).filter((migration) => sourceMayRun(migration, nodes.get({ name: migration.status?.source?.nodeName ?? '' }))),
+    });
     try {
       if (decision.decision === 'keep') return { requeueAfterMs: lookAgainMs };
       if (decision.decision === 'claim' && !(await this.#claim(pod, decision.migration))) return { requeueAfterMs: lookAgainMs };
+      if (decision.decision === 'adopt') return await this.#adopt(pod, decision.migration);
       if (decision.decision === 'release') await this.#ungate(pod, {});
     } catch (error) {
       if (!hasCode(error, 'ERR_KUBE_CONFLICT') && !hasCode(error, 'ERR_KUBE_NOT_FOUND')) throw error;
@@ -86,36 +49,56 @@ export class Claims {
     return {};
   }
 
-  #isFree(migration: Migration, pod: Pod): boolean {
-    const given = this.#given.get(migration.metadata.uid ?? '');
-    if (given !== undefined && given !== pod.metadata.uid && this.#cluster.pods.list(pod.metadata.namespace).some(({ metadata }) => metadata.uid === given && metadata.deletionTimestamp === undefined)) return false;
-    return this.#cluster.replacementOf(migration) === undefined && isUnderway(migration);
+  #isFree({ status }: Migration, pod: Pod): boolean {
+    return status?.target === undefined || status.target.uid === pod.metadata.uid;
   }
 
-  /** False while no node can take it. */
-  async #claim(pod: Pod, migration: Migration): Promise<boolean> {
-    const { status, metadata, spec } = migration;
-    const names = candidates({
+  #candidates(pod: Pod, { spec, status }: Migration): string[] {
+    const { nodes } = this.#cluster;
+    return candidates({
       pod, targetNodeName: spec.targetNodeName,
-      source: this.#cluster.nodes.get({ name: status?.source?.nodeName ?? '' }),
-      nodes: this.#cluster.nodes.list(),
-      incoming: new Map(),
-      maxIncoming: defaultLimits.perNode,
+      source: nodes.get({ name: status?.source?.nodeName ?? '' }),
+      nodes: nodes.list(),
+      incoming: incomingByNode(this.#cluster.underway()),
+      maxIncoming: this.#limits.perNode,
       used: usedByNode(this.#cluster.pods.list()),
     }).names;
-    if (names.length === 0) return false;
-    await this.#ungate(pod, {
-      affinity: affinityTo(names, pod),
-      annotations: {
-        [annotations.migration]: metadata.uid ?? '',
-        [annotations.migrationName]: metadata.name,
-        [annotations.lineage]: status?.lineage ?? '',
-        [annotations.generation]: String(generationOf(pod) + 1),
-      },
-    });
-    this.#given.set(metadata.uid ?? '', pod.metadata.uid ?? '');
-    this.#cluster.log.info({ migration: metadata.name, pod: pod.metadata.name, candidates: names }, 'Replacement claimed');
+  }
+
+  /** False while no node can take it, or when another pod was faster. */
+  async #claim(pod: Pod, migration: Migration): Promise<boolean> {
+    const names = this.#candidates(pod, migration);
+    if (names.length === 0 || !(await this.#reserve(pod, migration))) return false;
+    await this.#ungate(pod, { affinity: affinityTo(names, pod), annotations: claimOf(migration) });
+    this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, candidates: names }, 'Replacement claimed');
     return true;
+  }
+
+  /** A pod that came past the gate, while no webhook answered: claimed where it is, or replaced when it cannot be restored there. */
+  async #adopt(pod: Pod, migration: Migration): Promise<{ requeueAfterMs?: number }> {
+    const { api, log } = this.#cluster;
+    const { metadata: { name, namespace, uid, resourceVersion }, spec: { nodeName } } = pod;
+    if (nodeName === undefined) return { requeueAfterMs: lookAgainMs }; // the scheduler has it
+    if (nodeName === migration.status?.source?.nodeName) {
+      log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen came to the node of its source: deleted, so that the next one is placed elsewhere');
+      await api.delete(pods, { name, namespace }, { uid, gracePeriodSeconds: 0 });
+      return {};
+    }
+    if (!(await this.#reserve(pod, migration))) return { requeueAfterMs: lookAgainMs };
+    await api.patch(pods, { name, namespace }, { metadata: { resourceVersion, uid, annotations: claimOf(migration) } });
+    log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen was claimed');
+    return {};
+  }
+
+  /** The Migration's status says which pod it is, once, before the pod bears any sign of it. */
+  async #reserve({ metadata: { name, uid } }: Pod, migration: Migration): Promise<boolean> {
+    let reserved = false;
+    await mutateStatus(this.#cluster.api, migrations, { name: migration.metadata.name, namespace: migration.metadata.namespace }, (fresh) => {
+      const { target } = fresh.status ?? {};
+      reserved = fresh.metadata.uid === migration.metadata.uid && isUnderway(fresh) && (target === undefined || target.uid === uid);
+      return reserved && target === undefined ? { ...fresh, status: { ...fresh.status, target: { name, uid } } } : undefined;
+    });
+    return reserved;
   }
 
   /** One update with everything: nobody sees half of it. */
@@ -126,4 +109,14 @@ export class Claims {
       spec: { schedulingGates: gates.length === 0 ? null : gates, ...(affinity === undefined ? {} : { affinity }) },
     });
   }
+}
+
+/** By these the target's agent knows what the pod is. */
+function claimOf({ metadata, status }: Migration): Record<string, string> {
+  return {
+    [annotations.migration]: metadata.uid ?? '',
+    [annotations.migrationName]: metadata.name,
+    [annotations.lineage]: status?.lineage ?? '',
+    [annotations.generation]: String(status?.generation ?? 1),
+  };
 }

@@ -1,9 +1,10 @@
 // Pods that opted in and are being interrupted get a Migration; nodes that shut down get one for each of their pods.
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import type { Migration, Trigger } from '#core/api/migration.ts';
+import { byAge, gaveUpLately, isUnderway, movesPod, type Migration, type Trigger } from '#core/api/migration.ts';
 import { migrationNameFor } from '#core/api/migration-name.ts';
 import { groupVersion, runtimeClassName } from '#core/api/names.ts';
-import { disruptionReason, isFinished, isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
+import { disruptionReason, isFinished, isNodeReady, isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
+import { hasCondition } from '#core/api/conditions.ts';
 import { hasCode } from '#core/kube/api.ts';
 import type { KubeApi, ObjectName } from '#core/kube/port.ts';
 import { migrations } from '#core/kube/resources.ts';
@@ -19,19 +20,36 @@ const triggerOf: Readonly<Record<string, Trigger>> = {
 /** Why the pod is to be moved now; undefined when it is not. A pod that moves by a Migration of its own needs no other. */
 export function interruptionOf(pod: Pod, policy: InterruptionPolicy | undefined, node: Node | undefined): Trigger | undefined {
   if (pod.spec.runtimeClassName !== runtimeClassName || policy?.spec.action !== 'Migrate' || isFinished(pod) || pod.spec.nodeName === undefined) return undefined;
+  if (node !== undefined && isShuttingDown(node)) return 'NodeShutdown';
   const reason = disruptionReason(pod);
-  if (pod.metadata.deletionTimestamp !== undefined && reason !== undefined) return triggerOf[reason] ?? 'Disruption';
-  return node !== undefined && isShuttingDown(node) ? 'NodeShutdown' : undefined;
+  if (pod.metadata.deletionTimestamp === undefined || reason === undefined || !isNodeReady(node)) return undefined; // from a dead node nothing can be moved
+  return triggerOf[reason] ?? 'Disruption';
 }
 
-export function interruptionMigration(pod: Pod, trigger: Trigger, deadlineSeconds: number): Migration {
+/** The newest Migration by which that pod (UID) leaves or was to leave. */
+export function newestOf(migrations: readonly Migration[], podUid: string | undefined): Migration | undefined {
+  return migrations.filter((migration) => movesPod(migration, podUid)).toSorted(byAge)[0];
+}
+
+/**
+ * Whoever makes one for the same interruption makes the same.
+ *
+ * @param earlier the newest Migration of the pod, which is over
+ */
+export function interruptionMigration(pod: Pod, trigger: Trigger, deadlineSeconds: number, earlier: Migration | undefined): Migration {
   const { name, namespace, uid = '' } = pod.metadata;
   return {
     apiVersion: groupVersion,
     kind: 'Migration',
-    metadata: { name: migrationNameFor(name, uid), ...(namespace === undefined ? {} : { namespace }) },
+    metadata: { name: migrationNameFor(name, `${uid}${earlier?.metadata.uid ?? ''}`), ...(namespace === undefined ? {} : { namespace }) },
     spec: { podName: name, podUID: uid, trigger, deadlineSeconds, dryRun: false, cancel: false, ttlSecondsAfterFinished: 3600 },
   };
+}
+
+/** Whether an interruption of the pod asks for a move: not while it moves or has moved, and not again when a move for it was just given up. */
+export function asksForMove(newest: Migration | undefined, { spec }: InterruptionPolicy, now: Date): boolean {
+  if (newest === undefined) return true;
+  return !isUnderway(newest) && !hasCondition(newest.status?.conditions, 'Succeeded') && !gaveUpLately(newest, now, spec.evictionDeadlineSeconds);
 }
 
 /** Creates it unless it exists. */
@@ -51,19 +69,15 @@ export class Interruptions {
   }
 
   async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
-    const { pods, nodes, api } = this.#cluster;
+    const { pods, nodes, api, clock } = this.#cluster;
     const pod = pods.get(name);
     if (pod === undefined) return {};
     const policy = this.#cluster.policyOf(pod);
     const trigger = interruptionOf(pod, policy, nodes.get({ name: pod.spec.nodeName ?? '' }));
-    if (trigger === undefined || policy === undefined || this.#isMoving(pod)) return {};
-    await ensureMigration(api, interruptionMigration(pod, trigger, policy.spec.holdSeconds));
+    const newest = newestOf(this.#cluster.migrations.list(pod.metadata.namespace), pod.metadata.uid);
+    if (trigger === undefined || policy === undefined || !asksForMove(newest, policy, clock.date())) return {};
+    await ensureMigration(api, interruptionMigration(pod, trigger, policy.spec.holdSeconds, newest));
     return {};
-  }
-
-  /** A Migration of that very pod, over or not: one that has failed is not tried again by itself. */
-  #isMoving({ metadata }: Pod): boolean {
-    return this.#cluster.migrations.list(metadata.namespace).some(({ spec, status }) => (status?.source?.uid ?? spec.podUID) === metadata.uid);
   }
 
   /** A node that is uncordoned keeps the pods that a drain has not moved yet. */

@@ -13,11 +13,11 @@ function withoutToken(list: Pod['spec']['containers']): Pod['spec']['containers'
 export function copyOf(pod: Pod): Pod {
   const { metadata, spec } = pod;
   const { [annotations.migration]: _migration, [annotations.migrationName]: _name, ...kept } = metadata.annotations ?? {};
-  const { nodeName: _node, schedulingGates: _gates, volumes = [], containers, initContainers, ...rest } = spec;
+  const { nodeName: _node, schedulingGates: _gates, ephemeralContainers: _debug, volumes = [], containers, initContainers, ...rest } = spec;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: metadata.name, namespace: metadata.namespace, labels: metadata.labels, annotations: kept },
+    metadata: { name: metadata.name, namespace: metadata.namespace, labels: metadata.labels, annotations: kept, ownerReferences: metadata.ownerReferences },
     spec: {
       ...rest,
       affinity: affinityWithout(pod),

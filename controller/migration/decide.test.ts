@@ -1,93 +1,169 @@
-// The story of a Migration, decision by decision.
+// The story of a Migration, decision by decision: who is admitted, what is deleted and made, and how it ends.
 import test from 'ava';
+import { findCondition } from '#core/api/conditions.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import { completionIndexLabel } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
-import { decide, type Observation } from './decide.ts';
+import { migrationReasons } from '#core/api/reasons.ts';
+import { at, condition, migration, node, pod, time } from '#core/testing/objects.ts';
+import { decide, type Decision, type Observation } from './decide.ts';
 
-const now = new Date('2026-01-01T00:00:10Z');
-const created = '2026-01-01T00:00:00Z';
-const condition = (type: string, status: 'True' | 'False' | 'Unknown' = 'True', reason = 'R') => ({ type, status, reason, message: '', lastTransitionTime: created });
+const free: NonNullable<Observation['admission']> = { refusals: [], notes: [], lineage: 'l1', rival: undefined, wait: undefined };
+const refusal = { code: 'PREFLIGHT_TTY', fact: 'container app has a terminal', remedy: 'Set tty: false.' };
+const observe = (more: Partial<Observation>): Observation =>
+  ({ migration: migration(), now: time(10), pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', sourceNode: node('a'), admission: free, ...more });
+
+const endOf = ({ status }: Decision) => findCondition(status?.conditions, 'Succeeded');
+const admitted = condition('Admitted');
 const source = { name: 'shop-0', uid: 'u1', nodeName: 'a' };
-const owner = (kind: string) => [{ apiVersion: 'v1', kind, name: 'o', uid: 'o1', controller: true }];
+type Strategy = MigrationStatus['strategy'];
 
-function pod(kind: string | undefined, more: Partial<Pod['metadata']> = {}, phase = 'Running'): Pod {
-  return { metadata: { name: 'shop-0', uid: 'u1', ...(kind === undefined ? {} : { ownerReferences: owner(kind) }), ...more }, spec: { nodeName: 'a', containers: [{ name: 'app' }] }, status: { phase } };
+/** Admitted and held, as the source's agent leaves it. */
+const held = (strategy: Strategy, status: MigrationStatus = {}, spec: Partial<Migration['spec']> = {}): Migration =>
+  migration({ spec, status: { conditions: [admitted, condition('Held')], source, strategy, ...status } });
+const successor = (nodeName: string | undefined): Pod => pod({ owner: 'StatefulSet', metadata: { uid: 'u2' }, spec: { nodeName } });
+const target = { name: 'shop-0', uid: 'u2', nodeName: 'b' };
+const rolledBack: MigrationStatus['handover'] = { id: 'm1-1', state: 'rolled-back', error: { code: 'ERR_DUMP', reason: 'DumpFailed', message: 'm', remedy: 'r', retryable: true } };
+
+const strategies: [string | undefined, Strategy][] = [['StatefulSet', 'SameName'], [undefined, 'SameName'], ['ReplicaSet', 'NewName'], ['Job', 'AfterDelete']];
+for (const [owner, strategy] of strategies) {
+  test(`a pod of ${owner ?? 'nobody'} is admitted, to be replaced by ${strategy}`, (t) => {
+    const { action, status, requeueAfterMs } = decide(observe({ pod: pod({ owner }) }));
+    t.is(action, 'adopt');
+    t.is(requeueAfterMs, 110_000);
+    t.like(status, { phase: 'Holding', strategy, source, lineage: 'l1', startedAt: at(10), notes: [] });
+    t.deepEqual(status?.source?.owner, owner === undefined ? undefined : { kind: owner, name: 'shop', uid: 'owner-uid' });
+    t.like(findCondition(status?.conditions, 'Admitted'), { status: 'True' });
+    t.like(findCondition(status?.conditions, 'Succeeded'), { status: 'Unknown', reason: 'Running' });
+  });
 }
-function migration(status: MigrationStatus = {}, spec: Partial<Migration['spec']> = {}): Migration {
-  return {
-    apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'm', uid: 'm1', creationTimestamp: created },
-    spec: { podName: 'shop-0', trigger: 'User', deadlineSeconds: 120, dryRun: false, cancel: false, ttlSecondsAfterFinished: 60, ...spec }, status,
-  };
-}
-const free = { refusals: [], notes: [], lineage: 'l', rival: undefined, wait: undefined };
-const observe = (more: Partial<Observation>): Observation => ({ migration: migration(), now, pod: pod('StatefulSet'), replacement: undefined, admission: free, ...more });
-const reasonOf = (observation: Observation): string | undefined => decide(observation).status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason;
-const held = (strategy: 'SameName' | 'NewName', more: MigrationStatus = {}): Migration => migration({ conditions: [condition('Admitted'), condition('Held')], source, strategy, ...more });
 
-const over = (finishedAt: string): Migration => migration({ conditions: [condition('Succeeded')], finishedAt });
-
-test('a pod that nothing speaks against is admitted, with how it will be replaced', (t) => {
-  t.like(decide(observe({})), { action: 'label', status: { phase: 'Holding', strategy: 'SameName', source, lineage: 'l' } });
-  t.like(decide(observe({ pod: pod('ReplicaSet') })), { status: { strategy: 'NewName' } });
-  t.like(decide(observe({ pod: pod(undefined) })), { status: { strategy: 'SameName' } });
+test('what the replacement is known by is kept', (t) => {
+  const { status } = decide(observe({ pod: pod({ owner: 'Job', metadata: { labels: { [completionIndexLabel]: '3' } } }) }));
+  t.is(status?.source?.completionIndex, '3');
+  t.regex(status?.source?.restoreHash ?? '', /^[0-9a-f]{16}$/);
 });
 
-const refusals: [string, Partial<Observation>, string][] = [
+test('a pod that has no node yet, or that nobody has looked at, is looked at again', (t) => {
+  for (const more of [{ pod: pod({ spec: { nodeName: undefined } }) }, { admission: undefined }]) t.deepEqual(decide(observe(more)), { action: 'none', requeueAfterMs: 1_000 });
+});
+
+test('a move that has to wait says why, once, and asks again', (t) => {
+  const admission = { ...free, wait: 'no node can take the pod' };
+  const first = decide(observe({ admission }));
+  t.like(first, { action: 'none', requeueAfterMs: 1_000, status: { phase: 'Pending', source } });
+  t.like(findCondition(first.status?.conditions, 'Admitted'), { status: 'False', reason: 'Waiting', message: 'no node can take the pod' });
+  const waiting = migration({ status: first.status ?? {} });
+  t.is(decide(observe({ migration: waiting, admission })).status, undefined);
+  t.is(decide(observe({ migration: waiting })).action, 'adopt');
+  t.is(endOf(decide(observe({ migration: waiting, pod: pod({ owner: 'StatefulSet', metadata: { uid: 'u2' } }) })))?.reason, 'PodNotFound');
+});
+
+const late = time(120);
+const answered = { conditions: [admitted, condition('Held', 'False')], source };
+const planned = (status: MigrationStatus): Migration => migration({ spec: { dryRun: true }, status });
+
+const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp?][] = [
   ['no such pod', { pod: undefined }, 'PodNotFound'],
-  ['another incarnation', { migration: migration({}, { podUID: 'u0' }) }, 'PodNotFound'],
-  ['a finished pod', { pod: pod('Job', {}, 'Succeeded') }, 'PodFinished'],
-  ['a rival', { admission: { ...free, rival: 'other' } }, 'AlreadyMigrating'],
-  ['preflight', { admission: { ...free, refusals: [{ code: 'PREFLIGHT_TTY', fact: 'f', remedy: 'r' }] } }, 'PreflightRefused'],
-  ['the agent\'s preflight', { migration: migration({ conditions: [condition('Admitted'), condition('Held', 'False')], source }) }, 'PreflightRefused'],
-  ['a cancellation', { migration: migration({}, { cancel: true }) }, 'Cancelled'],
-  ['no room until the deadline', { migration: migration({}, { deadlineSeconds: 5 }) }, 'NoCandidate'],
-  ['no replacement until the deadline', { migration: { ...held('NewName'), spec: { ...migration().spec, deadlineSeconds: 5 } } }, 'ReplacementMissing'],
+  ['another incarnation', { migration: migration({ spec: { podUID: 'u0' } }) }, 'PodNotFound'],
+  ['a pod that completed', { pod: pod({ status: { phase: 'Succeeded' } }) }, 'PodFinished'],
+  ['a pod that failed', { pod: pod({ status: { phase: 'Failed' } }) }, 'PodFinished'],
+  ['a rival', { admission: { ...free, rival: 'earlier', refusals: [refusal] } }, 'AlreadyMigrating', /Migration earlier moves the pod/],
+  ['what the API says', { admission: { ...free, refusals: [refusal], wait: 'no node' } }, 'PreflightRefused', /PREFLIGHT_TTY: container app has a terminal/],
+  ['what the node says', { migration: migration({ status: { ...answered, refusals: [refusal] } }) }, 'PreflightRefused', /PREFLIGHT_TTY/],
+  ['a dry run in which nothing is in the way', { migration: planned(answered) }, 'Planned'],
+  ['a dry run that the node refuses', { migration: planned({ ...answered, refusals: [refusal] }) }, 'PreflightRefused', /PREFLIGHT_TTY/],
+  ['a dry run that would have to wait', { migration: planned({}), admission: { ...free, wait: 'no node can take the pod' } }, 'PreflightRefused', /PREFLIGHT_NO_CANDIDATE: no node can take the pod/],
+  ['a cancellation before anything', { migration: migration({ spec: { cancel: true } }) }, 'Cancelled'],
+  ['a cancellation while held', { migration: held('SameName', {}, { cancel: true }) }, 'Cancelled'],
+  ['a cancellation after an attempt', { migration: held('SameName', { handover: rolledBack, commit: { handover: 'm1-1', decision: 'revoked', decidedAt: at(5) } }, { cancel: true }) }, 'Cancelled'],
+  ['a deletion', { migration: { ...held('SameName'), metadata: { ...held('SameName').metadata, deletionTimestamp: at(9) } } }, 'Cancelled'],
+  ['the deadline before admission', { now: late }, 'NoCandidate'],
+  ['the deadline while waiting', { now: late, migration: migration({ status: { conditions: [condition('Admitted', 'False', 'Waiting')] } }) }, 'NoCandidate'],
+  ['the deadline before the agent spoke', { now: late, migration: migration({ status: { conditions: [admitted], source } }) }, 'DeadlineExceeded'],
+  ['the deadline without a replacement', { now: late, migration: held('NewName') }, 'ReplacementMissing'],
+  ['the deadline before the first attempt', { now: late, migration: held('SameName'), replacement: successor('b') }, 'DeadlineExceeded'],
+  ['the deadline after a failed attempt', { now: late, migration: held('SameName', { handover: rolledBack }), replacement: successor('b') }, 'HandoverFailed'],
+  ['ten vain attempts', { migration: held('SameName', { attempts: 10, handover: rolledBack }), replacement: successor('b') }, 'HandoverFailed'],
+  ['ten refusals by targets', { migration: held('SameName', { attempts: 10, handover: { id: 'm1-10', state: 'refused' } }), replacement: successor('b') }, 'HandoverFailed'],
+  ['an owner that wants no replacement', { migration: held('SameName'), pod: undefined, prospect: 'unwanted' }, 'ReplacementMissing'],
+  ['a replacement of another template', { migration: held('SameName'), pod: successor(undefined), prospect: 'different' }, 'ReplacementDiffers'],
+  ['the handover that succeeded', { migration: held('SameName', { commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'succeeded' } }) }, 'Moved'],
 ];
-for (const [what, facts, reason] of refusals) test(`${what} ends it: ${reason}`, (t) => t.is(reasonOf(observe(facts)), reason));
+for (const [what, facts, reason, detail = /./] of ends) {
+  test(`${what} ends it: ${reason}`, (t) => {
+    const decision = decide(observe(facts));
+    const succeeded = reason === 'Moved' || reason === 'Planned';
+    t.is(decision.action, 'none');
+    t.is(decision.requeueAfterMs, 60_000);
+    t.like(endOf(decision), { status: succeeded ? 'True' : 'False', reason });
+    t.true(endOf(decision)?.message.startsWith(migrationReasons[reason]));
+    t.regex(endOf(decision)?.message ?? '', detail);
+    t.is(decision.status?.finishedAt, (facts.now ?? time(10)).toISOString());
+    t.is(decision.status?.phase, reason === 'Cancelled' ? 'Cancelled' : succeeded ? 'Succeeded' : 'Failed');
+  });
+}
 
-const dryRun = (status: MigrationStatus): Migration => migration(status, { dryRun: true });
-
-test('a dry run says what stands in the way, or that nothing does, and deletes nothing', (t) => {
-  t.is(reasonOf(observe({ migration: dryRun({}), admission: { ...free, wait: 'no node can take the pod' } })), 'PreflightRefused');
-  const answered = { conditions: [condition('Admitted'), condition('Held', 'False')], source };
-  t.is(reasonOf(observe({ migration: dryRun(answered) })), 'Planned');
-  t.is(reasonOf(observe({ migration: dryRun({ ...answered, refusals: [{ code: 'PREFLIGHT_EXEC_SESSION', fact: 'f', remedy: 'r' }] }) })), 'PreflightRefused');
-  t.is(decide(observe({ migration: dryRun(answered) })).action, 'none');
+test('refusals of the API are listed in the status', (t) => {
+  t.deepEqual(decide(observe({ admission: { ...free, refusals: [refusal] } })).status?.refusals, [refusal]);
+  t.is(decide(observe({ migration: planned({}), admission: { ...free, wait: 'w' } })).status?.refusals?.[0]?.code, 'PREFLIGHT_NO_CANDIDATE');
 });
 
-test('the source pod is not deleted before it is held', (t) => {
-  t.is(decide(observe({ migration: migration({ conditions: [condition('Admitted')], source, strategy: 'SameName' }) })).action, 'none');
-  t.is(decide(observe({ migration: held('SameName') })).action, 'delete-pod');
-  t.is(decide(observe({ migration: held('NewName'), pod: pod('ReplicaSet') })).action, 'delete-pod');
+test('every reason to end has its row', (t) => {
+  t.deepEqual(Object.keys(migrationReasons).filter((reason) => reason !== 'Running' && !ends.some(([, , ended]) => ended === reason)), []);
 });
 
-test('a pod that is terminating already is deleted again only to free its name', (t) => {
-  const terminating = { deletionTimestamp: created };
-  t.is(decide(observe({ migration: held('NewName'), pod: pod('ReplicaSet', terminating) })).action, 'none');
-  t.is(decide(observe({ migration: held('SameName'), pod: pod('StatefulSet', terminating) })).action, 'delete-pod');
+const committed: MigrationStatus = { commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'activating' } };
+
+test('after the commit neither deadline, cancellation nor deletion counts', (t) => {
+  const { metadata, ...rest } = held('SameName', committed, { cancel: true });
+  t.deepEqual(decide(observe({ now: time(1_000), migration: { ...rest, metadata: { ...metadata, deletionTimestamp: at(9) } } })), { action: 'none' });
 });
 
-test('another incarnation of the name is never deleted', (t) => {
-  t.is(decide(observe({ migration: held('SameName'), pod: pod('StatefulSet', { uid: 'u2' }) })).action, 'none');
+const terminating = { deletionTimestamp: at(9) };
+const steps: [string, Partial<Observation>, Decision['action']][] = [
+  ['the agent has not spoken', { migration: migration({ status: { conditions: [admitted], source, strategy: 'SameName' } }) }, 'none'],
+  ['SameName: the source is there', { migration: held('SameName') }, 'delete-pod'],
+  ['SameName: the source is terminating and keeps the name', { migration: held('SameName'), pod: pod({ owner: 'StatefulSet', metadata: terminating }) }, 'delete-pod'],
+  ['SameName: the name is free', { migration: held('SameName'), pod: undefined }, 'create-copy'],
+  ['SameName: the next incarnation is there', { migration: held('SameName'), pod: successor(undefined) }, 'none'],
+  ['SameName: the replacement was claimed, and nobody has seen that it went', { migration: held('SameName', { target }), pod: undefined, replacement: successor('b') }, 'none'],
+  ['NewName: the source is there', { migration: held('NewName'), pod: pod({ owner: 'ReplicaSet' }) }, 'delete-pod'],
+  ['NewName: the source is terminating', { migration: held('NewName'), pod: pod({ owner: 'ReplicaSet', metadata: terminating }) }, 'none'],
+  ['NewName: the source is gone', { migration: held('NewName'), pod: undefined }, 'none'],
+  ['AfterDelete: the source is there', { migration: held('AfterDelete'), pod: pod({ owner: 'Job' }) }, 'delete-pod'],
+  ['AfterDelete: the source is terminating', { migration: held('AfterDelete'), pod: pod({ owner: 'Job', metadata: terminating }) }, 'delete-pod'],
+  ['the tenth attempt runs', { migration: held('SameName', { attempts: 10, handover: { id: 'm1-10', state: 'preparing' } }), pod: successor('b'), replacement: successor('b') }, 'none'],
+  ['AfterDelete: the source is gone', { migration: held('AfterDelete'), pod: undefined }, 'none'],
+];
+for (const [what, facts, action] of steps) {
+  test(`${what}: ${action}`, (t) => {
+    const decision = decide(observe(facts));
+    t.is(decision.action, action);
+    t.is(endOf(decision), undefined);
+  });
+}
+
+test('a dry run deletes nothing', (t) => {
+  t.is(decide(observe({ migration: planned({ conditions: [admitted], source, strategy: 'SameName' }) })).action, 'none');
+  t.is(decide(observe({ migration: planned(answered) })).action, 'none');
 });
 
-test('a scheduled replacement is claimed, a lost one is forgotten', (t) => {
-  const replacement = { ...pod('StatefulSet', { uid: 'u2' }), spec: { nodeName: 'b', containers: [] } };
-  const claimed = decide(observe({ migration: held('SameName'), pod: replacement, replacement }));
-  t.like(claimed.status, { phase: 'HandingOver', target: { uid: 'u2', nodeName: 'b' } });
-  const lost = decide(observe({ migration: migration(claimed.status ?? {}), pod: undefined }));
-  t.is(lost.status?.target, undefined);
-  t.is(lost.status?.conditions?.find(({ type }) => type === 'Claimed')?.status, 'False');
+test('a claimed replacement is the target, and Claimed once it is scheduled', (t) => {
+  const gated = decide(observe({ migration: held('SameName'), pod: successor(undefined), replacement: successor(undefined) }));
+  t.like(gated.status, { phase: 'Replacing', target: { name: 'shop-0', uid: 'u2' } });
+  t.is(findCondition(gated.status?.conditions, 'Claimed'), undefined);
+  const scheduled = decide(observe({ migration: migration({ status: gated.status ?? {} }), pod: successor('b'), replacement: successor('b') }));
+  t.like(scheduled.status, { phase: 'HandingOver', target });
+  t.is(findCondition(scheduled.status?.conditions, 'Claimed')?.status, 'True');
 });
 
-test('after the commit only the end of the handover counts: no deadline, no cancellation', (t) => {
-  const commit = { handover: 'm1-1', decision: 'committed' as const, decidedAt: created };
-  const late = { ...held('SameName', { commit }), spec: { ...migration().spec, deadlineSeconds: 1, cancel: true } };
-  t.is(decide(observe({ migration: late })).status, undefined);
-  t.is(reasonOf(observe({ migration: { ...late, status: { ...late.status, handover: { id: 'm1-1', state: 'succeeded' } } } })), 'Moved');
-});
-
-test('a finished Migration goes when its time has come', (t) => {
-  t.deepEqual(decide(observe({ migration: over('2026-01-01T00:00:00Z') })), { action: 'none', requeueAfterMs: 50_000 });
-  t.is(decide(observe({ migration: over('2025-01-01T00:00:00Z') })).action, 'delete-migration');
+test('a replacement that is gone is forgotten, so that the next one can be claimed', (t) => {
+  const claimed = held('SameName', { conditions: [admitted, condition('Held'), condition('Claimed')], target });
+  const { status } = decide(observe({ migration: claimed, pod: undefined }));
+  t.is(status?.target, undefined);
+  t.like(findCondition(status?.conditions, 'Claimed'), { status: 'False', reason: 'ReplacementGone' });
+  const next = decide(observe({ migration: migration({ status: status ?? {} }), pod: successor('c'), replacement: successor('c') }));
+  t.like(next.status, { target: { uid: 'u2', nodeName: 'c' } });
+  t.is(findCondition(next.status?.conditions, 'Claimed')?.status, 'True');
 });

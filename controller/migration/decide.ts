@@ -1,10 +1,14 @@
 // What becomes of a Migration next: a pure answer from the object and what is around it. See docs/kubernetes-protocol.md.
+import { isDeepStrictEqual } from 'node:util';
 import type { Note, Refusal } from '#core/api/handover.ts';
 import { hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
-import { isUnderway, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
-import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
+import { generationOf } from '#core/api/lineage.ts';
+import { isCancelled, isUnderway, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
+import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts';
+import { restoreHash } from '#core/api/restore-hash.ts';
 import { completionIndexLabel } from '#core/api/names.ts';
 import { migrationReasons, type MigrationReason } from '#core/api/reasons.ts';
+import type { Prospect } from '#controller/migration/prospect.ts';
 
 export interface Observation {
   migration: Migration;
@@ -13,6 +17,9 @@ export interface Observation {
   pod: Pod | undefined;
   /** The live pod that bears this Migration's UID. */
   replacement: Pod | undefined;
+  /** Whether there will be one; asked for while a held pod waits. */
+  prospect: Prospect;
+  sourceNode: Node | undefined;
   /** Only asked for before admission. */
   admission: {
     refusals: Refusal[];
@@ -25,7 +32,7 @@ export interface Observation {
   } | undefined;
 }
 
-export type Action = 'none' | 'label' | 'delete-pod' | 'create-copy' | 'delete-migration';
+export type Action = 'none' | 'adopt' | 'delete-pod' | 'create-copy' | 'delete-migration' | 'forget';
 
 export interface Decision {
   /** Undefined: nothing to write. */
@@ -46,10 +53,10 @@ export function strategyOf(pod: Pod): ReplacementStrategy {
 export function decide(observation: Observation): Decision {
   const { migration, now } = observation;
   const { conditions = [], commit, handover } = migration.status ?? {};
-  if (!isUnderway(migration)) return retire(migration, now);
-  if (commit?.decision === 'committed') return handover?.state === 'succeeded' ? finish(observation, 'Moved') : wait();
-  if (migration.spec.cancel) return finish(observation, 'Cancelled');
-  const leftMs = Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + migration.spec.deadlineSeconds * 1000 - now.getTime();
+  if (!isUnderway(migration)) return migration.metadata.deletionTimestamp === undefined ? retire(observation) : forget(observation);
+  if (commit?.decision === 'committed') return handover?.state === 'succeeded' ? finish(observation, 'Moved') : { action: 'none', ...changed(migration, migration.status ?? {}) };
+  if (isCancelled(migration)) return finish(observation, 'Cancelled');
+  const leftMs = deadlineOf(migration, now) - now.getTime();
   if (leftMs <= 0) return finish(observation, expiredReason(observation));
   const decision = hasCondition(conditions, 'Admitted') ? proceed(observation) : admit(observation);
   return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, leftMs) };
@@ -57,11 +64,28 @@ export function decide(observation: Observation): Decision {
 
 const wait = (): Decision => ({ action: 'none' });
 
-/** A finished Migration goes when its time has come. */
-function retire({ spec, status }: Migration, now: Date): Decision {
+/** Nothing is held after `holdUntil`: then the move is over as well. */
+function deadlineOf({ metadata, spec, status }: Migration, now: Date): number {
+  const byItself = Date.parse(metadata.creationTimestamp ?? now.toISOString()) + spec.deadlineSeconds * 1000;
+  return status?.holdUntil === undefined ? byItself : Math.min(byItself, Date.parse(status.holdUntil));
+}
+
+/** A finished Migration goes when its time has come; a bare pod that it deleted comes back first. */
+function retire({ migration: { spec, status }, pod, now }: Observation): Decision {
+  if (pod === undefined && status?.podManifest !== undefined && status.copyMade !== true && hasCondition(status.conditions, 'Succeeded', 'False')) return { action: 'create-copy', requeueAfterMs: lookAgainMs };
   const leftMs = Date.parse(status?.finishedAt ?? now.toISOString()) + spec.ttlSecondsAfterFinished * 1000 - now.getTime();
   return leftMs <= 0 ? { action: 'delete-migration' } : { action: 'none', requeueAfterMs: leftMs };
 }
+
+/** A deleted Migration stays while its word is needed: the source may run without an object, or the replacement waits to be told that it may start. */
+function forget({ migration, pod, replacement, sourceNode }: Observation): Decision {
+  const objectIsThere = pod !== undefined && pod.metadata.uid === migration.status?.source?.uid && pod.metadata.deletionTimestamp === undefined;
+  const sourceIsLoose = sourceMayRun(migration, sourceNode) && !objectIsThere;
+  const isAwaited = hasCondition(migration.status?.conditions, 'Succeeded', 'False') && replacement !== undefined && !hasStarted(replacement);
+  return sourceIsLoose || isAwaited ? { action: 'none', requeueAfterMs: lookAgainMs } : { action: 'forget' };
+}
+
+const hasStarted = ({ status }: Pod): boolean => status?.containerStatuses?.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined) === true;
 
 function expiredReason({ migration, replacement }: Observation): MigrationReason {
   const { conditions, handover } = migration.status ?? {};
@@ -80,7 +104,7 @@ function admit(observation: Observation): Decision {
   const { refusals, notes, lineage, rival } = admission;
   if (rival !== undefined) return finish(observation, 'AlreadyMigrating', `Migration ${rival} moves the pod`);
   if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
-  const source = { name: pod.metadata.name, uid: pod.metadata.uid, nodeName: pod.spec.nodeName, ownerUID: controllerOf(pod)?.uid, completionIndex: pod.metadata.labels?.[completionIndexLabel] };
+  const source = sourceOf(pod);
   const common = { ...status, source, observedGeneration: metadata.generation };
   if (admission.wait !== undefined && spec.dryRun) {
     const refusal = { code: 'PREFLIGHT_NO_CANDIDATE', fact: admission.wait, remedy: 'Make room on a node that the pod may run on, or wait for the moves that are under way.' };
@@ -90,8 +114,21 @@ function admit(observation: Observation): Decision {
     const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', admission.wait, now);
     return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, waiting) };
   }
-  const admitted = set(migration, { ...common, notes, lineage, strategy: strategyOf(pod), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
-  return { action: 'label', status: withPhase(running(migration, admitted, now)) };
+  const admitted = set(migration, { ...common, notes, lineage, generation: generationOf(pod) + 1, strategy: strategyOf(pod), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
+  return { action: 'adopt', status: withPhase(running(migration, admitted, now)) };
+}
+
+function sourceOf(pod: Pod): NonNullable<MigrationStatus['source']> {
+  const { metadata: { name, uid, labels = {} }, spec: { nodeName } } = pod;
+  const owner = controllerOf(pod);
+  const completionIndex = labels[completionIndexLabel];
+  return {
+    name, restoreHash: restoreHash(pod),
+    ...(uid === undefined ? {} : { uid }),
+    ...(nodeName === undefined ? {} : { nodeName }),
+    ...(owner === undefined ? {} : { owner: { kind: owner.kind, name: owner.name, uid: owner.uid } }),
+    ...(completionIndex === undefined ? {} : { completionIndex }),
+  };
 }
 
 /** The source agent has the word first; then the source's object goes, and the replacement is waited for. */
@@ -103,12 +140,13 @@ function proceed(observation: Observation): Decision {
   if (hasCondition(conditions, 'Held', 'False')) return migration.spec.dryRun && refusals.length === 0 ? finish(observation, 'Planned') : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
   if ((status.attempts ?? 0) >= attemptsBeforeGivingUp && isRolledBack(status)) return finish(observation, 'HandoverFailed');
+  if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, observation.prospect === 'different' ? 'ReplacementDiffers' : 'ReplacementMissing');
   const next = withTarget(migration, replacement, now);
   const update = changed(migration, next);
   const sourceIsThere = pod !== undefined && pod.metadata.uid === source?.uid;
   if (sourceIsThere && (strategy !== 'NewName' || pod.metadata.deletionTimestamp === undefined)) return { action: 'delete-pod', ...update };
   if (strategy === 'SameName' && pod === undefined && target === undefined) return { action: 'create-copy', requeueAfterMs: lookAgainMs, ...update };
-  return { action: 'none', ...update };
+  return { action: 'none', ...(replacement === undefined ? { requeueAfterMs: lookAgainMs } : {}), ...update };
 }
 
 function isRolledBack({ handover }: MigrationStatus): boolean {
@@ -146,7 +184,7 @@ const listed = (refusals: readonly Refusal[]): string => refusals.map(({ code, f
 
 function changed({ status }: Migration, wanted: MigrationStatus): { status?: MigrationStatus } {
   const next = withPhase(wanted);
-  return JSON.stringify(status) === JSON.stringify(next) ? {} : { status: next };
+  return isDeepStrictEqual(status, next) ? {} : { status: next };
 }
 
 export function withPhase(status: MigrationStatus): MigrationStatus {

@@ -1,5 +1,6 @@
 // How many moves go on at a time: so that a drain does not freeze a whole node at once.
 import { hasCondition } from '#core/api/conditions.ts';
+import { GodwitError } from '#core/errors.ts';
 import type { Migration } from '#core/api/migration.ts';
 import type { Rejection } from '#controller/placement/candidates.ts';
 
@@ -10,6 +11,28 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = { perNode: 2, perCluster: 5 };
+const highestLimit = 1000;
+
+/** From the controller's flags; ERR_CONFIG_INVALID for what is no number of moves. */
+export function parseLimits(flags: { 'max-moves-per-node'?: string | undefined; 'max-moves'?: string | undefined }): Limits {
+  const numberOf = (name: keyof typeof flags, standard: number): number => {
+    const text = flags[name];
+    const value = text === undefined ? standard : Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > highestLimit) throw new GodwitError('ERR_CONFIG_INVALID', `--${name} is ${JSON.stringify(text)}, not a whole number from 1 to ${highestLimit}`);
+    return value;
+  };
+  return { perNode: numberOf('max-moves-per-node', defaultLimits.perNode), perCluster: numberOf('max-moves', defaultLimits.perCluster) };
+}
+
+/** Moves that arrive at each node now. */
+export function incomingByNode(underway: readonly Migration[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { status } of underway) {
+    const node = status?.target?.nodeName;
+    if (node !== undefined) counts.set(node, (counts.get(node) ?? 0) + 1);
+  }
+  return counts;
+}
 
 /** Why a move from `sourceNode` has to wait; undefined when it may begin. */
 export function waitReason(

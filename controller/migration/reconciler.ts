@@ -2,8 +2,8 @@
 import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { hasCondition } from '#core/api/conditions.ts';
 import { lineageOf } from '#core/api/lineage.ts';
-import { isUnderway, type Migration, type MigrationStatus } from '#core/api/migration.ts';
-import { jobTrackingFinalizer, labels } from '#core/api/names.ts';
+import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
+import { jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
 import type { ObjectName } from '#core/kube/port.ts';
@@ -11,32 +11,35 @@ import { migrations, persistentVolumeClaims, pods } from '#core/kube/resources.t
 import type { Cluster } from '#controller/cluster.ts';
 import { copyOf } from '#controller/migration/bare-pod.ts';
 import { decide, type Decision, type Observation } from '#controller/migration/decide.ts';
+import { ownerOf } from '#controller/migration/owner.ts';
+import { prospectOf, type Prospect } from '#controller/migration/prospect.ts';
+import type { Story } from '#controller/migration/story.ts';
 import { podNotes, podRefusals, type VolumeClaim } from '#controller/migration/refusals.ts';
-import { waitReason, type Limits } from '#controller/migration/limits.ts';
+import { incomingByNode, waitReason, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { usedByNode } from '#controller/placement/room.ts';
-
-/** JSON of a bare pod, kept until its copy is made: nobody else remembers it. */
-export const manifestAnnotation = 'godwit.dev/pod-manifest';
 
 export class MigrationReconciler {
   readonly #cluster: Cluster;
   readonly #limits: Limits;
-  readonly #onEnd: (migration: Migration, status: MigrationStatus) => Promise<void>;
+  readonly #story: Story;
+  readonly #onEnd: (migration: Migration, status: MigrationStatus) => void;
 
   /** @param onEnd told once, when the end of a Migration was written */
-  constructor(cluster: Cluster, limits: Limits, onEnd: (migration: Migration, status: MigrationStatus) => Promise<void>) {
+  constructor(cluster: Cluster, limits: Limits, story: Story, onEnd: (migration: Migration, status: MigrationStatus) => void) {
     this.#cluster = cluster;
     this.#limits = limits;
+    this.#story = story;
     this.#onEnd = onEnd;
   }
 
   async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
     const migration = this.#cluster.migrations.get(name);
-    if (migration === undefined || migration.metadata.deletionTimestamp !== undefined) return {};
+    if (migration === undefined) return {};
     const observation = await this.#observe(migration);
     const decision = decide(observation);
     await this.#act(observation, decision);
+    await this.#story.tell(migration);
     return decision.requeueAfterMs === undefined ? {} : { requeueAfterMs: decision.requeueAfterMs };
   }
 
@@ -45,11 +48,16 @@ export class MigrationReconciler {
     const { namespace } = migration.metadata;
     const admitted = hasCondition(migration.status?.conditions, 'Admitted');
     // The watch may be late about a pod that is to be deleted, or that has just come.
-    const pod = isUnderway(migration) ? await api.find(pods, { namespace, name: migration.spec.podName }) : undefined;
+    const { podManifest, copyMade } = migration.status ?? {};
+    const isAsked = isUnderway(migration) || migration.metadata.deletionTimestamp !== undefined || (podManifest !== undefined && copyMade !== true);
+    const pod = isAsked ? await api.find(pods, { namespace, name: migration.spec.podName }) : undefined;
+    const replacement = this.#cluster.replacementOf(migration);
+    const isAwaited = isUnderway(migration) && replacement === undefined && hasCondition(migration.status?.conditions, 'Held');
     return {
-      migration, pod,
+      migration, pod, replacement,
       now: clock.date(),
-      replacement: this.#cluster.replacementOf(migration),
+      prospect: isAwaited ? await this.#prospect(migration, pod) : 'coming',
+      sourceNode: this.#cluster.nodes.get({ name: migration.status?.source?.nodeName ?? '' }),
       admission: admitted || pod === undefined ? undefined : await this.#admission(migration, pod),
     };
   }
@@ -57,7 +65,7 @@ export class MigrationReconciler {
   async #admission(migration: Migration, pod: Pod): Promise<NonNullable<Observation['admission']>> {
     const facts = { pod, policy: this.#cluster.policyOf(pod), claims: await this.#claimsOf(pod) };
     const underway = this.#cluster.underway();
-    const rival = underway.find(({ metadata, spec, status }) => metadata.uid !== migration.metadata.uid && (status?.source?.uid ?? spec.podUID) === pod.metadata.uid);
+    const rival = underway.find((other) => other.metadata.uid !== migration.metadata.uid && movesPod(other, pod.metadata.uid));
     const placement = candidates({
       pod,
       source: this.#cluster.nodes.get({ name: pod.spec.nodeName ?? '' }),
@@ -76,6 +84,11 @@ export class MigrationReconciler {
     };
   }
 
+  async #prospect({ metadata: { namespace }, spec: { podName }, status = {} }: Migration, pod: Pod | undefined): Promise<Prospect> {
+    const siblings = this.#cluster.pods.list(namespace).filter((other) => controllerOf(other)?.uid === status.source?.owner?.uid);
+    return prospectOf({ status, podName, pod, siblings, owner: await ownerOf(this.#cluster.api, namespace, status) });
+  }
+
   async #claimsOf(pod: Pod): Promise<VolumeClaim[]> {
     const names = (pod.spec.volumes ?? []).flatMap(({ persistentVolumeClaim }) => (persistentVolumeClaim === undefined ? [] : [persistentVolumeClaim.claimName]));
     const found = await Promise.all(names.map((name) => this.#cluster.api.find(persistentVolumeClaims, { name, namespace: pod.metadata.namespace })));
@@ -86,36 +99,45 @@ export class MigrationReconciler {
     const { api } = this.#cluster;
     const name = nameOf(migration);
     if (decision.action === 'delete-migration') return api.delete(migrations, name, { uid: migration.metadata.uid });
-    if (decision.action === 'label' && pod !== undefined) await this.#label(migration, pod);
+    if (decision.action === 'adopt' && pod !== undefined) await this.#adopt(migration, pod);
+    if (decision.action === 'forget') return this.#forget(migration);
     if (decision.status !== undefined && !(await this.#write(migration, decision.status))) return;
     if (decision.action === 'delete-pod' && pod !== undefined) await this.#deletePod(migration, pod);
     if (decision.action === 'create-copy') await this.#createCopy(migration);
   }
 
-  /** By its labels the source agent finds it, and by its UID nobody moves another incarnation. */
-  async #label({ metadata, spec }: Migration, pod: Pod): Promise<void> {
+  /** By its labels the source agent finds it, by its UID nobody moves another incarnation, and by the finalizer it stays while its word is needed. */
+  async #adopt({ metadata, spec }: Migration, pod: Pod): Promise<void> {
+    const finalizers = [...new Set([...(metadata.finalizers ?? []), migrationFinalizer])];
     await this.#cluster.api.patch(migrations, nameOf({ metadata }), {
-      metadata: { labels: { [labels.sourceNode]: pod.spec.nodeName, [labels.podUid]: pod.metadata.uid, [labels.trigger]: spec.trigger } },
+      metadata: { resourceVersion: metadata.resourceVersion, finalizers, labels: { [labels.sourceNode]: pod.spec.nodeName, [labels.podUid]: pod.metadata.uid, [labels.trigger]: spec.trigger } },
       ...(spec.podUID === undefined ? { spec: { podUID: pod.metadata.uid } } : {}),
     });
+  }
+
+  async #forget({ metadata }: Migration): Promise<void> {
+    const { resourceVersion, finalizers = [] } = metadata;
+    if (!finalizers.includes(migrationFinalizer)) return;
+    await this.#cluster.api.patch(migrations, nameOf({ metadata }), { metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== migrationFinalizer) } });
   }
 
   /** Fields of the agents stay as they are; a commit in between wins over everything. Says whether it was written. */
   async #write(migration: Migration, status: MigrationStatus): Promise<boolean> {
     let written = true;
     await mutateStatus(this.#cluster.api, migrations, nameOf(migration), (fresh) => {
-      const sameStory = fresh.status?.commit?.handover === migration.status?.commit?.handover && JSON.stringify(fresh.status?.conditions) === JSON.stringify(migration.status?.conditions);
+      const sameStory = tells(fresh.status) === tells(migration.status);
       written = sameStory;
       if (!sameStory) return undefined; // decided on an older state: the watch brings the new one
-      const { attempts, commit, handover, holdUntil } = fresh.status ?? {};
-      return { ...fresh, status: { ...status, ...defined({ attempts, commit, handover, holdUntil }) } };
+      const { attempts, commit, handover, holdUntil, podManifest: manifest, copyMade } = fresh.status ?? {};
+      return { ...fresh, status: { ...status, ...defined({ attempts, commit, handover, holdUntil, podManifest: manifest, copyMade }) } };
     });
-    if (written && isUnderway(migration) && !isUnderway({ status })) await this.#onEnd(migration, status);
+    if (written && isUnderway(migration) && !isUnderway({ status })) this.#onEnd(migration, status);
     return written;
   }
 
   async #deletePod(migration: Migration, pod: Pod): Promise<void> {
     const { api } = this.#cluster;
+    if (!(await this.#stillHolds(migration))) return;
     const name = { name: pod.metadata.name, namespace: pod.metadata.namespace };
     const strategy = migration.status?.strategy;
     if (controllerOf(pod) === undefined) await this.#keepManifest(migration, pod);
@@ -124,9 +146,16 @@ export class MigrationReconciler {
     this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, strategy }, 'Source pod deleted while its containers are held');
   }
 
+  /** Asked of the server: what the watch says may be older than a cancellation. */
+  async #stillHolds(migration: Migration): Promise<boolean> {
+    const fresh = await this.#cluster.api.find(migrations, nameOf(migration));
+    const until = Date.parse(fresh?.status?.holdUntil ?? '');
+    return fresh !== undefined && fresh.metadata.uid === migration.metadata.uid && isUnderway(fresh) && !isCancelled(fresh) && hasCondition(fresh.status?.conditions, 'Held') && until > this.#cluster.clock.date().getTime();
+  }
+
   async #keepManifest(migration: Migration, pod: Pod): Promise<void> {
-    if (migration.metadata.annotations?.[manifestAnnotation] !== undefined) return;
-    await this.#cluster.api.patch(migrations, nameOf(migration), { metadata: { annotations: { [manifestAnnotation]: JSON.stringify(copyOf(pod)) } } });
+    await mutateStatus(this.#cluster.api, migrations, nameOf(migration), (fresh) =>
+      (fresh.status?.podManifest === undefined ? { ...fresh, status: { ...fresh.status, podManifest: JSON.stringify(copyOf(pod)) } } : undefined));
   }
 
   /** The attempt is not over, it goes on in the replacement: a Job does not count pods without its finalizer. */
@@ -138,15 +167,22 @@ export class MigrationReconciler {
 
   /** For a bare pod only: an owner makes its own. */
   async #createCopy(migration: Migration): Promise<void> {
-    const manifest = migration.metadata.annotations?.[manifestAnnotation];
-    if (manifest === undefined) return;
+    const { podManifest, source } = migration.status ?? {};
+    if (podManifest === undefined) return;
+    const { api } = this.#cluster;
     try {
-      await this.#cluster.api.create(pods, pods.parse(JSON.parse(manifest)));
+      await api.create(pods, namedAs(pods.parse(JSON.parse(podManifest)), { name: source?.name ?? migration.spec.podName, namespace: migration.metadata.namespace }));
     } catch (error) {
       if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error;
     }
+    await mutateStatus(api, migrations, nameOf(migration), (fresh) => ({ ...fresh, status: { ...fresh.status, copyMade: true } }));
   }
 }
+
+/** What of a status must not have changed under a decision. */
+const tells = (status: MigrationStatus | undefined): string => JSON.stringify([status?.commit?.handover, status?.commit?.decision, status?.target?.uid, status?.conditions]);
+
+const namedAs = (pod: Pod, name: ObjectName): Pod => ({ ...pod, metadata: { ...pod.metadata, ...name } });
 
 const nameOf = ({ metadata }: Pick<Migration, 'metadata'>): ObjectName => ({ name: metadata.name, namespace: metadata.namespace });
 
@@ -158,13 +194,4 @@ function defined<T extends object>(fields: T): Partial<T> {
 function isEarlier(a: Migration, b: Migration): boolean {
   const byTime = (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '');
   return byTime < 0 || (byTime === 0 && a.metadata.name < b.metadata.name);
-}
-
-function incomingByNode(underway: readonly Migration[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { status } of underway) {
-    const node = status?.target?.nodeName;
-    if (node !== undefined) counts.set(node, (counts.get(node) ?? 0) + 1);
-  }
-  return counts;
 }

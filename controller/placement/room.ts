@@ -1,55 +1,79 @@
 // Whether a node has room for a pod: requests against what is allocatable, as the scheduler's NodeResourcesFit counts.
 import { isFinished, type Node, type Pod } from '#core/api/pod.ts';
+import { bytesText, divideUp, nanoOf } from '#controller/placement/quantity.ts';
 
-type Amounts = Readonly<Record<string, number>>;
+/** By the resource's name. */
+type Amounts = ReadonlyMap<string, bigint>;
+type Quantities = Readonly<Record<string, string | number>>;
 
-const suffixes: Readonly<Record<string, number>> = {
-  n: 1e-9, u: 1e-6, m: 1e-3, '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18,
-  Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60,
-};
+const nano = 10n ** 9n;
+/** Of these the scheduler counts thousandths, of all others whole ones. */
+const nanoOfUnit = (name: string): bigint => (name === 'cpu' ? nano / 1000n : nano);
+const isBytes = (name: string): boolean => name === 'memory' || name === 'ephemeral-storage' || name.startsWith('hugepages-');
+/** What a pod can ask for as a whole (KEP-2837). */
+const isPodLevel = (name: string): boolean => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
 
-/** A Kubernetes quantity as a number, e.g. `250m` 0.25, `1Gi` 1073741824, `1e3` 1000; NaN for what is none. */
-export function quantity(text: string): number {
-  const [, digits, suffix] = /^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)$/.exec(text) ?? [];
-  const factor = suffixes[suffix ?? '?'];
-  return digits === undefined || factor === undefined ? Number.NaN : Number(digits) * factor;
+const plus = (a: bigint, b: bigint): bigint => a + b;
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+
+function combined(parts: readonly Amounts[], combine: (a: bigint, b: bigint) => bigint): Amounts {
+  const result = new Map<string, bigint>();
+  for (const part of parts) for (const [name, amount] of part) result.set(name, combine(result.get(name) ?? 0n, amount));
+  return result;
 }
 
-function requests(container: Pod['spec']['containers'][number]): Amounts {
-  const asked = { ...container.resources?.limits, ...container.resources?.requests }; // requests default to limits
-  return Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, quantity(String(value))]));
-}
+/** In 10^-9; the API server lets nothing else than quantities through. */
+const amountsOf = (quantities: Quantities = {}): Amounts => new Map(Object.entries(quantities).map(([name, value]) => [name, nanoOf(String(value)) ?? 0n]));
 
-const amount = (amounts: Amounts, name: string): number => amounts[name] ?? 0;
+/** Requests default to limits. */
+const requests = ({ resources }: Pod['spec']['containers'][number]): Amounts => amountsOf({ ...resources?.limits, ...resources?.requests });
 
-/** What the scheduler counts for a pod: containers and sidecars together, or the largest init container; and one pod. */
+/** In the units that the scheduler counts in. */
+const inUnits = (amounts: Amounts): Amounts => new Map([...amounts].map(([name, amount]) => [name, divideUp(amount, nanoOfUnit(name))]));
+
+/**
+ * What the scheduler counts for a pod, in thousandths of CPUs and whole units of everything else: containers and sidecars together, or
+ * the largest init container with the sidecars before it; what the pod asks for as a whole instead; its overhead; and one pod.
+ * As `PodRequests` of Kubernetes' component-helpers.
+ */
 export function requestsOf({ spec }: Pod): Amounts {
-  const running = [...spec.containers, ...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')].map(requests);
-  const starting = (spec.initContainers ?? []).map(requests);
-  const names = new Set([...running, ...starting].flatMap((each) => Object.keys(each)));
-  const total = [...names].map((name) => [name, Math.max(running.reduce((sum, each) => sum + amount(each, name), 0), ...starting.map((each) => amount(each, name)))] as const);
-  return { ...Object.fromEntries(total), pods: 1 };
+  const sidecars: Amounts[] = [];
+  const starting: Amounts[] = [];
+  for (const container of spec.initContainers ?? []) {
+    const own = requests(container);
+    starting.push(combined([...sidecars, own], plus));
+    if (container.restartPolicy === 'Always') sidecars.push(own);
+  }
+  const running = combined([...spec.containers.map(requests), ...sidecars], plus);
+  const whole = [...amountsOf(spec.resources?.requests)].filter(([name]) => isPodLevel(name));
+  const asked = new Map([...combined([running, ...starting], larger), ...whole]);
+  return new Map([...inUnits(combined([asked, amountsOf(spec.overhead)], plus)), ['pods', 1n]]);
 }
 
-/** What pods that have not finished take on each node. */
+/** What pods that have not finished take on each node, in the units of `requestsOf`. */
 export function usedByNode(pods: readonly Pod[]): ReadonlyMap<string, Amounts> {
-  const used = new Map<string, Record<string, number>>();
+  const used = new Map<string, Amounts>();
   for (const pod of pods) {
     const { nodeName } = pod.spec;
     if (nodeName === undefined || isFinished(pod)) continue;
-    const sums = used.get(nodeName) ?? {};
-    for (const [name, value] of Object.entries(requestsOf(pod))) sums[name] = (sums[name] ?? 0) + value;
-    used.set(nodeName, sums);
+    used.set(nodeName, combined([used.get(nodeName) ?? new Map<string, bigint>(), requestsOf(pod)], plus));
   }
   return used;
 }
 
-/** Undefined: there is room; else what is short. */
+/** Undefined: there is room; else what is short, and by how much. The node has nothing of what it does not list, as the scheduler sees it. */
 export function shortage({ status }: Node, used: Amounts | undefined, pod: Pod): string | undefined {
-  for (const [name, wanted] of Object.entries(requestsOf(pod))) {
-    const allocatable = status?.allocatable?.[name];
-    if (wanted === 0 || allocatable === undefined) continue;
-    if (amount(used ?? {}, name) + wanted > quantity(allocatable)) return `not enough ${name}`;
+  const allocatable = inUnits(amountsOf(status?.allocatable));
+  for (const [name, wanted] of requestsOf(pod)) {
+    const all = allocatable.get(name) ?? 0n;
+    const missing = wanted + (used?.get(name) ?? 0n) - all;
+    if (wanted > 0n && missing > 0n) return `not enough ${name}: ${all === 0n ? 'the node has none' : shortfall(name, missing, all)}`;
   }
   return undefined;
+}
+
+function shortfall(name: string, missing: bigint, all: bigint): string {
+  if (name === 'pods') return `all ${all} places are taken`;
+  if (name === 'cpu') return missing % 1000n === 0n ? `${missing / 1000n} missing` : `${missing}m missing`;
+  return `${isBytes(name) ? bytesText(missing) : missing} missing`;
 }

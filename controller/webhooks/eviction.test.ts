@@ -1,57 +1,97 @@
 // An eviction waits while its pod can move, and for no longer.
 import test from 'ava';
-import type { Migration } from '#core/api/migration.ts';
-import type { Pod } from '#core/api/pod.ts';
-import { decideEviction, type EvictionFacts } from './eviction.ts';
+import type { Migration, MigrationStatus, Trigger } from '#core/api/migration.ts';
+import { at, condition, migration, pod, policy, time } from '#core/testing/objects.ts';
+import { decideEviction, type EvictionDecision, type EvictionFacts } from './eviction.ts';
 
-const now = new Date('2026-01-01T00:10:00Z');
-const pod: Pod = { metadata: { name: 'shop-0', uid: 'u1' }, spec: { runtimeClassName: 'godwit', nodeName: 'a', containers: [] }, status: { phase: 'Running' } };
-const policy: NonNullable<EvictionFacts['policy']> = {
-  apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'p' },
-  spec: { selector: {}, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, precedence: 0 },
-};
-function migration(creationTimestamp: string, succeeded: 'True' | 'False' | 'Unknown', finishedAt?: string): Migration {
-  return {
-    apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'm', creationTimestamp },
-    spec: { podName: 'shop-0', trigger: 'Drain', deadlineSeconds: 900, dryRun: false, cancel: false, ttlSecondsAfterFinished: 60 },
-    status: { phase: 'HandingOver', conditions: [{ type: 'Succeeded', status: succeeded, reason: 'R', message: 'why', lastTransitionTime: creationTimestamp }], ...(finishedAt === undefined ? {} : { finishedAt }) },
-  };
+/** Evictions are let through 900 s after their Migration was made. */
+const now = time(600);
+const facts: EvictionFacts = { pod: pod(), policy: policy(), migration: undefined, arrivedBy: undefined, namesUid: false, nodeIsCordoned: true, exhaustedBudgets: [], own: false, now };
+const messageOf = ({ verdict }: EvictionDecision): string => (verdict.allowed ? (verdict.warnings ?? []).join() : verdict.message);
+
+function moving(madeAt: number, status: MigrationStatus = { phase: 'HandingOver' }): Migration {
+  return migration({ metadata: { creationTimestamp: at(madeAt) }, spec: { trigger: 'Drain' }, status });
 }
-const recent = '2026-01-01T00:09:50Z';
-const facts: EvictionFacts = { pod, policy, migration: undefined, arrivedBy: undefined, namesUid: false, nodeIsCordoned: true, exhaustedBudgets: [], own: false, now };
+function ended(status: 'True' | 'False', reason: string, finishedAt: number, trigger: Trigger = 'Drain'): Migration {
+  return migration({ spec: { trigger }, status: { conditions: [{ ...condition('Succeeded', status, reason), message: 'why it ended so' }], finishedAt: at(finishedAt) } });
+}
+
+const begun = { begin: true, verdict: { allowed: false, code: 429, reason: 'TooManyRequests' } } as const;
+const refused = { begin: false, verdict: { allowed: false, code: 429, reason: 'TooManyRequests' } } as const;
+const letThrough = { begin: false, verdict: { allowed: true } } as const;
 
 test('the first eviction begins a move, and says until when it waits', (t) => {
-  const { verdict, begin } = decideEviction(facts);
-  t.true(begin);
-  t.like(verdict, { allowed: false, code: 429 });
-  t.regex(verdict.allowed ? '' : verdict.message, /Eviction triggered evacuation .* 2026-01-01T00:25:00/);
+  const decision = decideEviction(facts);
+  t.like(decision, begun);
+  t.regex(messageOf(decision), /^Eviction triggered evacuation of pod shop-0: .* 2026-01-01T00:25:00/);
 });
 
-test('the next ones wait for it, for a bounded time', (t) => {
-  t.like(decideEviction({ ...facts, migration: migration(recent, 'Unknown') }), { begin: false, verdict: { allowed: false, code: 429 } });
-  t.true(decideEviction({ ...facts, migration: migration('2025-12-31T00:00:00Z', 'Unknown') }).verdict.allowed);
+test('the next ones wait for it, and say how far it is', (t) => {
+  const decision = decideEviction({ ...facts, migration: moving(590) });
+  t.like(decision, refused);
+  t.regex(messageOf(decision), /^Eviction triggered evacuation of pod shop-0 \(Migration move: HandingOver\); .* 2026-01-01T00:24:50/);
 });
 
-test('a move that has failed lets the eviction through, with the reason', (t) => {
-  const { verdict } = decideEviction({ ...facts, migration: migration(recent, 'False') });
-  t.deepEqual(verdict.allowed && verdict.warnings?.[0]?.includes('why'), true);
+test('one that has not begun says what it waits for', (t) => {
+  const waiting = moving(590, { phase: 'Pending', conditions: [{ ...condition('Admitted', 'False', 'Waiting'), message: '2 moves leave a' }] });
+  t.regex(messageOf(decideEviction({ ...facts, migration: waiting })), /\(Migration move: Pending, 2 moves leave a\)/);
+  t.regex(messageOf(decideEviction({ ...facts, migration: migration() })), /\(Migration move: Pending\)/);
 });
 
-test('a retry for the incarnation that has left is answered with not found', (t) => {
-  const arrivedBy = migration(recent, 'True', recent);
-  t.like(decideEviction({ ...facts, arrivedBy, nodeIsCordoned: false }), { begin: false, verdict: { allowed: false, code: 404 } });
-  t.like(decideEviction({ ...facts, arrivedBy }), { begin: true });
-  t.like(decideEviction({ ...facts, arrivedBy, nodeIsCordoned: false, namesUid: true }), { begin: true });
-  t.like(decideEviction({ ...facts, arrivedBy: migration(recent, 'True', '2026-01-01T00:00:00Z'), nodeIsCordoned: false }), { begin: true });
+test('they wait for a bounded time, counted from the beginning', (t) => {
+  t.like(decideEviction({ ...facts, migration: moving(-299) }), refused);
+  const over = decideEviction({ ...facts, migration: moving(-300) });
+  t.like(over, letThrough);
+  t.regex(messageOf(over), /Migration move took too long/);
+  t.like(decideEviction({ ...facts, policy: policy({ evictionDeadlineSeconds: 5 }), migration: moving(594) }), letThrough);
 });
+
+test('a move that was just given up lets the eviction through, with the reason', (t) => {
+  const decision = decideEviction({ ...facts, migration: ended('False', 'NoCandidate', 590) });
+  t.like(decision, letThrough);
+  t.regex(messageOf(decision), /Migration move ended without moving the pod \(NoCandidate: why it ended so\)/);
+});
+
+const anew: [string, Migration][] = [
+  ['a move that was given up long ago', ended('False', 'NoCandidate', -300)],
+  ['a move that was cancelled', ended('False', 'Cancelled', 590)],
+  ['a user\'s move that failed', ended('False', 'HandoverFailed', 590, 'User')],
+];
+for (const [what, earlier] of anew) test(`after ${what} the eviction begins another`, (t) => t.like(decideEviction({ ...facts, migration: earlier }), begun));
+
+test('a budget that allows nothing speaks for itself, and does not hinder a move that goes on', (t) => {
+  t.like(decideEviction({ ...facts, exhaustedBudgets: ['pdb'] }), letThrough);
+  t.like(decideEviction({ ...facts, exhaustedBudgets: ['pdb'], migration: ended('False', 'Cancelled', 590) }), letThrough);
+  t.like(decideEviction({ ...facts, exhaustedBudgets: ['pdb'], migration: moving(590) }), refused);
+});
+
+const arrived: Partial<EvictionFacts> = { nodeIsCordoned: false, arrivedBy: ended('True', 'Moved', 590) };
+const gone = { begin: false, verdict: { allowed: false, code: 404, reason: 'NotFound' } } as const;
+
+const arrivals: [string, Partial<EvictionFacts>, typeof gone | typeof begun][] = [
+  ['a retry of the drain that moved it', arrived, gone],
+  ['a retry while it still arrives', { ...arrived, arrivedBy: moving(590) }, gone],
+  ['a retry of an eviction', { ...arrived, arrivedBy: ended('True', 'Moved', 590, 'Eviction') }, gone],
+  ['an eviction long after the move', { ...arrived, arrivedBy: ended('True', 'Moved', 570) }, begun],
+  ['an eviction of this very incarnation', { ...arrived, namesUid: true }, begun],
+  ['a drain of its new node', { ...arrived, nodeIsCordoned: true }, begun],
+  ['an eviction after a user\'s move', { ...arrived, arrivedBy: ended('True', 'Moved', 590, 'User') }, begun],
+  ['an eviction after preemption', { ...arrived, arrivedBy: ended('True', 'Moved', 590, 'Preemption') }, begun],
+];
+for (const [what, more, wanted] of arrivals) {
+  test(`of a pod that arrived by a move, ${what}: ${wanted.begin ? 'begins a move' : 'not found'}`, (t) => t.like(decideEviction({ ...facts, ...more }), wanted));
+}
 
 const passing: [string, Partial<EvictionFacts>][] = [
-  ['of another runtime class', { pod: { ...pod, spec: { ...pod.spec, runtimeClassName: 'runc' } } }],
-  ['without a policy', { policy: undefined }],
-  ['with policy Never', { policy: { ...policy, spec: { ...policy.spec, action: 'Never' } } }],
-  ['that has completed', { pod: { ...pod, status: { phase: 'Succeeded' } } }],
-  ['that a budget protects', { exhaustedBudgets: ['pdb'] }],
-  ['evicted by ourselves', { own: true }],
   ['that is gone', { pod: undefined }],
+  ['of another runtime class', { pod: pod({ spec: { runtimeClassName: 'runc' } }) }],
+  ['without a policy', { policy: undefined }],
+  ['with policy Never', { policy: policy({ action: 'Never' }), migration: moving(590) }],
+  ['that has completed', { pod: pod({ status: { phase: 'Succeeded' } }) }],
+  ['that has failed', { pod: pod({ status: { phase: 'Failed' } }) }],
+  ['that has no node', { pod: pod({ spec: { nodeName: undefined } }) }],
+  ['that is being deleted', { pod: pod({ metadata: { deletionTimestamp: at(599) } }), migration: moving(590) }],
+  ['that a budget protects', { exhaustedBudgets: ['pdb'] }],
+  ['evicted by ourselves', { own: true, migration: moving(590) }],
 ];
 for (const [what, more] of passing) test(`a pod ${what} is evicted as ever`, (t) => t.deepEqual(decideEviction({ ...facts, ...more }), { verdict: { allowed: true }, begin: false }));

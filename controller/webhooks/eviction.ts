@@ -1,7 +1,7 @@
 // An eviction of a pod that can move becomes a move: 429 until it has moved, for a bounded time, so that `kubectl drain` waits and tries again.
 import { findCondition } from '#core/api/conditions.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { gaveUpLately, isUnderway, type Migration } from '#core/api/migration.ts';
 import { runtimeClassName } from '#core/api/names.ts';
 import { isFinished, type Pod } from '#core/api/pod.ts';
 import { allowed, type Verdict } from '#controller/webhooks/admission.ts';
@@ -47,12 +47,12 @@ export function decideEviction(facts: EvictionFacts): EvictionDecision {
     const message = `the pod ${pod.metadata.name} that was to be evicted has moved to ${pod.spec.nodeName}`;
     return { verdict: { allowed: false, code: 404, reason: 'NotFound', message }, begin: false };
   }
-  if (migration === undefined) {
+  if (migration === undefined || !isUnderway(migration)) {
+    if (migration !== undefined && gaveUpLately(migration, now, policy.spec.evictionDeadlineSeconds)) return { verdict: { allowed: true, warnings: [failedWarning(migration)] }, begin: false };
     if (exhaustedBudgets.length > 0) return pass; // the API server refuses it by the budget, in its own words
     const until = new Date(now.getTime() + policy.spec.evictionDeadlineSeconds * 1000);
     return { verdict: denied(`${inProgress} of pod ${pod.metadata.name}: it moves to another node; evictions are let through at ${until.toISOString()}`), begin: true };
   }
-  if (!isUnderway(migration)) return { verdict: { allowed: true, warnings: [failedWarning(migration)] }, begin: false };
   const until = Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + policy.spec.evictionDeadlineSeconds * 1000;
   if (now.getTime() >= until) return { verdict: { allowed: true, warnings: [`Migration ${migration.metadata.name} took too long: the eviction is let through`] }, begin: false };
   const { message = '' } = findCondition(migration.status?.conditions, 'Admitted') ?? {};

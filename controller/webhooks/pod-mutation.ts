@@ -1,7 +1,7 @@
 // A new pod that opted in waits at a gate until the controller knows whether it is a replacement, and gets its lineage.
 import { newLineage } from '#core/api/lineage.ts';
 import { annotations, claimGate, runtimeClassName } from '#core/api/names.ts';
-import { podSchema } from '#core/api/pod.ts';
+import { podSchema, type Pod } from '#core/api/pod.ts';
 import { allowed, type AdmissionRequest, type PatchOperation, type Verdict } from '#controller/webhooks/admission.ts';
 
 const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -9,21 +9,29 @@ const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/
 /** Pods made by hand come with no name yet when they have a generateName. */
 const admittedPod = podSchema.extend({ metadata: podSchema.shape.metadata.extend({ name: podSchema.shape.metadata.shape.name.default('') }) });
 
-/** Safe to run twice on one pod. Who replaces whom is decided by the controller alone, so a pod that says so itself is not believed. */
-export function mutatePod({ uid, namespace = '', object }: AdmissionRequest): Verdict {
+/**
+ * Safe to run twice on one pod. Who replaces whom, and which lineage a pod continues, is decided by the controller alone: what a pod
+ * says of itself is believed only when one of `own` (user names) has made it.
+ */
+export function mutatePod({ uid, namespace = '', object, userInfo }: AdmissionRequest, own: readonly string[]): Verdict {
   const pod = admittedPod.parse(object);
-  if (pod.spec.runtimeClassName !== runtimeClassName || pod.spec.nodeName !== undefined) return allowed;
+  if (pod.spec.runtimeClassName !== runtimeClassName) return allowed;
   const given = pod.metadata.annotations ?? {};
-  const patch: PatchOperation[] = [];
-  if (pod.metadata.annotations === undefined) patch.push({ op: 'add', path: '/metadata/annotations', value: {} });
-  for (const claimed of [annotations.migration, annotations.migrationName]) {
-    if (given[claimed] !== undefined) patch.push({ op: 'remove', path: `/metadata/annotations/${escaped(claimed)}` });
+  const isOwn = own.includes(userInfo?.username ?? '');
+  const patch: PatchOperation[] = pod.metadata.annotations === undefined ? [{ op: 'add', path: '/metadata/annotations', value: {} }] : [];
+  for (const claimed of [annotations.migration, annotations.migrationName]) if (given[claimed] !== undefined) patch.push({ op: 'remove', path: pathOf(claimed) });
+  const wanted = { [annotations.lineage]: newLineage(pod, namespace, uid), [annotations.generation]: '0' };
+  for (const [key, value] of Object.entries(wanted)) {
+    if (given[key] !== value && !(isOwn && given[key] !== undefined)) patch.push({ op: 'add', path: pathOf(key), value });
   }
-  if (given[annotations.lineage] === undefined) patch.push({ op: 'add', path: `/metadata/annotations/${escaped(annotations.lineage)}`, value: newLineage(pod, namespace, uid) });
-  if (given[annotations.generation] === undefined) patch.push({ op: 'add', path: `/metadata/annotations/${escaped(annotations.generation)}`, value: '0' });
-  const gates = pod.spec.schedulingGates ?? [];
-  if (!gates.some(({ name }) => name === claimGate)) {
-    patch.push(gates.length === 0 ? { op: 'add', path: '/spec/schedulingGates', value: [{ name: claimGate }] } : { op: 'add', path: '/spec/schedulingGates/-', value: { name: claimGate } });
-  }
-  return { allowed: true, patch };
+  return { allowed: true, patch: [...patch, ...gated(pod.spec)] };
+}
+
+const pathOf = (annotation: string): string => `/metadata/annotations/${escaped(annotation)}`;
+
+/** A pod that names its node itself cannot be gated, and is nobody's replacement. */
+function gated({ nodeName, schedulingGates = [] }: Pod['spec']): PatchOperation[] {
+  const gate = { name: claimGate };
+  if (nodeName !== undefined || schedulingGates.some(({ name }) => name === claimGate)) return [];
+  return schedulingGates.length === 0 ? [{ op: 'add', path: '/spec/schedulingGates', value: [gate] }] : [{ op: 'add', path: '/spec/schedulingGates/-', value: gate }];
 }

@@ -1,23 +1,29 @@
 // InterruptionPolicy: which pods of its namespace are moved when interrupted, and how long they may be held for it.
 import { z } from 'zod';
 import { conditionsSchema } from '#core/api/conditions.ts';
+import { labelOf } from '#core/api/label-of.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
 
+const requirementSchema = z.object({ key: z.string(), operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']), values: z.array(z.string()).optional() });
+
 export const labelSelectorSchema = z.object({
   matchLabels: z.record(z.string(), z.string()).optional(),
-  matchExpressions: z
-    .array(z.object({ key: z.string(), operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']), values: z.array(z.string()).optional() }))
-    .optional(),
+  matchExpressions: z.array(requirementSchema).optional(),
 });
 export type LabelSelector = z.infer<typeof labelSelectorSchema>;
+
+/** With the bounds of Kubernetes' own labels: a rule over a list without bounds would be too dear for the API server. */
+const policySelectorSchema = labelSelectorSchema.extend({
+  matchExpressions: z.array(requirementSchema.extend({ key: z.string().max(317), values: z.array(z.string().max(63)).max(64).optional() })).max(32).optional(),
+});
 
 /** Migrate: hand the pod over to a replacement. Never: deliver the kill at once, as without Godwit. */
 export const interruptionActions = ['Migrate', 'Never'] as const;
 
 export const interruptionPolicySpecSchema = z.object({
   /** Pods of this namespace; an empty selector selects all that have the runtime class. */
-  selector: labelSelectorSchema,
+  selector: policySelectorSchema,
   action: z.enum(interruptionActions).default('Migrate'),
   /** How long a kill is held at most; then the signal is delivered. @default 60 */
   holdSeconds: z.number().int().min(1).max(3600).default(60),
@@ -35,8 +41,9 @@ export const interruptionPolicySchema = z.object({
   status: z
     .object({
       observedGeneration: z.number().int().optional(),
+      /** Ready: the selector can be used. Shadowed: other policies win for all of its pods. */
       conditions: conditionsSchema.optional(),
-      /** Pods selected now. */
+      /** Pods selected now: those with the runtime class that have not come to their end. */
       pods: z.number().int().optional(),
     })
     .optional(),
@@ -46,15 +53,21 @@ export type InterruptionPolicy = z.infer<typeof interruptionPolicySchema>;
 /** Whether `selector` selects an object with these labels. */
 export function selects({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Readonly<Record<string, string>> = {}): boolean {
   return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    Object.entries(matchLabels).every(([key, value]) => labelOf(labels, key) === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
+      const value = labelOf(labels, key);
       if (operator === 'Exists') return value !== undefined;
       if (operator === 'DoesNotExist') return value === undefined;
       const among = value !== undefined && values.includes(value);
       return operator === 'In' ? among : !among;
     })
   );
+}
+
+/** What does not fit in the selector: an operator and its values; undefined when all does. */
+export function selectorFault({ matchExpressions = [] }: LabelSelector): string | undefined {
+  const wrong = matchExpressions.find(({ operator, values = [] }) => (operator === 'In' || operator === 'NotIn') !== values.length > 0);
+  return wrong === undefined ? undefined : `${wrong.key}: ${wrong.operator} ${wrong.operator === 'In' || wrong.operator === 'NotIn' ? 'needs values' : 'takes no values'}`;
 }
 
 /** The policy that counts for a pod with these labels, of the policies of its namespace. */

@@ -18,9 +18,12 @@ export function newLineage({ metadata }: Pick<Pod, 'metadata'>, namespace: strin
   return lineageHash(seed);
 }
 
-/** The lineage of a pod that runs: what admission wrote, or its UID where admission was not there. */
+/** The lineage of a pod that runs: what admission wrote, or would have written; where that cannot be known, its UID. */
 export function lineageOf({ metadata }: Pick<Pod, 'metadata'>): string {
-  return metadata.annotations?.[annotations.lineage] ?? metadata.uid ?? '';
+  const uid = metadata.uid ?? '';
+  const written = metadata.annotations?.[annotations.lineage];
+  if (written !== undefined) return written;
+  return controllerOf({ metadata })?.kind === 'StatefulSet' ? newLineage({ metadata }, metadata.namespace ?? '', uid) : uid;
 }
 
 export function generationOf({ metadata }: Pick<Pod, 'metadata'>): number {

@@ -1,9 +1,10 @@
 // Migration: one move of one pod, whoever asked for it. Its status is where source and target agent agree on the commit.
 import { z } from 'zod';
-import { conditionsSchema, hasCondition } from '#core/api/conditions.ts';
+import { conditionsSchema, findCondition, hasCondition } from '#core/api/conditions.ts';
 import { errorRecordSchema, measuresSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
 import { objectMetaSchema, podReferenceSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
+import type { Node } from '#core/api/pod.ts';
 
 /** Why a pod has to leave. */
 export const triggers = ['User', 'Drain', 'Eviction', 'Preemption', 'Taint', 'NodeShutdown', 'Disruption'] as const;
@@ -65,15 +66,24 @@ export const migrationStatusSchema = z.object({
   conditions: conditionsSchema.optional().describe(migrationConditions),
   strategy: z.enum(replacementStrategies).optional(),
   lineage: z.string().optional(),
+  /** Of the replacement: one more than that of the source. */
+  generation: z.number().int().optional(),
   source: podReferenceSchema
     .extend({
-      /** UID of the owner that makes the replacement. */
-      ownerUID: z.string().optional(),
+      /** Who makes the replacement. */
+      owner: z.object({ kind: z.string(), name: z.string(), uid: z.string() }).optional(),
       /** Of an indexed Job: the replacement has the same. */
       completionIndex: z.string().optional(),
+      /** Of what its processes were started with: the replacement has the same. */
+      restoreHash: z.string().optional(),
     })
     .optional(),
+  /** The pod that was claimed as replacement: written before it may be scheduled, and believed by nobody but this status. */
   target: podReferenceSchema.optional(),
+  /** JSON of a bare pod, kept until its copy is made: nobody else remembers it. */
+  podManifest: z.string().optional(),
+  /** The copy of a bare pod was made: if it is gone, somebody deleted it. */
+  copyMade: z.boolean().optional(),
   /** Until when the containers are held at the latest (source agent); afterwards the kill is delivered. */
   holdUntil: z.string().optional(),
   /** Attempts at the handover so far; each has the id `<Migration UID>-<attempt>`. */
@@ -113,4 +123,50 @@ export type Migration = z.infer<typeof migrationSchema>;
 /** Whether the move is neither done nor given up. */
 export function isUnderway({ status }: Pick<Migration, 'status'>): boolean {
   return !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False');
+}
+
+/** Whether it moves that pod (UID), or has done so: a dry run moves nothing. */
+export function movesPod({ spec, status }: Migration, podUid: string | undefined): boolean {
+  return podUid !== undefined && !spec.dryRun && (status?.source?.uid ?? spec.podUID) === podUid;
+}
+
+/** The newest first. */
+export function byAge(a: Migration, b: Migration): number {
+  return (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '');
+}
+
+/** Whether the move of an interrupted pod was given up less than `withinSeconds` ago: the interruption takes its course, and is not answered by another move. */
+export function gaveUpLately({ spec, status }: Migration, now: Date, withinSeconds: number): boolean {
+  const end = findCondition(status?.conditions, 'Succeeded');
+  if (spec.trigger === 'User' || end?.status !== 'False' || end.reason === 'Cancelled') return false;
+  return now.getTime() - Date.parse(status?.finishedAt ?? '') < withinSeconds * 1000;
+}
+
+/** Whether a user asked for the roll-back; who deletes it asks for that too. */
+export function isCancelled({ metadata, spec }: Migration): boolean {
+  return spec.cancel || metadata.deletionTimestamp !== undefined;
+}
+
+/**
+ * States in `status.handover` by which a source agent says how a Migration that failed has ended there: `released`, the source has
+ * ended without a handover; `kept`, its pod was not deleted and runs on.
+ */
+export const releasedState = 'released';
+export const keptState = 'kept';
+
+/** Whether the node is gone for good, so that nothing runs there any more: deleted, or declared out of service. */
+export function isNodeGone(node: Node | undefined): boolean {
+  return node === undefined || (node.spec?.taints ?? []).some(({ key }) => key === 'node.kubernetes.io/out-of-service');
+}
+
+/** Whether processes that a Migration held and did not move may run on, although the API may know nothing of their pod any more. */
+export function sourceMayRun({ status }: Migration, sourceNode: Node | undefined): boolean {
+  const held = hasCondition(status?.conditions, 'Held') && status?.source !== undefined;
+  return held && !hasCondition(status?.conditions, 'Succeeded', 'True') && !isLetGo(status) && !isNodeGone(sourceNode);
+}
+
+/** Whether the source agent has nothing more to do with the pod. */
+export function isLetGo(status: MigrationStatus | undefined): boolean {
+  const state = status?.handover?.state;
+  return state === releasedState || state === keptState;
 }

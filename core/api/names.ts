@@ -7,6 +7,9 @@ export const jobTrackingFinalizer = 'batch.kubernetes.io/job-tracking';
 /** Label of the pods of an indexed Job. */
 export const completionIndexLabel = 'batch.kubernetes.io/job-completion-index';
 
+/** Finalizer of Migrations: their word is needed while the source may run or the replacement waits. */
+export const migrationFinalizer = 'godwit.dev/migration';
+
 export const groupVersion = `${apiGroup}/${apiVersion}`;
 
 /** RuntimeClass and containerd handler of pods that opt in. */
@@ -25,6 +28,14 @@ export const annotations = {
   migration: 'godwit.dev/migration',
   /** Name of that Migration, for people. */
   migrationName: 'godwit.dev/migration-name',
+} as const;
+
+/** On a Service without a selector: whose stable addresses are its endpoints. */
+export const serviceAnnotations = {
+  /** Name of the StableNetwork. */
+  network: 'godwit.dev/stable-network',
+  /** Label selector, as `kubectl get pods -l` takes it, for pods of the Service's namespace. */
+  selector: 'godwit.dev/selector',
 } as const;
 
 export const labels = {

@@ -13,6 +13,7 @@ const container = z.looseObject({
   resources: z.looseObject({ requests: z.record(z.string(), z.union([z.string(), z.number()])).optional(), limits: z.record(z.string(), z.union([z.string(), z.number()])).optional() }).optional(),
   livenessProbe: z.looseObject({ periodSeconds: z.number().optional(), failureThreshold: z.number().optional() }).optional(),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).optional(),
+  ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.number(), protocol: z.string().optional() })).optional(),
   securityContext: z.looseObject({}).optional(),
 });
 
@@ -23,6 +24,8 @@ const nodeSelectorTerm = z.looseObject({
 
 export const podSpecSchema = z.looseObject({
   nodeName: z.string().optional(),
+  hostname: z.string().optional(),
+  subdomain: z.string().optional(),
   runtimeClassName: z.string().optional(),
   hostNetwork: z.boolean().optional(),
   hostPID: z.boolean().optional(),
@@ -49,7 +52,7 @@ const containerStatus = z.looseObject({
   ready: z.boolean().optional(),
   started: z.boolean().nullish(),
   restartCount: z.number().optional(),
-  state: z.looseObject({ running: z.unknown().optional(), terminated: z.unknown().optional(), waiting: z.unknown().optional() }).optional(),
+  state: z.looseObject({ running: z.looseObject({ startedAt: z.string().nullish() }).optional(), terminated: z.unknown().optional(), waiting: z.unknown().optional() }).optional(),
 });
 
 export const podSchema = z.looseObject({
@@ -97,13 +100,34 @@ export function isShuttingDown({ status }: Node): boolean {
   return ready?.status === 'False' && /node is shutting down/.test(ready.message ?? '');
 }
 
+/** Whether its kubelet answers. */
+export function isNodeReady(node: Node | undefined): boolean {
+  return node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+}
+
+/** The node is gone, and the API server forgets its pods. */
+const garbageCollected = 'DeletionByPodGC';
+
 /** Reason of the pod's DisruptionTarget condition, if something interrupts it. */
 export function disruptionReason({ status }: Pod): string | undefined {
   const found = status?.conditions?.find(({ type, status: value }) => type === 'DisruptionTarget' && value === 'True');
-  return found === undefined ? undefined : (found.reason ?? 'Unknown');
+  return found === undefined || found.reason === garbageCollected ? undefined : (found.reason ?? 'Unknown');
 }
 
 /** Whether it ran to its end: nothing of it is to be moved. */
 export function isFinished({ status }: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+/** Kubernetes' own default. */
+const defaultGraceSeconds = 30;
+
+/** Between the signal that asks a program to end and the one that ends it. */
+export function gracePeriodSeconds({ spec }: Pod): number {
+  return spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+}
+
+/** The pod's own word on whether it serves. */
+export function isPodReady({ status }: Pod): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
 }

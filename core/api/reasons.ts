@@ -1,5 +1,6 @@
-// Reasons of a Migration's condition Succeeded, and what each means: machines test the word, people read the sentence.
+// Reasons of conditions and events, and what each means: machines test the word, people read the sentence.
 
+/** Of a Migration's condition Succeeded. */
 export const migrationReasons = {
   Running: 'The move is under way.',
   Planned: 'Nothing stands in the way; nothing was moved, since it was a dry run.',
@@ -12,6 +13,49 @@ export const migrationReasons = {
   Cancelled: 'The Migration was cancelled before its commit; the source went on.',
   DeadlineExceeded: 'The deadline passed before the commit; the source went on until its kill was delivered.',
   ReplacementMissing: 'The owner made no replacement: it was scaled down, rolled out or deleted.',
+  ReplacementDiffers: 'The owner made a replacement of another template, as in a rollout: the old processes cannot go on in it.',
   HandoverFailed: 'Every attempt at the handover was rolled back; status.handover.error says why.',
 } as const;
 export type MigrationReason = keyof typeof migrationReasons;
+
+/** Of a StableNetwork's conditions Ready and Attached, and of the events that say that it is not ready. */
+export const networkReasons = {
+  Attached: 'Every namespace that it names has its attachment definition, and nothing speaks against its ranges.',
+  RangesInvalid: 'A range is not one: the message says what does not fit. Nodes refuse the network.',
+  RangesReserved: 'A range has addresses that are for something else: loopback, link-local or multicast addresses, a node, or the pod network.',
+  RangesOverlap: 'An earlier StableNetwork can give the same addresses.',
+  SegmentShared: 'An earlier StableNetwork has the same bridge, uplink or VXLAN id, but not all of them: nodes cannot keep the two apart.',
+  NamespaceMissing: 'A namespace that it names does not exist; in all others it can be used.',
+} as const;
+export type NetworkReason = keyof typeof networkReasons;
+
+/** Of a StableNetwork's condition Exhausted, and of its event. */
+export const exhaustionReasons = {
+  AddressPoolExhausted: 'Every address of a family is in use: pods that need a new one do not start.',
+  AddressesFree: 'Addresses of every family are free.',
+} as const;
+
+/** Of a StableIP's condition Ready. */
+export const addressReasons = {
+  Held: 'The pod that the status names exists, and its node reports.',
+  NodeNotReady: 'The node of the holder does not report: whether it serves is not known, and the address stays its own.',
+  Waiting: 'No pod holds it; it is kept for the next pod of its workload.',
+  Released: 'Its workload is gone; it is free within a minute.',
+} as const;
+export type AddressReason = keyof typeof addressReasons;
+
+/** Of an InterruptionPolicy's conditions Ready and Shadowed. */
+export const policyReasons = {
+  Active: 'Pods that it selects are treated as it says.',
+  SelectorInvalid: 'An expression of the selector has no values where its operator needs some, or has some where it takes none.',
+  HigherPrecedence: 'Other policies win for every pod that it selects.',
+  Effective: 'It wins for a pod that it selects, or selects none.',
+} as const;
+
+/** Of events on a Service that asks for stable endpoints and cannot have them. */
+export const serviceReasons = {
+  SelectorPresent: 'The Service has a selector of its own, so Kubernetes writes its endpoints.',
+  SelectorInvalid: 'The annotation `godwit.dev/selector` is missing, or is not a label selector.',
+  NetworkUnknown: 'The annotation `godwit.dev/stable-network` names no StableNetwork.',
+} as const;
+export type ServiceReason = keyof typeof serviceReasons;

@@ -27,13 +27,25 @@ export const stableIPSchema = z.object({
       epoch: z.number().int(),
       /** Pod and node that may speak. */
       holder: podReferenceSchema.optional(),
+      /** Ready: a pod holds it (controller; all else is the agents'). */
       conditions: conditionsSchema.optional(),
     })
     .optional(),
 });
 export type StableIP = z.infer<typeof stableIPSchema>;
 
-/** Object name of an address: `<network>-<address>` with every character that names may not have as `-`. */
+const epochsBegin = Date.parse('2026-01-01T00:00:00Z');
+
+/**
+ * Epoch of an address; before anybody held it the seconds at which its object was made. An address that was released and is taken
+ * again has a new object, and nodes may remember the epochs of the one before: no address changes its holder every second, so
+ * the new ones are higher.
+ */
+export function epochOf({ metadata, status }: Pick<StableIP, 'metadata' | 'status'>): number {
+  return status?.epoch ?? Math.max(0, Math.floor((Date.parse(metadata.creationTimestamp ?? '') - epochsBegin) / 1000) || 0);
+}
+
+/** Object name of an address: `<network>-<address>` with every character that names may not have as `-`; `fd00::` is named as `fd00::0`, since a name cannot end with `-`. */
 export function stableIPName(network: string, address: string): string {
-  return `${network}-${address.split('/')[0] ?? address}`.toLowerCase().replaceAll(/[.:]/g, '-');
+  return `${network}-${address.split('/')[0] ?? address}`.toLowerCase().replaceAll(/[.:]/g, '-').replace(/-$/, '-0');
 }

@@ -42,8 +42,16 @@ export const stableNetworkSchema = z.object({
   status: z
     .object({
       observedGeneration: z.number().int().optional(),
+      /** Attached: attachment definitions are in all namespaces. Ready: so they are, and the ranges can be used. Exhausted: no address is free. */
       conditions: conditionsSchema.optional(),
-      addresses: z.object({ used: z.number().int(), total: z.number() }).optional(),
+      addresses: z
+        .object({
+          /** StableIPs of the network. */
+          used: z.number().int(),
+          /** Addresses that the ranges can give, of all families together; at most 2^53 - 1, which IPv6 ranges easily have. */
+          total: z.number().int(),
+        })
+        .optional(),
     })
     .optional(),
 });

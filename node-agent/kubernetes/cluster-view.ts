@@ -1,7 +1,8 @@
 // What this node's agent knows of the cluster: local copies that watches keep, and live questions where a copy may be late.
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { byAge, isUnderway, movesPod, sourceMayRun, type Migration } from '#core/api/migration.ts';
 import { isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
+import { GodwitError } from '#core/errors.ts';
 import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
 import { migrations as migrationsResource, pods as podsResource } from '#core/kube/resources.ts';
 
@@ -64,17 +65,35 @@ export class ClusterView {
 
   /** The Migration by which that pod (UID) is leaving: the one underway, else the newest. */
   migrationOf({ namespace, uid }: Pick<PodName, 'namespace' | 'uid'>): Migration | undefined {
-    const all = this.#caches.migrations.list(namespace).filter(({ spec, status }) => (status?.source?.uid ?? spec.podUID) === uid);
-    const newestFirst = all.toSorted((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''));
+    const newestFirst = this.#caches.migrations.list(namespace).filter((migration) => movesPod(migration, uid)).toSorted(byAge);
     return newestFirst.find((migration) => isUnderway(migration) && migration.status?.source?.uid === uid) ?? newestFirst[0];
   }
 
   /** The Migration of that UID; `name` is asked for when the watch does not know it (yet). */
   async migration(uid: string, { namespace, name }: { namespace: string; name: string | undefined }): Promise<Migration | undefined> {
     const known = this.knownMigration(uid);
-    if (known !== undefined || name === undefined) return known;
+    return known ?? (await this.liveMigration(uid, { namespace, name }));
+  }
+
+  /** The Migration of that UID as the API server has it now. */
+  async liveMigration(uid: string, { namespace, name }: { namespace: string; name: string | undefined }): Promise<Migration | undefined> {
+    if (name === undefined) return undefined;
     const live = await this.#api.find(migrationsResource, { namespace, name });
     return live?.metadata.uid === uid ? live : undefined;
+  }
+
+  /** The Migration of an earlier pod of that name whose processes may still run elsewhere. */
+  #formerSelf({ namespace, name, uid }: PodName): Migration | undefined {
+    return this.#caches.migrations.list(namespace).find((migration) => {
+      const { spec, status } = migration;
+      return status?.strategy === 'SameName' && spec.podName === name && status.source?.uid !== uid && sourceMayRun(migration, this.node(status.source?.nodeName ?? ''));
+    });
+  }
+
+  /** ERR_FORMER_SELF when a pod that no Migration has claimed must not start yet. */
+  assertAlone(pod: PodName): void {
+    const former = this.#formerSelf(pod);
+    if (former !== undefined) throw new GodwitError('ERR_FORMER_SELF', `pod ${pod.namespace}/${pod.name}: its former self may run on ${former.status?.source?.nodeName ?? 'another node'} until Migration ${former.metadata.name} has released it`);
   }
 
   knownMigration(uid: string): Migration | undefined {

@@ -1,11 +1,12 @@
 // The agent on a node of a cluster: pods, Migrations, StableIPs; the Migration's status as arbiter.
 import { peerPort } from '#core/api/names.ts';
 import type { Migration } from '#core/api/migration.ts';
-import { systemClock as clock } from '#core/clock.ts';
+import { systemClock } from '#core/clock.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { createKubeApi } from '#core/kube/api.ts';
 import { connectApi } from '#core/kube/connection.ts';
 import { Controller } from '#core/kube/controller.ts';
+import { ServerClock } from '#core/kube/server-clock.ts';
 import type { Log } from '#core/log.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import type { Handovers } from '#agent/engine/handovers.ts';
@@ -40,7 +41,8 @@ type Settings = NonNullable<AgentConfig['kubernetes']>;
 export async function kubernetesPlatform(host: PlainTargetHost, settings: Settings, log: Log, handovers: () => Handovers): Promise<Platform> {
   const { config, links, registry, containerd } = host;
   const { node } = config;
-  const connection = connectApi(settings);
+  const clock = new ServerClock(systemClock);
+  const connection = connectApi(settings, (date) => clock.hear(date));
   const api = createKubeApi(connection);
   const watches = await startWatches(node, api, connection, clock, log);
   const certificate = await keepCertificate({ api, node, pki: config.pki, namespace: settings.namespace, clock, log });
@@ -51,7 +53,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
   const containersOf = (podUid: string) => runningContainers(registry, podUid, view.lastSeen(podUid));
   const sandboxOf = (podUid: string): string => containersOf(podUid)[0]?.pod?.sandbox ?? '';
 
-  const kills = new HeldKills(clock, log, config.runDir, async (podUid) => {
+  const kills = new HeldKills(systemClock, log, config.runDir, async (podUid) => {
     handovers().abortFor(sandboxOf(podUid), 'the hold expired');
     await handovers().settled(sandboxOf(podUid), config.deadlines.dumpMs);
   });

@@ -1,8 +1,8 @@
 // Answers containerd's calls for containers of pods: which kills wait, which creates are restores.
 import { join, dirname } from 'node:path';
 import { annotations } from '#core/api/names.ts';
-import { isUnderway } from '#core/api/migration.ts';
-import type { Pod } from '#core/api/pod.ts';
+import type { Migration } from '#core/api/migration.ts';
+import { gracePeriodSeconds, type Pod } from '#core/api/pod.ts';
 import type { Clock } from '#core/clock.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
@@ -38,6 +38,9 @@ export interface PodDeskPorts {
 /** Less than the kubelet's patience with a container that starts (2 min). */
 const createLimitMs = 100_000;
 const lookAgainMs = 500;
+/** A kubelet that shuts its node down kills first, and says so in the node's status a moment later. */
+const reasonLimitMs = 2_000;
+const lookForReasonMs = 100;
 const donePath = '/dev/godwit-done';
 
 export class KubernetesPodDesk implements PodDesk {
@@ -49,41 +52,72 @@ export class KubernetesPodDesk implements PodDesk {
 
   async kill(conversation: Conversation, oci: OciArguments, pod: PodContainer): Promise<void> {
     const { kills, log, onDecision } = this.#ports;
-    const decision = await this.#decideKill(pod);
+    const decision = await this.#decideKill(pod, oci.id);
     onDecision(decision);
     log.info({ pod: `${pod.namespace}/${pod.name}`, container: pod.container, signal: oci.signal, ...decision }, 'Kill decided');
-    if (decision.decision === 'hold') kills.hold(pod.uid, { container: oci.id, signal: oci.signal, conversation }, decision.holdMs);
+    if (decision.decision === 'hold') kills.hold(pod.uid, { container: oci.id, signal: oci.signal, conversation }, decision.holdMs, this.#graceMs(pod));
     else conversation.passThrough();
   }
 
+  #graceMs({ uid }: PodContainer): number {
+    const pod = this.#ports.view.lastSeen(uid);
+    return pod === undefined ? 0 : gracePeriodSeconds(pod) * 1000;
+  }
+
   /** Asks the API server once when the watch may be late; an API server that does not answer changes nothing. */
-  async #decideKill(pod: PodContainer): Promise<KillDecision> {
-    const early = this.#judge(pod, this.#ports.view.pod(pod));
+  async #decideKill(pod: PodContainer, container: string): Promise<KillDecision> {
+    const early = this.#judge(pod, container, this.#ports.view.pod(pod));
     if (early.decision === 'hold' || (early.reason !== 'NotInterrupted' && early.reason !== 'UnknownPod')) return early;
     try {
-      return this.#judge(pod, await this.#ports.view.livePod(pod));
+      const live = await this.#ports.view.livePod(pod);
+      const decision = this.#judge(pod, container, live);
+      return live !== undefined && isByKubelet(live, decision) ? await this.#awaitReason(pod, container, live) : decision;
     } catch (error) {
       this.#ports.log.warn({ pod: `${pod.namespace}/${pod.name}`, error: asGodwitError(error).message }, 'Kill decided without the API server');
       return early;
     }
   }
 
-  #judge(identity: PodContainer, pod: Pod | undefined): KillDecision {
-    const { view, clock } = this.#ports;
-    const migration = view.migrationOf(identity);
+  async #awaitReason(pod: PodContainer, container: string, live: Pod): Promise<KillDecision> {
+    const { clock, view } = this.#ports;
+    const deadlineMs = clock.nowMs() + reasonLimitMs;
+    for (;;) {
+      const decision = this.#judge(pod, container, view.pod(pod) ?? live);
+      if (decision.decision === 'hold' || clock.nowMs() >= deadlineMs) return decision;
+      await pause(clock, lookForReasonMs);
+    }
+  }
+
+  #judge(identity: PodContainer, container: string, pod: Pod | undefined): KillDecision {
+    const { view, clock, kills } = this.#ports;
     const policy = pod === undefined ? undefined : view.policyOf(pod);
-    return decideKill({ pod, policy, nodeIsShuttingDown: view.isShuttingDown, now: clock.date(), migration: migration !== undefined && isUnderway(migration) ? migration : undefined });
+    return decideKill({ pod, policy, nodeIsShuttingDown: view.isShuttingDown, now: clock.date(), migration: view.migrationOf(identity), heldForMs: kills.leftMs(container) });
   }
 
   async create(arrival: Arrival): Promise<OciSpec | undefined> {
     const { pod, spec } = arrival;
+    if (pod.migration === undefined) this.#ports.view.assertAlone(pod);
     if (pod.migration === undefined || isMarked(this.#ports.runDir, 'arrived', pod.sandbox)) return spec;
+    await this.#assertClaimed(arrival);
     const role = await this.#role(pod);
     if (role === 'init') return this.#skipped(spec);
     if (role === 'unknown') throw new GodwitError('ERR_CONTAINER_UNKNOWN', `pod ${pod.namespace}/${pod.name} has no container ${pod.container}`);
     const over = Promise.race([arrival.create.gone, pause(this.#ports.clock, createLimitMs), this.#untilStart(arrival)]);
     if (await this.#ports.arrivals.attend(arrival, over)) return undefined;
     return this.#startOrRefuse(arrival);
+  }
+
+  /** A pod cannot claim for itself: what its annotation says must be what the Migration's status says of this very pod. */
+  async #assertClaimed({ pod, spec }: Arrival): Promise<void> {
+    const known = await this.#migrationOf(pod, spec);
+    if (known === undefined || isClaimedBy(known, pod)) return;
+    const live = await this.#ports.view.liveMigration(pod.migration ?? '', { namespace: pod.namespace, name: spec.annotations?.[annotations.migrationName] });
+    if (live !== undefined && isClaimedBy(live, pod)) return;
+    throw new GodwitError('ERR_NOT_CLAIMED', `pod ${pod.namespace}/${pod.name} says that it is the replacement of Migration ${pod.migration ?? ''}, which knows nothing of it`);
+  }
+
+  async #migrationOf({ migration, namespace }: PodContainer, spec: OciSpec) {
+    return this.#ports.view.migration(migration ?? '', { namespace, name: spec.annotations?.[annotations.migrationName] });
   }
 
   async #role(pod: PodContainer) {
@@ -107,10 +141,8 @@ export class KubernetesPodDesk implements PodDesk {
 
   async #mayStart({ pod, spec }: Arrival) {
     const { view } = this.#ports;
-    const name = spec.annotations?.[annotations.migrationName];
-    const migration = await view.migration(pod.migration ?? '', { namespace: pod.namespace, name });
-    const node = migration?.status?.source?.nodeName;
-    return decideStart({ migration, sourceNode: node === undefined ? undefined : view.node(node) });
+    const migration = await this.#migrationOf(pod, spec);
+    return decideStart({ migration, sourceNode: view.node(migration?.status?.source?.nodeName ?? '') });
   }
 
   /** Resolves when the replacement may start afresh; ends with the wrapper. */
@@ -130,4 +162,13 @@ export class KubernetesPodDesk implements PodDesk {
     const mount = { destination: donePath, type: 'bind', source: join(dirname(this.#ports.criuHook), 'godwit-runc'), options: ['bind', 'ro'] };
     return { ...spec, process: { ...spec.process, args: [donePath] }, mounts: [...(spec.mounts ?? []), mount] };
   }
+}
+
+/** Nobody deletes the pod: the kubelet has a reason of its own. */
+function isByKubelet({ metadata }: Pod, decision: KillDecision): boolean {
+  return decision.reason === 'NotInterrupted' && metadata.deletionTimestamp === undefined;
+}
+
+function isClaimedBy({ metadata, status }: Migration, { namespace, uid }: PodContainer): boolean {
+  return metadata.namespace === namespace && status?.target?.uid === uid;
 }

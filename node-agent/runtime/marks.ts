@@ -1,11 +1,11 @@
 // Marks that godwit-runc reads when no agent answers: small files below the run directory, gone after a reboot.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
  * - restored: the container was restored by its `create`, and needs no `start`.
  * - arrived: the sandbox's pod has arrived; from then on its containers start like any other.
- * - held: kills of the container wait for the agent; the text says until when (epoch seconds).
+ * - held: kills of the container wait for the agent; the text says until when (epoch seconds). It stays when that is over: the kill was delivered, and is not held again.
  */
 export type Mark = 'restored' | 'arrived' | 'held';
 
@@ -18,6 +18,11 @@ export function mark(runDir: string, kind: Mark, id: string, text = ''): void {
 
 export function isMarked(runDir: string, kind: Mark, id: string): boolean {
   return existsSync(join(runDir, kind, id));
+}
+
+/** What the mark says; undefined without one. */
+export function readMark(runDir: string, kind: Mark, id: string): string | undefined {
+  return isMarked(runDir, kind, id) ? readFileSync(join(runDir, kind, id), 'utf8') : undefined;
 }
 
 /** Harmless where there is none. */

@@ -18,7 +18,7 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   const registry = new ContainerRegistry(join(directory, 'containers'));
   const desk: RuntimeDeskPorts = {
     registry, creates: new CreateDesk(), execs: new ExecGate(), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
-    leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forgetRestored: (id) => void said.push(`forgot ${id}`), ...ports,
+    leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forget: (id) => void said.push(`forgot ${id}`), ...ports,
   };
   const ask = async (command: string, ...args: string[]): Promise<string[]> => {
     const conversation: Conversation = {
@@ -75,6 +75,11 @@ test('a restored container needs no start', async (t) => {
 test('a kill is delivered, and ends a handover that can still be ended', async (t) => {
   for (const leaving of [undefined, 'before-commit'] as const) t.deepEqual(await rig(t, { leaving: () => leaving }).ask('kill', 'shop', '9'), ['killed shop', 'pass']);
   t.deepEqual(await rig(t, { leaving: () => 'after-commit' }).ask('kill', 'shop', '9'), ['exit 0']);
+});
+
+test('the kill of a sandbox is its runtime\'s business, also while the handover of its pod comes to its end', async (t) => {
+  const pods = { kill: () => Promise.reject(new Error('a sandbox is no container of a pod')), create: () => Promise.reject(new Error('not asked')) };
+  t.deepEqual(await rig(t, { leaving: () => 'after-commit', pods }).ask('kill', 'sandbox', '9'), ['pass']);
 });
 
 test('a delete forgets the container, unless its handover still needs it', async (t) => {

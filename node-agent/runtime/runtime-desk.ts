@@ -27,8 +27,8 @@ export interface RuntimeDeskPorts {
   onKill(container: string): void;
   /** Whether the container was restored by its `create`. */
   isRestored(container: string): boolean;
-  /** The container is gone, or begins anew: `start` means what it says again. */
-  forgetRestored(container: string): void;
+  /** The container is gone, or begins anew: `start` and `kill` mean what they say again. */
+  forget(container: string): void;
 }
 
 /** Answers one wrapper. */
@@ -47,7 +47,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
     case 'exec':
       return ports.execs.attend(conversation, oci.id);
     case 'delete':
-      ports.forgetRestored(oci.id);
+      ports.forget(oci.id);
       if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined) ports.registry.remove(oci.id);
       return conversation.passThrough();
     default:
@@ -56,7 +56,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
 }
 
 /** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
-async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forgetRestored, pods }: RuntimeDeskPorts): Promise<void> {
+async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forget, pods }: RuntimeDeskPorts): Promise<void> {
   const path = join(oci.bundle, 'config.json');
   const spec = withAnnotation(parseOciSpec(readFileSync(path, 'utf8')), annotations.criuConfig, criuConfiguration);
   writeFileSync(path, JSON.stringify(spec));
@@ -71,14 +71,18 @@ async function create(conversation: Conversation, oci: OciArguments, { creates, 
     if (started === undefined) return;
     if (started !== spec) writeFileSync(path, JSON.stringify(started));
   }
-  forgetRestored(oci.id);
+  forget(oci.id);
   registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), ...(pod === undefined ? {} : { pod }) });
   conversation.passThrough();
 }
 
-/** Between two plain hosts a kill is always its owner's will. A source that is already committed is ending anyway. */
+/**
+ * Between two plain hosts a kill is always its owner's will. A source that is already committed is ending anyway; not so its sandbox,
+ * which the kubelet ends as soon as the containers have, and which has the id that the handover of its pod goes by.
+ */
 async function kill(conversation: Conversation, oci: OciArguments, ports: RuntimeDeskPorts): Promise<void> {
   const pod = ports.registry.get(oci.id)?.pod;
+  if (ports.pods !== undefined && pod === undefined) return conversation.passThrough();
   if (ports.leaving(pod?.sandbox ?? oci.id) === 'after-commit') return conversation.exit(0);
   if (ports.pods !== undefined && pod !== undefined) return ports.pods.kill(conversation, oci, pod);
   ports.onKill(oci.id);

@@ -36,6 +36,11 @@ export interface Kind {
 const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 const condition = (type: string, field: 'status' | 'reason'): string => `.status.conditions[?(@.type=="${type}")].${field}`;
 const constant = (field: string): Rule => ({ rule: `(has(self.${field}) == has(oldSelf.${field})) && (!has(self.${field}) || self.${field} == oldSelf.${field})`, message: `${field} cannot be changed` });
+const insideItsRange = (field: string): Rule => ({
+  rule: `self.ranges.all(r, !has(r.${field}) || (isIP(r.${field}) && isCIDR(r.cidr) && cidr(r.cidr).containsIP(r.${field})))`,
+  message: `${field} is an address of its cidr`,
+});
+const deviceName = (field: string): Rule => ({ rule: `!has(self.${field}) || self.${field}.matches('^[a-zA-Z0-9][a-zA-Z0-9_.-]*$')`, message: `${field} is a name that a network device can have` });
 
 export const kinds: Kind[] = [
   {
@@ -52,7 +57,7 @@ export const kinds: Kind[] = [
       { name: 'Lineage', type: 'string', jsonPath: '.status.lineage', priority: 1 },
     ],
     rules: [
-      ...['podName', 'targetNodeName', 'trigger', 'deadlineSeconds', 'ttlSecondsAfterFinished'].map(constant),
+      ...['podName', 'targetNodeName', 'trigger', 'deadlineSeconds', 'dryRun', 'ttlSecondsAfterFinished'].map(constant),
       { rule: '!has(oldSelf.podUID) || (has(self.podUID) && self.podUID == oldSelf.podUID)', message: 'podUID can be set once' },
       { rule: '!oldSelf.cancel || self.cancel', message: 'a cancellation cannot be taken back' },
     ],
@@ -63,10 +68,15 @@ export const kinds: Kind[] = [
       { name: 'Action', type: 'string', jsonPath: '.spec.action' },
       { name: 'Hold (s)', type: 'integer', jsonPath: '.spec.holdSeconds' },
       { name: 'Pods', type: 'integer', jsonPath: '.status.pods' },
+      { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status') },
       age,
       { name: 'Precedence', type: 'integer', jsonPath: '.spec.precedence', priority: 1 },
+      { name: 'Shadowed', type: 'string', jsonPath: condition('Shadowed', 'status'), priority: 1 },
     ],
-    rules: [],
+    rules: [{
+      rule: "!has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, (e.operator in ['In', 'NotIn']) == (has(e.values) && size(e.values) > 0))",
+      message: 'the operators In and NotIn need values, Exists and DoesNotExist take none',
+    }],
   },
   {
     kind: 'StableNetwork', plural: 'stablenetworks', shortNames: ['snet'], scope: 'Cluster', purpose: 'A layer-2 network of all nodes whose addresses belong to workloads.', schema: stableNetworkSchema,
@@ -74,9 +84,17 @@ export const kinds: Kind[] = [
       { name: 'Mode', type: 'string', jsonPath: '.spec.mode' },
       { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status') },
       { name: 'Used', type: 'integer', jsonPath: '.status.addresses.used' },
+      { name: 'Total', type: 'integer', jsonPath: '.status.addresses.total' },
+      { name: 'Exhausted', type: 'string', jsonPath: condition('Exhausted', 'status') },
       age,
+      { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason'), priority: 1 },
     ],
     rules: [
+      { rule: 'self.ranges.all(r, isCIDR(r.cidr))', message: 'cidr is an address with a prefix length' },
+      ...['rangeStart', 'rangeEnd', 'gateway'].map(insideItsRange),
+      { rule: 'self.ranges.all(r, !has(r.exclude) || r.exclude.all(e, isIP(e) || isCIDR(e)))', message: 'exclude names addresses, with or without prefix length' },
+      { rule: '!has(self.routes) || self.routes.all(r, isCIDR(r.dst) && (!has(r.gw) || isIP(r.gw)))', message: 'a route has a dst with prefix length, and a gw without' },
+      ...['bridge', 'uplink'].map(deviceName),
       { rule: "(self.mode == 'VXLAN') == has(self.vxlan)", message: 'mode VXLAN and the field vxlan belong together' },
       { rule: "self.mode == 'Bridge' || !has(self.uplink)", message: 'only mode Bridge has an uplink: the uplink of VXLAN is its tunnel' },
       { rule: 'self.mode == oldSelf.mode', message: 'mode cannot be changed' },
@@ -90,6 +108,7 @@ export const kinds: Kind[] = [
       { name: 'Pod', type: 'string', jsonPath: '.status.holder.name' },
       { name: 'Node', type: 'string', jsonPath: '.status.holder.nodeName' },
       { name: 'Epoch', type: 'integer', jsonPath: '.status.epoch' },
+      { name: 'State', type: 'string', jsonPath: condition('Ready', 'reason') },
       age,
       { name: 'MAC', type: 'string', jsonPath: '.spec.mac', priority: 1 },
     ],

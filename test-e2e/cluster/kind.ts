@@ -42,7 +42,7 @@ export async function up(): Promise<void> {
   await down();
   const started = Date.now();
   const image = process.env['CLUSTER_NODE_IMAGE'] ?? (await run(join(clusterDirectory, 'node-image.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
-  mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+  mkdirSync(join(runDirectory, 'shared'), { recursive: true, mode: 0o700 });
   mkdirSync('/lib/modules', { recursive: true });
   if (!lines(await podman('network', 'ls', '--format', '{{.Name}}')).includes('kind')) await podman('network', 'create', '--subnet', nodeSubnet, 'kind');
   await run(join(bin, 'kind'), ['create', 'cluster', '--image', image, '--config', join(clusterDirectory, 'files/kind.yaml'), '--kubeconfig', kubeconfigPath, '--wait', '180s'], { env: podmanEnv, show: true });

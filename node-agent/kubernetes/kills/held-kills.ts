@@ -1,8 +1,10 @@
 // Kills that containerd believes to be done while their containers run on. Each is kept by a waiting wrapper, which carries it
 // out by itself when this agent dies.
 import type { Clock } from '#core/clock.ts';
+import { withDeadline } from '#core/deadline.ts';
+import { asGodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
-import { mark, unmark } from '#agent/runtime/marks.ts';
+import { mark, readMark, unmark } from '#agent/runtime/marks.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 export interface HeldKill {
@@ -13,11 +15,12 @@ export interface HeldKill {
 
 interface PodHold {
   kills: HeldKill[];
+  /** Between SIGTERM and SIGKILL, when both were asked for while they were held. */
+  graceMs: number;
   cancel: () => void;
 }
 
-/** Between SIGTERM and SIGKILL, when both were asked for while they were held. */
-const lastGraceMs = 10_000;
+const givingUpMs = 3_000;
 const isFinal = (signal: string): boolean => signal === 'SIGKILL' || signal === 'KILL' || signal === '9';
 
 export class HeldKills {
@@ -27,7 +30,7 @@ export class HeldKills {
   readonly #onExpired: (podUid: string) => Promise<void>;
   readonly #runDir: string;
   /** Containers with a mark, by pod. */
-  readonly #marked = new Map<string, string[]>();
+  readonly #marked = new Map<string, ReadonlySet<string>>();
   readonly #pods = new Map<string, PodHold>();
 
   /** @param runDir where the marks are kept */
@@ -43,34 +46,60 @@ export class HeldKills {
     return this.#pods.size;
   }
 
-  /** Kills of these containers wait also while no agent runs, until `untilMs` (epoch): they will be held. */
-  expect(podUid: string, containers: readonly string[], untilMs: number): void {
-    for (const container of containers) mark(this.#runDir, 'held', container, String(Math.floor(untilMs / 1000)));
-    this.#marked.set(podUid, [...(this.#marked.get(podUid) ?? []), ...containers]);
+  holds(podUid: string): boolean {
+    return this.#pods.has(podUid);
   }
 
-  /** Keeps the kill; the pod's first one sets the deadline. */
-  hold(podUid: string, kill: HeldKill, holdMs: number): void {
+  /** Kills of these containers wait from now on, also while no agent runs: they will be held. */
+  expect(podUid: string, containers: readonly string[], holdMs: number): void {
+    this.#markUntil(containers, holdMs);
+    this.#marked.set(podUid, new Set([...(this.#marked.get(podUid) ?? []), ...containers]));
+  }
+
+  /** For how long kills of the container are held yet, also by an agent before this one; 0 and less: no longer; undefined: none was. */
+  leftMs(container: string): number | undefined {
+    const seconds = Number(readMark(this.#runDir, 'held', container) ?? Number.NaN);
+    return Number.isNaN(seconds) ? undefined : seconds * 1000 - this.#clock.date().getTime();
+  }
+
+  /** By the node's own clock, which godwit-runc reads too. */
+  #markUntil(containers: Iterable<string>, leftMs: number): void {
+    const seconds = Math.floor((this.#clock.date().getTime() + leftMs) / 1000);
+    for (const container of containers) mark(this.#runDir, 'held', container, String(seconds));
+  }
+
+  /**
+   * Keeps the kill; the pod's first one sets the deadline.
+   *
+   * @param graceMs what the program gets between the two signals if it is not moved, counted from the delivery of the first
+   */
+  hold(podUid: string, kill: HeldKill, holdMs: number, graceMs: number): void {
     kill.conversation.hold();
-    this.expect(podUid, [kill.container], this.#clock.date().getTime() + holdMs);
     const hold = this.#pods.get(podUid);
+    if (hold === undefined || this.leftMs(kill.container) === undefined) this.expect(podUid, [kill.container], holdMs);
     if (hold !== undefined) {
       hold.kills.push(kill);
       return;
     }
     this.#log.info({ podUid, container: kill.container, signal: kill.signal, holdMs }, 'Kill held');
-    this.#pods.set(podUid, { kills: [kill], cancel: this.#clock.after(holdMs, () => void this.#expire(podUid)) });
+    this.#pods.set(podUid, { kills: [kill], graceMs, cancel: this.#clock.after(holdMs, () => void this.#expire(podUid)) });
   }
 
   /** The kill is done: its container has gone on elsewhere, and ended here. */
   release(podUid: string): void {
-    for (const { conversation } of this.#take(podUid)) conversation.exit(0);
+    const { kills, containers } = this.#take(podUid);
+    for (const container of containers) unmark(this.#runDir, 'held', container);
+    for (const { conversation } of kills) conversation.exit(0);
   }
 
-  /** The signals reach the container now, in the order in which they were sent. */
+  /** The signals reach the container now, in the order in which they were sent; from then on none is held any more. */
   deliver(podUid: string, reason: string): void {
-    const kills = this.#take(podUid);
-    if (kills.length === 0) return;
+    const { kills, containers, graceMs } = this.#take(podUid);
+    if (kills.length === 0) {
+      for (const container of containers) unmark(this.#runDir, 'held', container);
+      return;
+    }
+    this.#markUntil(containers, 0);
     this.#log.info({ podUid, reason, signals: kills.map(({ signal }) => signal) }, 'Held kill delivered');
     const polite = kills.filter(({ signal }) => !isFinal(signal));
     const final = kills.filter(({ signal }) => isFinal(signal));
@@ -79,23 +108,25 @@ export class HeldKills {
       for (const { conversation } of final) conversation.passThrough();
     };
     if (polite.length === 0) end();
-    else if (final.length > 0) this.#clock.after(lastGraceMs, end);
+    else if (final.length > 0) this.#clock.after(graceMs, end);
   }
 
+  /** What moves the pod gets a moment to give up; the kill does not wait for more. */
   async #expire(podUid: string): Promise<void> {
     try {
-      await this.#onExpired(podUid);
-    } finally {
-      this.deliver(podUid, 'the hold expired');
+      await withDeadline(this.#onExpired(podUid), givingUpMs, 'giving up the move', this.#clock);
+    } catch (error) {
+      this.#log.warn({ podUid, error: asGodwitError(error).message }, 'Move not given up before its kill is delivered');
     }
+    this.deliver(podUid, 'the hold expired');
   }
 
-  #take(podUid: string): HeldKill[] {
-    for (const container of this.#marked.get(podUid) ?? []) unmark(this.#runDir, 'held', container);
+  #take(podUid: string): { kills: HeldKill[]; containers: ReadonlySet<string>; graceMs: number } {
+    const containers = this.#marked.get(podUid) ?? new Set();
+    const { kills = [], graceMs = 0, cancel } = this.#pods.get(podUid) ?? {};
     this.#marked.delete(podUid);
-    const hold = this.#pods.get(podUid);
     this.#pods.delete(podUid);
-    hold?.cancel();
-    return hold?.kills ?? [];
+    cancel?.();
+    return { kills, containers, graceMs };
   }
 }

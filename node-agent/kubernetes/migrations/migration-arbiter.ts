@@ -1,6 +1,6 @@
 // The Migration's status is where a handover is decided: written once per attempt, by compare-and-set.
 import { withCondition } from '#core/api/conditions.ts';
-import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { isCancelled, isUnderway, type Migration } from '#core/api/migration.ts';
 import type { Clock } from '#core/clock.ts';
 import { GodwitError } from '#core/errors.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
@@ -29,21 +29,22 @@ export class MigrationArbiter implements Arbiter {
     return this.#decide(handover, () => ({ decision: 'revoked' }));
   }
 
-  /** A Migration that was deleted commits nothing: its handover is revoked for ever. */
+  /** A Migration that was deleted, or made anew under its name, commits nothing: its handover is revoked for ever. */
   async #decide(handover: string, wanted: (migration: Migration) => { decision: Decision; epoch?: number }): Promise<Decision> {
+    const own = migrationOfHandover(handover);
     const name = this.#nameOf(handover);
-    if (name === undefined) return 'revoked';
+    if (own === undefined || name === undefined) return 'revoked';
     let decided: Decision = 'revoked';
     try {
       await mutateStatus(this.#api, migrations, name, (migration) => {
+        decided = 'revoked';
         const earlier = migration.status?.commit;
-        if (earlier?.handover === handover) {
-          decided = earlier.decision;
-          return undefined;
-        }
+        if (earlier?.handover === handover) decided = earlier.decision;
+        if (migration.metadata.uid !== own.uid || (earlier !== undefined && attemptOf(earlier.handover) >= own.attempt)) return undefined; // a later attempt has been decided since
         const verdict = wanted(migration);
         decided = verdict.decision;
-        return withCommit(migration, handover, verdict, this.#clock.date());
+        // Of an attempt before a commit nothing needs to be said.
+        return earlier?.decision === 'committed' ? undefined : withCommit(migration, handover, verdict, this.#clock.date());
       });
     } catch (error) {
       if (error instanceof GodwitError && error.code === 'ERR_KUBE_NOT_FOUND') return 'revoked';
@@ -59,8 +60,10 @@ export class MigrationArbiter implements Arbiter {
   }
 }
 
+const attemptOf = (handover: string): number => migrationOfHandover(handover)?.attempt ?? 0;
+
 function mayCommit(migration: Migration): boolean {
-  return isUnderway(migration) && !migration.spec.cancel && migration.status?.commit?.decision !== 'committed';
+  return isUnderway(migration) && !isCancelled(migration) && migration.status?.commit?.decision !== 'committed';
 }
 
 function withCommit(migration: Migration, handover: string, { decision, epoch }: { decision: Decision; epoch?: number }, now: Date): Migration {

@@ -1,7 +1,6 @@
 // What the agent of the node that a pod leaves does next for its Migration: a pure answer from object and node.
 import { hasCondition } from '#core/api/conditions.ts';
-import type { Migration } from '#core/api/migration.ts';
-import { releasedState } from '#agent/kubernetes/pod/start-decision.ts';
+import { isCancelled, isLetGo, type Migration } from '#core/api/migration.ts';
 
 export interface SourceObservation {
   migration: Migration;
@@ -11,6 +10,8 @@ export interface SourceObservation {
   runningContainers: number;
   /** Whether the hold's time is up. */
   holdExpired: boolean;
+  /** Whether its object is there, and nobody deletes it or kills its containers. */
+  isUnharmed: boolean;
 }
 
 export type SourceAction =
@@ -24,23 +25,27 @@ export type SourceAction =
   /** The Migration is over without a commit: held signals reach the containers. */
   | { action: 'deliver'; reason: string }
   /** The source has ended without a handover: its replacement may start afresh. */
-  | { action: 'report-released' };
+  | { action: 'report-released' }
+  /** The pod was not deleted, and is held no longer. */
+  | { action: 'keep'; reason: string };
 
 /** A roll-back that repeats itself ends the Migration; the deadline does so at the latest. */
 export const maxAttempts = 10;
 
-export function decideSource({ migration, handover, runningContainers, holdExpired }: SourceObservation): SourceAction {
-  const { spec, status } = migration;
+export function decideSource({ migration, handover, runningContainers, holdExpired, isUnharmed }: SourceObservation): SourceAction {
+  const { status } = migration;
   const { conditions, commit, target } = status ?? {};
   const running = handover !== undefined && !handover.terminal;
   const failed = hasCondition(conditions, 'Succeeded', 'False');
   if (commit?.decision === 'committed' || hasCondition(conditions, 'Succeeded', 'True')) return { action: 'wait' };
-  if (failed || spec.cancel || holdExpired) {
-    const reason = failed ? 'the Migration has failed' : spec.cancel ? 'cancelled by the user' : 'the hold expired';
+  const cancelled = isCancelled(migration);
+  if (failed || cancelled || holdExpired) {
+    const reason = failed ? 'the Migration has failed' : cancelled ? 'cancelled by the user' : 'the hold expired';
     if (running) return { action: 'cancel', reason };
     if (!failed) return { action: 'wait' }; // the controller ends the Migration first
-    if (runningContainers === 0 && hasCondition(conditions, 'Held') && status?.handover?.state !== releasedState) return { action: 'report-released' };
-    return { action: 'deliver', reason };
+    if (isLetGo(status) || !hasCondition(conditions, 'Held')) return { action: 'wait' };
+    if (runningContainers === 0) return { action: 'report-released' };
+    return { action: isUnharmed ? 'keep' : 'deliver', reason };
   }
   if (running || !hasCondition(conditions, 'Admitted')) return { action: 'wait' };
   if (!hasCondition(conditions, 'Held', 'True')) return hasCondition(conditions, 'Held', 'False') ? { action: 'wait' } : { action: 'prepare' };

@@ -1,7 +1,7 @@
 // Follows the Migrations of pods that leave this node: preflight and hold, handovers, and what became of them.
-import { withCondition, type NewCondition } from '#core/api/conditions.ts';
+import { hasCondition, withCondition, type NewCondition } from '#core/api/conditions.ts';
 import type { HandoverRecord, Note, Refusal } from '#core/api/handover.ts';
-import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import { isLetGo, keptState, releasedState, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import type { Clock } from '#core/clock.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
@@ -15,7 +15,6 @@ import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
 import { defaultHoldSeconds } from '#agent/kubernetes/kills/kill-decision.ts';
 import { handoverId, migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import { decideSource, type SourceAction } from '#agent/kubernetes/migrations/source-decision.ts';
-import { releasedState } from '#agent/kubernetes/pod/start-decision.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
 
 export interface SourceMigrationPorts {
@@ -59,6 +58,7 @@ export class SourceMigrations {
       handover: record === undefined ? undefined : { attempt: migrationOfHandover(record.id)?.attempt ?? 0, state: record.state, terminal: isOver(record) },
       runningContainers: this.#ports.containersOf(podUid).length,
       holdExpired: this.#holdExpired(migration),
+      isUnharmed: await this.#isUnharmed(migration),
     });
     return this.#act(migration, uid, podUid, action);
   }
@@ -78,13 +78,29 @@ export class SourceMigrations {
         return { requeueAfterMs: lookAgainMs };
       case 'deliver':
         kills.deliver(podUid, action.reason);
-        return containersOf(podUid).length > 0 && migration.status?.target !== undefined ? { requeueAfterMs: lookAgainMs } : {};
+        return { requeueAfterMs: lookAgainMs };
+      case 'keep':
+        kills.deliver(podUid, action.reason);
+        await this.#letGo(migration, keptState);
+        return {};
       case 'report-released':
-        await this.#update(migration, (status) => ({ ...status, handover: { id: status.handover?.id ?? '', ...status.handover, state: releasedState } }));
+        await this.#letGo(migration, releasedState);
         return {};
       default:
         return action satisfies never;
     }
+  }
+
+  /** Asked of the server only when the Migration has failed: then nothing may be missed. */
+  async #isUnharmed({ metadata: { namespace = '' }, spec: { podName }, status }: Migration): Promise<boolean> {
+    const uid = status?.source?.uid ?? '';
+    if (!hasCondition(status?.conditions, 'Succeeded', 'False') || isLetGo(status) || this.#ports.kills.holds(uid)) return false;
+    const pod = await this.#ports.view.livePod({ namespace, name: podName, uid });
+    return pod !== undefined && pod.metadata.deletionTimestamp === undefined;
+  }
+
+  async #letGo(migration: Migration, state: string): Promise<void> {
+    await this.#update(migration, (status) => ({ ...status, handover: { id: status.handover?.id ?? '', ...status.handover, state } }));
   }
 
   #holdExpired({ status }: Migration): boolean {
@@ -100,11 +116,14 @@ export class SourceMigrations {
 
   async #prepare(migration: Migration, podUid: string): Promise<void> {
     const { clock, preflight, containersOf, kills } = this.#ports;
-    const found = containersOf(podUid).length === 0 ? nothingRuns : await preflight(podUid, migration).catch(asRefusal);
+    const containers = containersOf(podUid);
+    const isEnding = containers.some(({ id }) => (kills.leftMs(id) ?? 1) <= 0);
+    const found = containers.length === 0 ? nothingRuns : isEnding ? ending : await preflight(podUid, migration).catch(asRefusal);
     const passed = found.refusals.length === 0;
     const held = passed && !migration.spec.dryRun;
-    const holdUntil = new Date(clock.date().getTime() + this.#holdMs(migration));
-    if (held) kills.expect(podUid, containersOf(podUid).map(({ id }) => id), holdUntil.getTime());
+    const holdMs = this.#holdMs(migration);
+    const holdUntil = new Date(clock.date().getTime() + holdMs);
+    if (held) kills.expect(podUid, containers.map(({ id }) => id), holdMs);
     await this.#update(migration, (status) => ({
       ...this.#with(status, migration, held
         ? { type: 'Held', status: 'True', reason: 'PreflightPassed', message: `Kills of the pod are held until ${holdUntil.toISOString()}` }
@@ -153,11 +172,18 @@ export class SourceMigrations {
   async #report(migration: Migration, record: HandoverRecord | undefined): Promise<void> {
     if (record === undefined || !isOver(record)) return;
     const { status } = migration;
-    if (status?.handover?.state === releasedState || (status?.handover?.id === record.id && status.handover.state === record.state)) return;
+    if (isLetGo(status) || (status?.handover?.id === record.id && status.handover.state === record.state)) return;
     const uid = migration.metadata.uid ?? '';
     if (!this.#endedAt.has(uid) || record.state !== 'succeeded') this.#endedAt.set(uid, this.#ports.clock.nowMs());
     if (record.state === 'succeeded') this.#ports.kills.release(status?.source?.uid ?? '');
-    await this.#update(migration, (old) => ({ ...old, handover: resultOf(record), ...(record.state === 'refused' ? { refusals: record.refusals } : {}), ...freezeOf(record) }));
+    await this.#update(migration, (old) => ({ ...this.#withReclaim(old, migration, record), handover: resultOf(record), ...(record.state === 'refused' ? { refusals: record.refusals } : {}), ...freezeOf(record) }));
+  }
+
+  /** The target has proved that it never ran, and the source has taken the workload back after the commit: the next attempt may commit. */
+  #withReclaim(status: MigrationStatus, migration: Migration, { id, state }: HandoverRecord): MigrationStatus {
+    if (state !== 'rolled-back' || status.commit?.handover !== id || status.commit.decision !== 'committed') return status;
+    const reclaimed = { ...status, commit: { ...status.commit, decision: 'revoked' as const } };
+    return this.#with(reclaimed, migration, { type: 'Committed', status: 'False', reason: 'Reclaimed', message: `The target of handover ${id} never ran; the source goes on` });
   }
 
   #with(status: MigrationStatus, { metadata }: Migration, condition: NewCondition): MigrationStatus {
@@ -176,6 +202,11 @@ export class SourceMigrations {
 const nothingRuns = {
   notes: [],
   refusals: [{ code: 'PREFLIGHT_NOT_RUNNING', fact: 'no container of the pod runs through godwit-runc on its node', remedy: 'Wait until the pod runs, and check that its runtimeClassName is godwit.' }],
+};
+
+const ending = {
+  notes: [],
+  refusals: [{ code: 'PREFLIGHT_ENDING', fact: 'a kill of the pod was held until its deadline, and has been delivered', remedy: 'Let the pod end; what replaces it can be moved again.' }],
 };
 
 function asRefusal(error: unknown): { refusals: Refusal[]; notes: Note[] } {

@@ -32,7 +32,7 @@ export class Arrivals {
     for (const key of this.#expected.keys()) if (key.startsWith(`${migration}/`)) this.#expected.delete(key);
   }
 
-  /** Gives it to the handover that expects it, or keeps it until one does; resolves with whether one has it by `until` settling. */
+  /** Gives it to the handover that expects it, or keeps it until one does; resolves with whether one has it by `until` resolving, and rejects as `until` does. */
   async attend(arrival: Arrival, until: Promise<unknown>): Promise<boolean> {
     const { migration, container } = arrival.pod;
     if (migration === undefined) throw new GodwitError('ERR_INTERNAL', `container ${container} is no replacement`);
@@ -46,10 +46,11 @@ export class Arrivals {
     const taken = Promise.withResolvers<boolean>();
     const waiting: Waiting = { arrival, take: () => this.#take(key, waiting, taken) };
     this.#waiting.set(key, waiting);
-    const gaveUp = until.then(() => false);
-    const result = await Promise.race([taken.promise, gaveUp]);
-    if (this.#waiting.get(key) === waiting) this.#waiting.delete(key);
-    return result;
+    try {
+      return await Promise.race([taken.promise, until.then(() => false)]);
+    } finally {
+      if (this.#waiting.get(key) === waiting) this.#waiting.delete(key);
+    }
   }
 
   #take(key: string, waiting: Waiting, taken: PromiseWithResolvers<boolean>): void {

@@ -2,12 +2,15 @@
 import { createReadStream, closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { FileCounts, FileReceiver } from '#agent/files/port.ts';
 
-const roundEnd = 0;
+/** In place of a length, longer than any frame. */
+const roundEnd = 0xffffffff;
+const headBytes = 4;
 
 export class SpooledReceiver implements FileReceiver {
   readonly #path: string;
   readonly #fd: number;
   #round: FileCounts = { entries: 0, bytes: 0 };
+  #isOpen = true;
 
   /** @param path of a file that is made for it */
   constructor(path: string) {
@@ -16,6 +19,7 @@ export class SpooledReceiver implements FileReceiver {
   }
 
   apply(frame: Buffer): Promise<void> {
+    this.#write(headOf(frame.length));
     this.#write(frame);
     this.#round.entries += 1; // frames: what is in them is counted when they are unpacked
     this.#round.bytes += frame.length;
@@ -23,7 +27,7 @@ export class SpooledReceiver implements FileReceiver {
   }
 
   finish(): Promise<FileCounts> {
-    this.#write(Buffer.alloc(roundEnd));
+    this.#write(headOf(roundEnd));
     const counts = this.#round;
     this.#round = { entries: 0, bytes: 0 };
     return Promise.resolve(counts);
@@ -32,31 +36,40 @@ export class SpooledReceiver implements FileReceiver {
   /** Everything that came, in order, to `receiver`. */
   async unpack(receiver: FileReceiver): Promise<void> {
     for await (const frame of framesOf(this.#path)) {
-      if (frame.length === roundEnd) await receiver.finish();
+      if (frame === 'round-end') await receiver.finish();
       else await receiver.apply(frame);
     }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    closeSync(this.#fd);
-    rmSync(this.#path, { force: true });
+    if (this.#isOpen) {
+      this.#isOpen = false;
+      closeSync(this.#fd);
+      rmSync(this.#path, { force: true });
+    }
     return Promise.resolve();
   }
 
-  #write(frame: Buffer): void {
-    const head = Buffer.alloc(4);
-    head.writeUInt32LE(frame.length);
-    for (const bytes of [head, frame]) for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+  #write(bytes: Buffer): void {
+    for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
   }
 }
 
-async function* framesOf(path: string): AsyncGenerator<Buffer> {
+function headOf(length: number): Buffer {
+  const head = Buffer.alloc(headBytes);
+  head.writeUInt32LE(length);
+  return head;
+}
+
+async function* framesOf(path: string): AsyncGenerator<Buffer | 'round-end'> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of createReadStream(path)) {
     rest = Buffer.concat([rest, Buffer.from(chunk)]);
-    while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32LE()) {
-      const end = 4 + rest.readUInt32LE();
-      yield rest.subarray(4, end);
+    while (rest.length >= headBytes) {
+      const length = rest.readUInt32LE();
+      const end = headBytes + (length === roundEnd ? 0 : length);
+      if (rest.length < end) break;
+      yield length === roundEnd ? 'round-end' : rest.subarray(headBytes, end);
       rest = rest.subarray(end);
     }
   }

@@ -1,10 +1,10 @@
 // May the container of a replacement start afresh? Only when nothing of its lineage runs elsewhere any more, or ever will.
 import { hasCondition } from '#core/api/conditions.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { isNodeGone, releasedState, type Migration } from '#core/api/migration.ts';
 import type { Node } from '#core/api/pod.ts';
 
 export interface StartFacts {
-  /** The Migration whose replacement the pod is; undefined when it was deleted. */
+  /** The Migration whose replacement the pod is; undefined when it was deleted, which its finalizer allows only when all is settled. */
   migration: Migration | undefined;
   /** The node that the source ran on; undefined when it was deleted. */
   sourceNode: Node | undefined;
@@ -16,16 +16,11 @@ export interface StartFacts {
  */
 export type StartDecision = 'wait' | 'start';
 
-/** State in `status.handover` by which a source agent says that the source has ended without a handover. */
-export const releasedState = 'released';
-
-const outOfService = 'node.kubernetes.io/out-of-service';
-
 export function decideStart({ migration, sourceNode }: StartFacts): StartDecision {
-  const sourceIsGone = sourceNode === undefined || (sourceNode.spec?.taints ?? []).some(({ key }) => key === outOfService);
-  if (migration === undefined) return sourceIsGone ? 'start' : 'wait';
+  if (migration === undefined) return 'start';
   const { conditions, handover, commit } = migration.status ?? {};
-  if (commit?.decision === 'committed') return sourceIsGone && hasCondition(conditions, 'Succeeded', 'False') ? 'start' : 'wait';
+  if (hasCondition(conditions, 'Succeeded')) return 'start'; // it has run here already, and its node has booted since
   if (!hasCondition(conditions, 'Succeeded', 'False')) return 'wait';
-  return handover?.state === releasedState || sourceIsGone ? 'start' : 'wait';
+  if (isNodeGone(sourceNode)) return 'start';
+  return commit?.decision !== 'committed' && handover?.state === releasedState ? 'start' : 'wait';
 }

@@ -7,7 +7,7 @@ import { parseRequest, type CniRequest } from '#cni/verbs/request.ts';
 import { readWishes } from '#cni/verbs/wishes.ts';
 import { annotations } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
-import type { StableIP } from '#core/api/stable-ip.ts';
+import { epochOf, type StableIP } from '#core/api/stable-ip.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
 import { Undo } from '#core/undo.ts';
@@ -16,10 +16,10 @@ import type { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.
 import type { ClusterNetworks } from '#agent/kubernetes/stable-addresses/networks.ts';
 
 export interface ClusterWidePorts {
-  view: ClusterView;
-  networks: ClusterNetworks;
+  view: Pick<ClusterView, 'pod' | 'livePod' | 'assertAlone'>;
+  networks: Pick<ClusterNetworks, 'config'>;
   holders: AddressHolders;
-  links: LinkPort;
+  links: Pick<LinkPort, 'knownEpoch' | 'attachmentsOf' | 'activate'>;
   log: Log;
 }
 
@@ -58,6 +58,7 @@ function parsed(text: string): unknown {
 
 async function add(ports: ClusterWidePorts, request: CniRequest, call: CniCall, next: HandleCni): Promise<CniReply> {
   const pod = await podOf(ports, request);
+  if (pod.metadata.annotations?.[annotations.migration] === undefined) ports.view.assertAlone({ namespace: pod.metadata.namespace ?? '', name: pod.metadata.name, uid: pod.metadata.uid ?? '' });
   const localised = withNodeConfig(ports, call);
   const network = parseNetwork(parsed(localised.stdin));
   const { ips, mac } = readWishes(request);
@@ -66,7 +67,7 @@ async function add(ports: ClusterWidePorts, request: CniRequest, call: CniCall, 
   undo.push(() => ports.holders.release(made));
   // The object may lag behind a handover: what this node remembers of its own part counts as well.
   const remembered = ports.links.knownEpoch(network.name, addresses.map(({ spec }) => spec.address));
-  const epoch = Math.max(0, remembered, ...addresses.map(({ status }) => status?.epoch ?? 0));
+  const epoch = Math.max(0, remembered, ...addresses.map(epochOf));
   const reply = await next(withClaim(localised, network, request, addresses, epoch));
   if (reply.exitCode !== 0) return reply;
   if (!awaitsHandover(pod, addresses)) await open(ports, request, pod, epochFor(pod, addresses, epoch), addresses);

@@ -1,6 +1,6 @@
 // Links and StableIPs are kept in agreement: an old epoch is shut, also after a reboot or a partition; a newer one is put on record.
 import type { Attachment, LinkPort } from '#cni/port.ts';
-import { stableIPName, type StableIP } from '#core/api/stable-ip.ts';
+import { epochOf, stableIPName, type StableIP } from '#core/api/stable-ip.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { ObjectCache } from '#core/kube/port.ts';
 import type { Log } from '#core/log.ts';
@@ -8,9 +8,9 @@ import type { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.
 
 export interface FencePorts {
   node: string;
-  links: LinkPort;
+  links: Pick<LinkPort, 'attachments' | 'gate'>;
   stableIPs: ObjectCache<StableIP>;
-  holders: AddressHolders;
+  holders: Pick<AddressHolders, 'hold'>;
   /** The pod of a sandbox that runs here. */
   podOf(sandbox: string): { name: string; uid: string } | undefined;
   log: Log;
@@ -35,7 +35,8 @@ async function judge({ node, links, stableIPs, holders, podOf, log, onRefused }:
     const name = stableIPName(link.network, address);
     const known = stableIPs.get({ name });
     if (known === undefined) continue;
-    const { epoch = 0, holder } = known.status ?? {};
+    const epoch = epochOf(known);
+    const { holder } = known.status ?? {};
     if (epoch > link.epoch && holder?.nodeName !== node) {
       log.warn({ address, epoch: link.epoch, newer: epoch, holder: holder?.nodeName }, 'Old epoch: link shut');
       onRefused();

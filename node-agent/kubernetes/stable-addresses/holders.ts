@@ -1,7 +1,7 @@
 // StableIP objects: taken for a workload, and told who holds them at which epoch.
 import type { Attachment } from '#cni/port.ts';
 import { chooseAddresses, type Cursors } from '#cni/addresses/choose.ts';
-import { stableMac } from '#cni/link/mac.ts';
+import { formatMac, parseMac, stableMac } from '#cni/link/mac.ts';
 import type { Network } from '#cni/network-config.ts';
 import { lineageOf } from '#core/api/lineage.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
@@ -76,7 +76,9 @@ export class AddressHolders {
     for (let attempt = 1; ; attempt += 1) {
       const taken: StableIP[] = [];
       try {
-        for (const address of await this.#choose(wanted)) taken.push(await this.#create(pod, wanted, address));
+        const chosen = await this.#choose(wanted);
+        const mac = macOf(wanted, chosen);
+        for (const address of chosen) taken.push(await this.#create(pod, wanted, address, mac));
         return taken;
       } catch (error) {
         await this.release(taken);
@@ -91,7 +93,7 @@ export class AddressHolders {
     return chooseAddresses({ network: network.name, ranges: network.parsedRanges, requested, taken: new Set(items.map(({ spec }) => bare(spec.address))), cursors: this.#cursors });
   }
 
-  #create(pod: Pod, { network, ifName, mac }: Wanted, address: string): Promise<StableIP> {
+  #create(pod: Pod, { network, ifName }: Wanted, address: string, mac: string): Promise<StableIP> {
     const lineage = lineageOf(pod);
     const owner = controllerOf(pod);
     return this.#api.create(stableIPs, {
@@ -101,10 +103,15 @@ export class AddressHolders {
       spec: {
         network: network.name,
         address,
-        mac: mac ?? stableMac(network.name, bare(address)),
+        mac,
         ifName,
         workload: { namespace: pod.metadata.namespace ?? '', lineage, podName: pod.metadata.name, ...(owner === undefined ? {} : { owner }) },
       },
     });
   }
+}
+
+/** All addresses of a link have its one MAC, whichever of them is read first when the next link is made. */
+function macOf({ network, mac }: Wanted, [first = '']: readonly string[]): string {
+  return mac === undefined ? stableMac(network.name, bare(first)) : formatMac(parseMac(mac));
 }

@@ -8,23 +8,39 @@ import { z } from 'zod';
 import { isUnderway, migrationSchema, type Migration } from '#core/api/migration.ts';
 import { stableIPSchema } from '#core/api/stable-ip.ts';
 import { GodwitError } from '#core/errors.ts';
-import { binaries, podmanEnv } from '#cluster/kind.ts';
-import { clusterDirectory, dataNetwork } from '#cluster/paths.ts';
+import { clusterDirectory } from '#cluster/paths.ts';
 import { run } from '#cluster/run.ts';
+import { target } from '#cluster/target.ts';
 import { ClientProcess } from '#workloads/client-process.ts';
 import type { WorkloadReport } from '#workloads/report.ts';
 
 const pollMs = 250;
 
-const kubectlPath = binaries().then((directory) => join(directory, 'kubectl'));
+const kubectlPath = target.kubectl();
+const { env } = target;
 
 export async function kubectl(...args: string[]): Promise<string> {
-  return run(await kubectlPath, args, { env: podmanEnv, limitMs: 180_000 });
+  return whenServed(async () => run(await kubectlPath, args, { env, limitMs: 180_000 }));
 }
 
 /** The same with something on stdin. */
 export async function kubectlWith(input: string, ...args: string[]): Promise<string> {
-  return run(await kubectlPath, args, { env: podmanEnv, input, limitMs: 60_000 });
+  return whenServed(async () => run(await kubectlPath, args, { env, input, limitMs: 60_000 }));
+}
+
+const apiLimitMs = 90_000;
+
+/** An API server that refuses connections is waited for: scenarios kill it. Nothing has been done when it does. */
+async function whenServed(call: () => Promise<string>): Promise<string> {
+  const deadline = Date.now() + apiLimitMs;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (Date.now() > deadline || !/connection refused|was refused/.test(String(error))) throw error;
+      await sleep(pollMs);
+    }
+  }
 }
 
 export async function apply(...objects: object[]): Promise<void> {
@@ -56,11 +72,18 @@ export async function stableAddress(namespace: string, pod: string): Promise<str
   });
 }
 
+/** A command on the host of the stable network that is no node. */
+export async function onClient(...command: string[]): Promise<string> {
+  const [program, ...prefix] = target.client;
+  return run(program, [...prefix, ...command], { limitMs: 10_000 });
+}
+
 /** A Redis client outside of the cluster, whose own count is the oracle. */
 export async function startCounter(address: string, connections = 4): Promise<ClientProcess> {
   const program = join(clusterDirectory, '../workloads/clients/redis-counter.ts');
-  await eventually(`an answer of ${address}`, () => run('ip', ['netns', 'exec', dataNetwork.clientNetns, 'bash', '-c', `exec 3<>/dev/tcp/${address}/6379`], { limitMs: 2_000 }).catch(() => undefined));
-  const child = spawn('ip', ['netns', 'exec', dataNetwork.clientNetns, process.execPath, program, address, '6379', JSON.stringify({ connections, idle: 0 })], { stdio: ['pipe', 'pipe', 'pipe'] });
+  await eventually(`an answer of ${address}`, () => onClient('bash', '-c', `exec 3<>/dev/tcp/${address}/6379`).catch(() => undefined));
+  const [first, ...prefix] = target.client;
+  const child = spawn(first, [...prefix, process.execPath, program, address, '6379', JSON.stringify({ connections, idle: 0 })], { stdio: ['pipe', 'pipe', 'pipe'] });
   const client = new ClientProcess('redis-counter', child);
   await client.ready();
   return client;
@@ -87,11 +110,16 @@ export async function migrate(namespace: string, name: string, podName: string):
   return outcomeOf(namespace, name);
 }
 
+function stableNetworkSpec(namespace: string): object {
+  const { uplink, ...range } = target.network;
+  return { ranges: [range], uplink, namespaces: [...new Set(['default', namespace])] };
+}
+
 /** A namespace with a policy and the stable network; the undo takes it away. */
 export async function openNamespace(namespace: string): Promise<() => Promise<void>> {
   await apply(
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: { ranges: [{ cidr: dataNetwork.subnet, rangeStart: '198.18.128.50', rangeEnd: '198.18.128.250' }], uplink: dataNetwork.uplink, namespaces: [...new Set(['default', namespace])] } },
+    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: stableNetworkSpec(namespace) },
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'shop', namespace }, spec: { selector: { matchLabels: { app: 'shop' } } } },
   );
   await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined));
@@ -163,7 +191,7 @@ const localPort = 16_379;
 
 /** What a Redis behind `kubectl port-forward` answers to a ping. */
 export async function portForwardPing(namespace: string, pod: string): Promise<string> {
-  const child = spawn(await kubectlPath, ['-n', namespace, 'port-forward', `pod/${pod}`, `${localPort}:6379`], { env: { ...process.env, ...podmanEnv }, stdio: 'ignore' });
+  const child = spawn(await kubectlPath, ['-n', namespace, 'port-forward', `pod/${pod}`, `${localPort}:6379`], { env: { ...process.env, ...env }, stdio: 'ignore' });
   try {
     return await eventually('an answer through port-forward', async () => {
       const answer = await run('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${localPort}; printf 'PING\\r\\n' >&3; head -n 1 <&3`], { limitMs: 2_000 }).catch(() => '');
@@ -176,7 +204,7 @@ export async function portForwardPing(namespace: string, pod: string): Promise<s
 
 /** What `kubectl attach` shows while the container writes a line again and again. */
 export async function attached(namespace: string, pod: string): Promise<string> {
-  const child = spawn(await kubectlPath, ['-n', namespace, 'attach', pod], { env: { ...process.env, ...podmanEnv }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(await kubectlPath, ['-n', namespace, 'attach', pod], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
   let seen = '';
   child.stdout.on('data', (chunk: Buffer) => {
     seen += chunk.toString();
@@ -189,4 +217,10 @@ export async function attached(namespace: string, pod: string): Promise<string> 
   } finally {
     child.kill();
   }
+}
+
+/** Messages of the events about an object of that name. */
+export async function eventsOf(namespace: string, name: string): Promise<string[]> {
+  const text = await kubectl('-n', namespace, 'get', 'events', '--field-selector', `involvedObject.name=${name}`, '-o', 'jsonpath={range .items[*]}{.message}{"\\n"}{end}');
+  return text.split('\n').filter((line) => line !== '');
 }

@@ -1,9 +1,10 @@
 // Every interruption becomes a move, and what is no interruption is delivered at once (docs/interruptions.md has the table).
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import type { Trigger } from '#core/api/migration.ts';
 import { apply, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, stableAddress, whileCounting } from './cluster.ts';
 import { onNode, workers } from './nodes.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
+import { scenario } from './scenario.ts';
 
 /** The pod leaves its node by `interrupt`, and nobody notices. */
 async function assertMovedBy(t: ExecutionContext, namespace: string, trigger: Trigger, interrupt: (node: string, pod: string) => Promise<unknown>): Promise<void> {
@@ -21,7 +22,7 @@ async function assertMovedBy(t: ExecutionContext, namespace: string, trigger: Tr
 const drain = (node: string) => kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=90s');
 
 for (const kind of ['StatefulSet', 'Deployment', 'bare pod'] as const) {
-  test.serial(`kubectl drain of a ${kind}`, async (t) => {
+  scenario(`kubectl drain of a ${kind}`, ['client'], async (t) => {
     const namespace = await namespaceFor(t, `drain-${kind}`);
     await apply(owners[kind](namespace));
     await assertMovedBy(t, namespace, 'Drain', async (node) => {
@@ -31,7 +32,7 @@ for (const kind of ['StatefulSet', 'Deployment', 'bare pod'] as const) {
   });
 }
 
-test.serial('an eviction is refused with the reason and the time, and the pod moves', async (t) => {
+scenario('an eviction is refused with the reason and the time, and the pod moves', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'eviction');
   await apply(owners.Deployment(namespace));
   await assertMovedBy(t, namespace, 'Eviction', async (_node, pod) => {
@@ -41,7 +42,7 @@ test.serial('an eviction is refused with the reason and the time, and the pod mo
   });
 });
 
-test.serial('a PodDisruptionBudget that allows nothing refuses the eviction, and nothing moves', async (t) => {
+scenario('a PodDisruptionBudget that allows nothing refuses the eviction, and nothing moves', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'budget');
   await apply(owners.Deployment(namespace), { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'shop', namespace }, spec: { minAvailable: 1, selector: { matchLabels: labels } } });
   const pod = await podOf(namespace);
@@ -52,7 +53,7 @@ test.serial('a PodDisruptionBudget that allows nothing refuses the eviction, and
   t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
 });
 
-test.serial('a taint', async (t) => {
+scenario('a taint', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'taint');
   await apply(owners.StatefulSet(namespace));
   await assertMovedBy(t, namespace, 'Taint', async (node) => {
@@ -61,7 +62,7 @@ test.serial('a taint', async (t) => {
   });
 });
 
-test.serial('preemption by a pod of higher priority', async (t) => {
+scenario('preemption by a pod of higher priority', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'preemption');
   const priority = `e2e-urgent-${process.pid}`;
   t.teardown(async () => void (await kubectl('delete', 'priorityclass', priority)));
@@ -77,10 +78,10 @@ test.serial('preemption by a pod of higher priority', async (t) => {
   await eventually('the urgent pod runs', async () => ((await kubectl('-n', namespace, 'get', 'pod', 'urgent', '-o', 'jsonpath={.status.phase}')) === 'Running' ? true : undefined));
 });
 
-test.serial('a node that shuts down', async (t) => {
+scenario('a node that shuts down', ['client', 'nodes'], async (t) => {
   for (const node of workers) t.teardown(await onNode(node).allowGracefulShutdown());
   const namespace = await namespaceFor(t, 'shutdown');
-  await apply(owners.StatefulSet(namespace));
+  await apply(owners.StatefulSet(namespace, { spec: { terminationGracePeriodSeconds: 30 } }));
   await assertMovedBy(t, namespace, 'NodeShutdown', async (node) => {
     const { announceShutdown } = onNode(node);
     t.teardown(() => announceShutdown(false));
@@ -88,7 +89,7 @@ test.serial('a node that shuts down', async (t) => {
   });
 });
 
-test.serial('a node that is uncordoned keeps what has not frozen', async (t) => {
+scenario('a node that is uncordoned keeps what has not frozen', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'uncordon');
   const only = { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['godwit-worker'] }] }] } } } };
   await apply(owners.Deployment(namespace, { spec: only }));
@@ -112,25 +113,25 @@ async function assertDelivered(t: ExecutionContext, namespace: string, act: (pod
   t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
 }
 
-test.serial('a user\'s delete is delivered at once', async (t) => {
+scenario('a user\'s delete is delivered at once', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'deleted');
   await apply(owners['bare pod'](namespace));
   await assertDelivered(t, namespace, (pod) => kubectl('-n', namespace, 'delete', 'pod', pod, '--wait=false'));
 });
 
-test.serial('a scale-down is delivered at once', async (t) => {
+scenario('a scale-down is delivered at once', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'scaled');
   await apply(owners.StatefulSet(namespace));
   await assertDelivered(t, namespace, () => kubectl('-n', namespace, 'scale', 'statefulset', 'shop', '--replicas=0'));
 });
 
-test.serial('a rollout is delivered at once', async (t) => {
+scenario('a rollout is delivered at once', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'rollout');
   await apply(owners.Deployment(namespace));
   await assertDelivered(t, namespace, () => kubectl('-n', namespace, 'rollout', 'restart', 'deployment', 'web'));
 });
 
-test.serial('a pod with the policy Never is evicted as without Godwit', async (t) => {
+scenario('a pod with the policy Never is evicted as without Godwit', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'never');
   await apply(
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'never', namespace }, spec: { selector: { matchLabels: labels }, action: 'Never', precedence: 1 } },
@@ -143,7 +144,7 @@ test.serial('a pod with the policy Never is evicted as without Godwit', async (t
   });
 });
 
-test.serial('a completed container is not kept', async (t) => {
+scenario('a completed container is not kept', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'completed');
   await apply(owners['bare pod'](namespace, { spec: { restartPolicy: 'Never', containers: [shell('short', 'exit 0')] } }));
   await eventually('the pod is done', async () => ((await kubectl('-n', namespace, 'get', 'pod', 'lonely', '-o', 'jsonpath={.status.phase}')) === 'Succeeded' ? true : undefined));
@@ -151,7 +152,7 @@ test.serial('a completed container is not kept', async (t) => {
   t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
 });
 
-test.serial('a pod that finds no room in time is evicted with the reason on its Migration', async (t) => {
+scenario('a pod that finds no room in time is evicted with the reason on its Migration', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'no-room');
   await apply(
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'hasty', namespace }, spec: { selector: { matchLabels: labels }, holdSeconds: 5, evictionDeadlineSeconds: 5, precedence: 1 } },

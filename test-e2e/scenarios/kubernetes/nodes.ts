@@ -1,8 +1,13 @@
 // What happens to nodes, done to the containers that are the nodes of the test cluster.
-import { nodeNames, plugIn, podman } from '#cluster/kind.ts';
+import { readdirSync, readFileSync } from 'node:fs';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GodwitError } from '#core/errors.ts';
+import { nodeNames, nodePid, plugIn, podman } from '#cluster/kind.ts';
 import { eventually } from './cluster.ts';
 
 export const workers = ['godwit-worker', 'godwit-worker2'] as const;
+export const controlPlane = 'godwit-control-plane';
 
 export const otherWorker = (node: string): string => workers.find((worker) => worker !== node) ?? workers[0];
 
@@ -13,15 +18,27 @@ export interface NodeUnderTest {
   allowGracefulShutdown(): Promise<() => Promise<void>>;
   /** logind tells the kubelet that the machine goes down, or that it does not after all. */
   announceShutdown(announced: boolean): Promise<void>;
-  /** SIGKILL for the agent on the node; the kubelet starts it again. */
-  killAgent(): Promise<void>;
-  /** SIGKILL for the processes whose command line matches; what runs them starts them again. */
-  killProcess(pattern: string): Promise<void>;
+  /** SIGKILL for what runs on the node by such a command line; what runs it starts it again. */
+  kill(part: Part): Promise<void>;
+  /** Resolves as soon as a handover of the Migration (UID) has entered that state on the node. */
+  reaches(migration: string, state: string): Promise<void>;
+  /** A driver of volumes that every node can mount, as storage systems bring them. */
+  installSharedVolumes(): Promise<void>;
   /** The node is dead from now on. */
   powerOff(): Promise<void>;
   /** It boots, with its cables. Harmless when it runs. */
   powerOn(): Promise<void>;
 }
+
+/** Parts that can be killed, by their command lines. */
+const commandLines = {
+  agent: /node-agent\/main\.ts --config/,
+  controller: /controller\/main\.ts/,
+  'API server': /^kube-apiserver /,
+  kubelet: /^\/usr\/bin\/kubelet /,
+  containerd: /^\/usr\/(local\/)?bin\/containerd\s*$/,
+} as const;
+export type Part = keyof typeof commandLines;
 
 const shuttingDown = (value: boolean): string[] =>
   ['dbus-send', '--system', '--type=signal', '/org/freedesktop/login1', 'org.freedesktop.login1.Manager.PrepareForShutdown', `boolean:${value}`];
@@ -32,7 +49,6 @@ const graceOfShutdown = (all: string, critical: string): string[] =>
 
 export function onNode(node: string): NodeUnderTest {
   const exec = (...command: string[]): Promise<string> => podman('exec', node, ...command);
-  const killProcess = async (pattern: string) => void (await exec('sh', '-c', `kill -9 $(pgrep -f '${pattern}')`));
   return {
     exec,
     async allowGracefulShutdown() {
@@ -46,8 +62,18 @@ export function onNode(node: string): NodeUnderTest {
       };
     },
     announceShutdown: async (announced) => void (await exec(...shuttingDown(announced))),
-    killAgent: () => killProcess('[n]ode-agent/main.ts --config'),
-    killProcess,
+    async kill(part) {
+      const pids = await eventually(`${part} on ${node}`, async () => {
+        const found = await processesOn(node, commandLines[part]);
+        return found.length > 0 ? found : undefined;
+      });
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+    },
+    async reaches(migration, state) {
+      const journals = `/proc/${await nodePid(node)}/root/var/lib/godwit/handovers`;
+      await looked(`state ${state} of a handover on ${node}`, () => hasEntered(journals, migration, state));
+    },
+    installSharedVolumes: async () => void (await exec('sh', '-ec', `mkdir -p ${driverDirectory}; printf '%s' "$1" > ${driverDirectory}/shared; chmod 755 ${driverDirectory}/shared`, 'sh', driverScript)),
     powerOff: async () => void (await podman('kill', '--signal', 'KILL', node)),
     async powerOn() {
       if ((await nodeNames()).includes(node)) return;
@@ -55,4 +81,50 @@ export function onNode(node: string): NodeUnderTest {
       await plugIn(node);
     },
   };
+}
+
+export const sharedVolumeDriver = 'godwit.test/shared';
+const driverDirectory = '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/godwit.test~shared';
+/** A FlexVolume: the kubelet calls it to mount and to unmount. Its option `directory` is a directory that all workers see. */
+const driverScript = `#!/bin/sh
+ok='{"status":"Success","capabilities":{"attach":false}}'
+case $1 in
+  init) echo "$ok" ;;
+  mount) d=/srv/shared/$(echo "$3" | jq -r .directory); mkdir -p "$d" "$2"; mount --bind "$d" "$2"; echo "$ok" ;;
+  unmount) umount "$2"; echo "$ok" ;;
+  *) echo '{"status":"Not supported"}' ;;
+esac
+`;
+
+const stepLimitMs = 60_000;
+
+/** Looks every millisecond: steps of a handover are as short as that. */
+async function looked(what: string, look: () => boolean): Promise<void> {
+  const deadline = Date.now() + stepLimitMs;
+  while (!look()) {
+    if (Date.now() > deadline) throw new GodwitError('ERR_DEADLINE', `${what} was not seen within ${stepLimitMs} ms`);
+    await sleep(1);
+  }
+}
+
+/** The agent journals a state before its effect starts. */
+function hasEntered(journals: string, migration: string, state: string): boolean {
+  const own = readdirSync(journals).filter((name) => name.startsWith(migration));
+  return own.some((name) => readFileSync(`${journals}/${name}`, 'latin1').includes(`"state":"${state}"`));
+}
+
+export const processesOf = (node: string, part: Part): Promise<number[]> => processesOn(node, commandLines[part]);
+
+/** Processes of the node, by the cgroup of the container that it is. */
+async function processesOn(node: string, commandLine: RegExp): Promise<number[]> {
+  const container = (await podman('inspect', '-f', '{{.Id}}', node)).trim();
+  return readdirSync('/proc').map(Number).filter((pid) => {
+    if (!Number.isInteger(pid)) return false;
+    try {
+      if (!commandLine.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))) return false;
+      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(container);
+    } catch {
+      return false; // it has just ended
+    }
+  });
 }

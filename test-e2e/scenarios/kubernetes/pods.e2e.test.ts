@@ -1,12 +1,13 @@
 // What pods are made of moves with them: containers, volumes, probes; what cannot move is refused before anything happens.
-import test from 'ava';
 import { apply, assertMoved, attached, eventually, kubectl, migrate, namespaceFor, podOf, portForwardPing, stableAddress, whileCounting } from './cluster.ts';
+import { onNode, sharedVolumeDriver, workers } from './nodes.ts';
 import { owners, redisContainer, shell } from './workloads.ts';
+import { scenario } from './scenario.ts';
 
 const counting = 'n=0; while :; do n=$((n+1)); echo $n > /scratch/count.new; mv /scratch/count.new /scratch/count; sleep 0.05; done';
 const scratch = [{ name: 'scratch', mountPath: '/scratch' }];
 
-test.serial('several containers, init containers and sidecars, and the emptyDir they share', async (t) => {
+scenario('several containers, init containers and sidecars, and the emptyDir they share', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'several');
   const spec = {
     volumes: [{ name: 'scratch', emptyDir: {} }],
@@ -33,7 +34,7 @@ test.serial('several containers, init containers and sidecars, and the emptyDir 
   }
 });
 
-test.serial('ConfigMap, Secret, projected, downward and emptyDir volumes', async (t) => {
+scenario('ConfigMap, Secret, projected, downward and emptyDir volumes', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'volumes');
   await apply(
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace }, data: { colour: 'blue' } },
@@ -62,7 +63,7 @@ test.serial('ConfigMap, Secret, projected, downward and emptyDir volumes', async
   t.regex(await sh('cat /v/projected/token'), /^[\w-]+\.[\w-]+\.[\w-]+$/);
 });
 
-test.serial('probes do not kill a pod that moves; logs, exec, attach and port-forward work on the restored one', async (t) => {
+scenario('probes do not kill a pod that moves; logs, exec, attach and port-forward work on the restored one', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'probes');
   const probe = { exec: { command: ['redis-cli', 'ping'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 };
   await apply(owners.Deployment(namespace, { container: { livenessProbe: probe, readinessProbe: probe, startupProbe: { ...probe, failureThreshold: 5 } } }));
@@ -82,7 +83,7 @@ for (const [code, shape] of Object.entries({
   PREFLIGHT_TTY: { container: { tty: true, stdin: true } },
   PREFLIGHT_HOST_NAMESPACES: { spec: { hostPID: true } },
 })) {
-  test.serial(`${code}: refused before anything happens, and the pod goes on`, async (t) => {
+  scenario(`${code}: refused before anything happens, and the pod goes on`, ['client'], async (t) => {
     const namespace = await namespaceFor(t, code);
     await apply(owners['bare pod'](namespace, shape));
     const pod = await podOf(namespace);
@@ -92,3 +93,43 @@ for (const [code, shape] of Object.entries({
     t.is(await podOf(namespace), pod);
   });
 }
+
+/** A line every 20 ms through one open file: none is missing, none comes twice. */
+const numbering = 'exec 3>>/data/log; n=0; while :; do n=$((n+1)); echo $n >&3; sleep 0.02; done';
+
+function volume(namespace: string, accessModes: readonly string[]): object[] {
+  const name = `shared-${namespace}`;
+  const common = { accessModes, storageClassName: '' };
+  return [
+    { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name }, spec: { ...common, capacity: { storage: '1Gi' }, persistentVolumeReclaimPolicy: 'Retain', flexVolume: { driver: sharedVolumeDriver, options: { directory: namespace } } } },
+    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace }, spec: { ...common, volumeName: name, resources: { requests: { storage: '1Gi' } } } },
+  ];
+}
+
+scenario('a volume that several nodes can mount: the open file goes on where it was', ['nodes'], async (t) => {
+  for (const node of workers) await onNode(node).installSharedVolumes();
+  const namespace = await namespaceFor(t, 'rwx');
+  t.teardown(async () => void (await kubectl('delete', 'pv', `shared-${namespace}`, '--wait=false')));
+  const containers = [shell('writer', numbering, { volumeMounts: [{ name: 'data', mountPath: '/data' }] })];
+  await apply(...volume(namespace, ['ReadWriteMany']), owners.StatefulSet(namespace, { spec: { containers, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] } }));
+  const pod = await podOf(namespace);
+  const lines = async (): Promise<number[]> => (await kubectl('-n', namespace, 'exec', pod, '--', 'cat', '/data/log')).trim().split('\n').map(Number);
+  await eventually('some lines', async () => ((await lines()).length > 50 ? true : undefined));
+  assertMoved(t, await migrate(namespace, 'there', pod));
+  await podOf(namespace);
+  const before = (await lines()).length;
+  await eventually('more lines', async () => ((await lines()).length > before + 20 ? true : undefined));
+  const all = await lines();
+  t.deepEqual(all, all.map((_, index) => index + 1));
+});
+
+scenario('a volume that one node can mount: refused with the reason, and the pod goes on', ['nodes'], async (t) => {
+  for (const node of workers) await onNode(node).installSharedVolumes();
+  const namespace = await namespaceFor(t, 'rwo');
+  t.teardown(async () => void (await kubectl('delete', 'pv', `shared-${namespace}`, '--wait=false')));
+  await apply(...volume(namespace, ['ReadWriteOnce']), owners.StatefulSet(namespace, { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] } }));
+  const pod = await podOf(namespace);
+  const { status } = await migrate(namespace, 'refused', pod);
+  t.deepEqual(status?.refusals?.map(({ code }) => code), ['PREFLIGHT_VOLUME_SINGLE_NODE']);
+  t.is(await podOf(namespace), pod);
+});

@@ -1,6 +1,7 @@
 // Objects that scenarios put into the cluster: a Redis under every kind of owner, and what else a pod may be made of.
+import { target } from '#cluster/target.ts';
 
-const image = 'localhost/godwit-test/workloads:1';
+const { image } = target;
 const redisCommand = ['redis-server', '--save', '', '--protected-mode', 'no', '--dir', '/tmp'];
 
 export interface PodShape {

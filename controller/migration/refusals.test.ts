@@ -1,0 +1,85 @@
+// Every code of the API's preflight has a pod that passes its check and one that it refuses.
+import test from 'ava';
+import type { Pod } from '#core/api/pod.ts';
+import { pod, policy } from '#core/testing/objects.ts';
+import { podChecks, podNotes, podRefusals, type PodFacts } from './refusals.ts';
+
+type Facts = Partial<PodFacts>;
+
+const of = (spec: Partial<Pod['spec']>): Facts => ({ pod: pod({ spec }) });
+const owned = (owner: string): Facts => ({ pod: pod({ owner }) });
+const device = (...resources: string[]): Facts => of({ containers: [{ name: 'app', resources: { limits: Object.fromEntries(resources.map((name) => [name, '1'])) } }] });
+const claim = (...accessModes: string[]): Facts => ({ claims: [{ name: 'shared', accessModes: ['ReadWriteMany'] }, { name: 'data', accessModes }] });
+
+interface Row {
+  passes: Facts[];
+  /** With what the fact has to name. */
+  refused: [Facts, RegExp][];
+}
+
+const rows: Record<string, Row> = {
+  PREFLIGHT_RUNTIME_CLASS: { passes: [{}], refused: [[of({ runtimeClassName: 'runc' }), /runc/], [of({ runtimeClassName: undefined }), /none/]] },
+  PREFLIGHT_POLICY_NEVER: { passes: [{ policy: policy() }, { policy: undefined }], refused: [[{ policy: policy({ action: 'Never' }, 'no-moves') }, /no-moves/]] },
+  PREFLIGHT_OWNER: {
+    passes: [{}, owned('StatefulSet'), owned('ReplicaSet'), owned('Job')],
+    refused: [[owned('DaemonSet'), /DaemonSet/], [owned('Node'), /Node/], [{ pod: pod({ metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } } }) }, /static/]],
+  },
+  PREFLIGHT_HOST_NAMESPACES: {
+    passes: [of({ hostNetwork: false, hostPID: false, hostIPC: false })],
+    refused: [[of({ hostNetwork: true }), /node/], [of({ hostPID: true }), /node/], [of({ hostIPC: true }), /node/]],
+  },
+  PREFLIGHT_HOST_PATH: {
+    passes: [of({ volumes: [{ name: 'cache', emptyDir: {} }, { name: 'config', configMap: { name: 'c' } }] })],
+    refused: [[of({ volumes: [{ name: 'cache', emptyDir: {} }, { name: 'logs', hostPath: { path: '/var/log' } }] }), /logs/]],
+  },
+  PREFLIGHT_VOLUME_SINGLE_NODE: {
+    passes: [{ claims: [] }, claim('ReadWriteMany'), claim('ReadOnlyMany'), claim('ReadWriteOnce', 'ReadWriteMany')],
+    refused: [[claim('ReadWriteOnce'), /data.*ReadWriteOnce/], [claim('ReadWriteOncePod'), /data/], [claim(), /data/]],
+  },
+  PREFLIGHT_TTY: {
+    passes: [of({ containers: [{ name: 'app', tty: false }] })],
+    refused: [[of({ containers: [{ name: 'app' }, { name: 'shell', tty: true }] }), /shell/], [of({ initContainers: [{ name: 'side', tty: true }] }), /side/]],
+  },
+  PREFLIGHT_DEVICES: {
+    passes: [device('cpu', 'memory', 'ephemeral-storage', 'hugepages-2Mi', 'godwit.dev/slot')],
+    refused: [
+      [device('cpu', 'nvidia.com/gpu'), /: nvidia\.com\/gpu$/],
+      [of({ initContainers: [{ name: 'side', resources: { requests: { 'example.com/nic': '1' } } }], containers: [{ name: 'app', resources: { limits: { 'example.com/nic': '1' } } }] }), /: example\.com\/nic$/],
+      [device('cpus'), /cpus/],
+    ],
+  },
+};
+
+const facts = (more: Facts): PodFacts => ({ pod: pod(), policy: policy(), claims: [], ...more });
+
+test('every code has its row', (t) => t.deepEqual(Object.keys(rows).toSorted(), Object.keys(podChecks).toSorted()));
+
+for (const [code, { passes, refused }] of Object.entries(rows)) {
+  test(`${code} lets ordinary pods pass`, (t) => {
+    t.true(passes.length > 0);
+    for (const more of passes) t.is(podChecks[code]?.(facts(more)), undefined);
+  });
+  test(`${code} says what it found and what to do, and is the only one in the way`, (t) => {
+    t.true(refused.length > 0);
+    for (const [more, named] of refused) {
+      const refusals = podRefusals(facts(more));
+      t.deepEqual(refusals.map((refusal) => refusal.code), [code]);
+      t.regex(refusals[0]?.fact ?? '', named);
+      t.not(refusals[0]?.remedy ?? '', '');
+    }
+  });
+}
+
+test('an ordinary pod is not refused, and everything in the way is said at once', (t) => {
+  t.deepEqual(podRefusals(facts({})), []);
+  const both = facts({ ...claim('ReadWriteOnce'), ...of({ hostPID: true }) });
+  t.deepEqual(podRefusals(both).map(({ code }) => code), ['PREFLIGHT_HOST_NAMESPACES', 'PREFLIGHT_VOLUME_SINGLE_NODE']);
+});
+
+test('a hook that runs again is worth a note, and nothing else is', (t) => {
+  t.deepEqual(podNotes(facts(of({ containers: [{ name: 'app', lifecycle: { preStop: {} } }] }))), []);
+  const [note, ...more] = podNotes(facts(of({ initContainers: [{ name: 'side', lifecycle: { postStart: {} } }], containers: [{ name: 'app', lifecycle: { postStart: {} } }, { name: 'other' }] })));
+  t.deepEqual(more, []);
+  t.is(note?.code, 'NOTE_POST_START');
+  t.regex(note?.fact ?? '', /^postStart of side, app /);
+});

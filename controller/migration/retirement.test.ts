@@ -1,0 +1,39 @@
+// A Migration that is over goes in its time, and not while somebody still needs its word.
+import test from 'ava';
+import type { MigrationStatus } from '#core/api/migration.ts';
+import { at, condition, migration, node, pod, time } from '#core/testing/objects.ts';
+import { decide, type Observation } from './decide.ts';
+
+const over = (succeeded: 'True' | 'False', more: MigrationStatus = {}, deleted = false) =>
+  migration({ metadata: deleted ? { deletionTimestamp: at(20) } : {}, status: { conditions: [condition('Held'), condition('Succeeded', succeeded)], source: { name: 'shop-0', uid: 'u1', nodeName: 'a' }, strategy: 'SameName', finishedAt: at(10), ...more } });
+const observe = (more: Partial<Observation> & Pick<Observation, 'migration'>): Observation =>
+  ({ now: time(30), pod: undefined, replacement: undefined, prospect: 'coming', sourceNode: node('a'), admission: undefined, ...more });
+
+test('it goes when its time has come, and not before', (t) => {
+  t.deepEqual(decide(observe({ migration: over('True') })), { action: 'none', requeueAfterMs: 40_000 });
+  t.deepEqual(decide(observe({ migration: over('False') })), { action: 'none', requeueAfterMs: 40_000 });
+  for (const seconds of [70, 700]) t.deepEqual(decide(observe({ migration: over('True'), now: time(seconds) })), { action: 'delete-migration' });
+});
+
+const started = pod({ metadata: { uid: 'u2' }, spec: { nodeName: 'b' }, status: { containerStatuses: [{ name: 'app', state: { running: {} } }] } });
+const waiting = pod({ metadata: { uid: 'u2' }, spec: { nodeName: 'b' }, status: { containerStatuses: [{ name: 'app', state: { waiting: {} } }] } });
+const released: MigrationStatus = { handover: { id: 'm1-1', state: 'released' } };
+const outOfService = node('a', { spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } });
+
+const deleted: [string, Observation, 'none' | 'forget'][] = [
+  ['it has succeeded', observe({ migration: over('True', {}, true) }), 'forget'],
+  ['its source may run without an object', observe({ migration: over('False', {}, true) }), 'none'],
+  ['its source is terminating and may run', observe({ migration: over('False', {}, true), pod: pod({ metadata: { deletionTimestamp: at(15) } }) }), 'none'],
+  ['its source may run beside the next incarnation of its name', observe({ migration: over('False', {}, true), pod: waiting }), 'none'],
+  ['its source runs on as ever', observe({ migration: over('False', {}, true), pod: pod() }), 'forget'],
+  ['its source has ended', observe({ migration: over('False', released, true) }), 'forget'],
+  ['its source\'s node was deleted', observe({ migration: over('False', {}, true), sourceNode: undefined }), 'forget'],
+  ['its source\'s node is out of service', observe({ migration: over('False', {}, true), sourceNode: outOfService }), 'forget'],
+  ['its source was never held', observe({ migration: over('False', { conditions: [condition('Succeeded', 'False')] }, true) }), 'forget'],
+  ['its replacement waits to be told that it may start', observe({ migration: over('False', released, true), replacement: waiting }), 'none'],
+  ['its replacement has not begun', observe({ migration: over('False', released, true), replacement: { ...waiting, status: {} } }), 'none'],
+  ['its replacement has started', observe({ migration: over('False', released, true), replacement: started }), 'forget'],
+];
+for (const [what, observation, action] of deleted) test(`deleted, and ${what}: ${action}`, (t) => t.is(decide(observation).action, action));
+
+test('while its word is needed it is looked at again', (t) => t.is(decide(observe({ migration: over('False', {}, true) })).requeueAfterMs, 1_000));

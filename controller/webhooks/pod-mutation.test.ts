@@ -1,0 +1,83 @@
+// A new pod waits at the gate with its lineage, and is a replacement only when the controller says so.
+import test from 'ava';
+import * as fc from 'fast-check';
+import { applyPatch } from '#controller/testing/json-patch.ts';
+import { annotations, claimGate } from '#core/api/names.ts';
+import { podSchema, type Pod } from '#core/api/pod.ts';
+import { pod } from '#core/testing/objects.ts';
+import { mutatePod } from './pod-mutation.ts';
+
+/** As it is before it has a node, and before anybody has looked at it. */
+const fresh = (metadata: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}, owner?: string): Pod => pod({ owner, metadata, spec: { nodeName: undefined, ...spec } });
+
+function patchOf(object: unknown, uid = 'request-1') {
+  const verdict = mutatePod({ uid, namespace: 'default', operation: 'CREATE', object });
+  if (!verdict.allowed) throw new Error(verdict.message);
+  return verdict.patch ?? [];
+}
+function admitted(object: object, uid?: string): Pod {
+  return podSchema.parse(applyPatch(object, patchOf(object, uid)));
+}
+const annotationsOf = (object: object, uid?: string): Record<string, string> => admitted(object, uid).metadata.annotations ?? {};
+
+test('a pod gets the gate, a lineage and generation 0', (t) => {
+  const { metadata, spec } = admitted(fresh());
+  t.deepEqual(spec.schedulingGates, [{ name: claimGate }]);
+  t.is(metadata.annotations?.[annotations.generation], '0');
+  t.regex(metadata.annotations?.[annotations.lineage] ?? '', /^[0-9a-f]{32}$/);
+});
+
+test('what is there already stays', (t) => {
+  const { metadata, spec } = admitted(fresh({ annotations: { mine: 'x' } }, { schedulingGates: [{ name: 'queue' }] }));
+  t.is(metadata.annotations?.['mine'], 'x');
+  t.deepEqual(spec.schedulingGates, [{ name: 'queue' }, { name: claimGate }]);
+});
+
+const foreign: [string, Pod][] = [
+  ['another runtime class', fresh({}, { runtimeClassName: 'runc' })],
+  ['no runtime class', fresh({}, { runtimeClassName: undefined })],
+];
+for (const [what, object] of foreign) test(`a pod of ${what} is left alone`, (t) => t.deepEqual(patchOf(object), []));
+
+test('a pod that has its node already cannot wait for one', (t) => {
+  t.deepEqual(patchOf(fresh({}, { nodeName: 'a' })).filter(({ path }) => path.startsWith('/spec')), []);
+});
+
+test('a pod that says itself whose replacement it is, is not believed', (t) => {
+  const claimed = { [annotations.migration]: 'm1', [annotations.migrationName]: 'move', mine: 'x' };
+  const given = annotationsOf(fresh({ annotations: claimed }));
+  t.is(given[annotations.migration], undefined);
+  t.is(given[annotations.migrationName], undefined);
+  t.is(given['mine'], 'x');
+});
+
+const lineage = (owner: string | undefined, uid: string): string | undefined => annotationsOf(fresh({ uid: undefined }, {}, owner), uid)[annotations.lineage];
+
+test('a StatefulSet\'s pod has the same lineage in every incarnation, any other pod its own', (t) => {
+  t.is(lineage('StatefulSet', 'request-1'), lineage('StatefulSet', 'request-2'));
+  for (const owner of ['ReplicaSet', 'Job', undefined]) t.not(lineage(owner, 'request-1'), lineage(owner, 'request-2'), owner);
+});
+
+test('a pod that has only the beginning of a name is admitted too', (t) => {
+  const { name: _none, ...metadata } = fresh({ generateName: 'shop-' }).metadata;
+  const object = { ...fresh(), metadata };
+  const patched = podSchema.parse({ ...Object(applyPatch(object, patchOf(object))), metadata: { name: 'shop-x1' } });
+  t.deepEqual(patched.spec.schedulingGates, [{ name: claimGate }]);
+  t.true(patchOf(object).some(({ path }) => path.includes('lineage')));
+});
+
+test('what is no pod is not judged', (t) => {
+  t.throws(() => patchOf({ metadata: { name: 'x' } }));
+});
+
+const annotationSets = fc.dictionary(fc.constantFrom(...Object.values(annotations), 'mine'), fc.string({ minLength: 1 }));
+const gates = fc.subarray([{ name: 'queue' }, { name: claimGate }]);
+
+test('a second look changes nothing, and exactly one gate is ours', (t) => {
+  fc.assert(fc.property(fc.option(annotationSets, { nil: undefined }), fc.option(gates, { nil: undefined }), fc.constantFrom('StatefulSet', undefined), (given, schedulingGates, owner) => {
+    const once = admitted(fresh({ annotations: given }, { schedulingGates }, owner));
+    t.deepEqual(patchOf(once, 'request-2'), []);
+    t.is(once.spec.schedulingGates?.filter(({ name }) => name === claimGate).length, 1);
+    t.is(once.metadata.annotations?.[annotations.migration], undefined);
+  }));
+});

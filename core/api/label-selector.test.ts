@@ -1,0 +1,31 @@
+import test from 'ava';
+import { selects } from './interruption-policy.ts';
+import { parseLabelSelector } from './label-selector.ts';
+
+const labels = { app: 'shop', tier: 'db', 'app.kubernetes.io/part-of': 'store', empty: '' };
+
+const selectors: [string, boolean][] = [
+  ['app=shop', true],
+  ['app==shop', true],
+  [' app = shop , tier = db ', true],
+  ['app=shop,tier=web', false],
+  ['app!=shop', false],
+  ['zone!=z', true],
+  ['tier in (web, db)', true],
+  ['tier in (web),app', false],
+  ['tier notin (web)', true],
+  ['zone notin (z),app in (shop,bank)', true],
+  ['app', true],
+  ['zone', false],
+  ['!zone', true],
+  ['! app', false],
+  ['app.kubernetes.io/part-of=store', true],
+  ['empty=', true],
+  ['app=', false],
+  ['in=shop', false],
+];
+for (const [text, selected] of selectors) test(`${text} ${selected ? 'selects' : 'does not select'}`, (t) => t.is(selects(parseLabelSelector(text), labels), selected));
+
+for (const text of ['', ' ', 'app=shop,', ',app', 'app=a b', 'app in shop', 'app in (shop', 'app in ((shop))', '-app=x', 'app=-x', 'replicas>3', 'a/b/c=d', 'app in (a;b)']) {
+  test(`${JSON.stringify(text)} is no selector`, (t) => t.throws(() => parseLabelSelector(text), { code: 'ERR_SELECTOR_INVALID' }));
+}

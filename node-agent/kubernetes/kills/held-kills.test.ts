@@ -1,0 +1,152 @@
+// A held kill ends in time: released when its container has moved, delivered in order when it has not.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLog } from '#core/log.ts';
+import { VirtualClock } from '#agent/engine/simulation/virtual-clock.ts';
+import { isMarked, readMark } from '#agent/runtime/marks.ts';
+import { conversation } from '#agent/runtime/testing/conversation.ts';
+import { HeldKills } from './held-kills.ts';
+
+const graceMs = 20_000;
+/** As a mark says it. */
+const seconds = (atMs: number): string => String((Date.UTC(2030, 0, 1) + atMs) / 1000);
+
+function rig(t: ExecutionContext, onExpired: (podUid: string) => Promise<void> = () => Promise.resolve()) {
+  const runDir = mkdtempSync(join(tmpdir(), 'kills-'));
+  t.teardown(() => rmSync(runDir, { recursive: true }));
+  const clock = new VirtualClock();
+  const said: string[] = [];
+  const kills = new HeldKills(clock, silentLog, runDir, async (podUid) => {
+    said.push(`expired ${podUid}`);
+    await onExpired(podUid);
+  });
+  const kill = (container: string, signal: string) => ({ container, signal, conversation: conversation((answer) => said.push(`${answer} ${container} ${signal}`)) });
+  /** What was answered since the last look, when the clock has gone on so far. */
+  const until = async (atMs: number): Promise<string[]> => {
+    clock.after(atMs - clock.nowMs(), () => undefined);
+    await clock.run(() => false, atMs);
+    return said.splice(0);
+  };
+  return { kills, kill, said, until, runDir, clock };
+}
+
+test('containerd hears at once that the kill is done, and the container nothing', async (t) => {
+  const { kills, kill, until } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  t.is(kills.count, 1);
+  t.deepEqual(await until(59_999), ['hold c1 SIGTERM']);
+});
+
+test('a release ends the kills without a signal, and nothing comes later', async (t) => {
+  const { kills, kill, said, until, runDir } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  kills.hold('u1', kill('c2', 'SIGTERM'), 60_000, graceMs);
+  said.splice(0);
+  kills.release('u1');
+  t.is(kills.count, 0);
+  t.deepEqual(await until(120_000), ['exit 0 c1 SIGTERM', 'exit 0 c2 SIGTERM']);
+  t.deepEqual(readdirSync(join(runDir, 'held')), []);
+});
+
+test('the first kill of a pod sets the deadline of all', async (t) => {
+  const { kills, kill, said, until } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  await until(50_000);
+  kills.hold('u1', kill('c2', 'SIGTERM'), 60_000, graceMs);
+  said.splice(0);
+  t.deepEqual(await until(59_999), []);
+  t.deepEqual(await until(60_000), ['expired u1', 'pass c1 SIGTERM', 'pass c2 SIGTERM']);
+  t.is(kills.count, 0);
+});
+
+test('what moves the pod is given up before the kill is delivered', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { kills, kill, said, until } = rig(t, () => promise);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  said.splice(0);
+  t.deepEqual(await until(61_000), ['expired u1']);
+  resolve();
+  t.deepEqual(await until(61_000), ['pass c1 SIGTERM']);
+});
+
+test('a move that is committed while it is given up still releases', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { kills, kill, until } = rig(t, () => promise);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  await until(60_000);
+  kills.release('u1');
+  resolve();
+  t.deepEqual(await until(120_000), ['exit 0 c1 SIGTERM']);
+});
+
+for (const final of ['SIGKILL', 'KILL', '9']) {
+  test(`${final} comes last, and leaves the program the grace that it has`, async (t) => {
+    const { kills, kill, said, until } = rig(t);
+    for (const signal of [final, 'SIGTERM', '15', 'SIGUSR1']) kills.hold('u1', kill('c1', signal), 60_000, graceMs);
+    said.splice(0);
+    kills.deliver('u1', 'cancelled');
+    t.deepEqual(await until(graceMs - 1), ['pass c1 SIGTERM', 'pass c1 15', 'pass c1 SIGUSR1']);
+    t.deepEqual(await until(graceMs), [`pass c1 ${final}`]);
+  });
+}
+
+test('a program that is only to be ended is ended at once', async (t) => {
+  const { kills, kill, said, until } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGKILL'), 60_000, graceMs);
+  said.splice(0);
+  kills.deliver('u1', 'cancelled');
+  t.deepEqual(await until(0), ['pass c1 SIGKILL']);
+});
+
+test('a second delivery, a late release and an unknown pod change nothing', async (t) => {
+  const { kills, kill, said, until } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  said.splice(0);
+  kills.deliver('u1', 'cancelled');
+  kills.deliver('u1', 'cancelled');
+  kills.release('u1');
+  kills.deliver('u9', 'cancelled');
+  t.deepEqual(await until(120_000), ['pass c1 SIGTERM']);
+});
+
+test('pods do not wait for each other', async (t) => {
+  const { kills, kill, said, until } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  kills.hold('u2', kill('c2', 'SIGTERM'), 30_000, graceMs);
+  said.splice(0);
+  t.deepEqual(await until(30_000), ['expired u2', 'pass c2 SIGTERM']);
+  t.is(kills.count, 1);
+});
+
+test('the mark of a container says until when its kills wait, and no later kill moves that', async (t) => {
+  const { kills, kill, until, runDir } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  t.is(readMark(runDir, 'held', 'c1'), seconds(60_000));
+  await until(50_000);
+  kills.hold('u1', kill('c1', 'SIGKILL'), 60_000, graceMs);
+  t.is(readMark(runDir, 'held', 'c1'), seconds(60_000));
+  t.is(kills.leftMs('c1'), 10_000);
+  t.is(kills.leftMs('c2'), undefined);
+});
+
+test('after a delivery the mark says that the time is over, also to an agent that starts then', async (t) => {
+  const { kills, kill, until, runDir, clock } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  await until(5_000);
+  kills.deliver('u1', 'cancelled');
+  t.is(readMark(runDir, 'held', 'c1'), seconds(5_000));
+  await until(7_000);
+  const next = new HeldKills(clock, silentLog, runDir, () => Promise.resolve());
+  t.is(next.leftMs('c1'), -2_000);
+});
+
+test('kills that are expected and do not come leave no mark', (t) => {
+  const { kills, runDir } = rig(t);
+  kills.expect('u1', ['c1', 'c2'], 30_999);
+  t.is(readFileSync(join(runDir, 'held', 'c2'), 'utf8'), seconds(30_000));
+  t.is(kills.count, 0);
+  kills.deliver('u1', 'cancelled');
+  t.false(isMarked(runDir, 'held', 'c1') || isMarked(runDir, 'held', 'c2'));
+});

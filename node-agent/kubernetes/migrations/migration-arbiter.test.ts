@@ -1,0 +1,128 @@
+// Each attempt is decided once, by whoever writes first; who asks again hears the same.
+import test from 'ava';
+import { condition, at, migration } from '#core/testing/objects.ts';
+import { GodwitError } from '#core/errors.ts';
+import type { Migration } from '#core/api/migration.ts';
+import type { KubeApi, ObjectCache, KubeObject } from '#core/kube/port.ts';
+import { VirtualClock } from '#agent/engine/simulation/virtual-clock.ts';
+import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
+import { MigrationArbiter } from './migration-arbiter.ts';
+
+const uid = '00000000-0000-4000-8000-000000000001';
+const [first, second] = [`${uid}-1`, `${uid}-2`];
+
+const cacheOf = <T extends KubeObject>(...objects: T[]): ObjectCache<T> => ({
+  get: ({ name }) => objects.find(({ metadata }) => metadata.name === name),
+  list: () => objects,
+  onChange: () => () => undefined,
+});
+
+const notHere = (): Promise<never> => Promise.reject(new Error('an arbiter does not ask for this'));
+const failure = (code: 'ERR_KUBE_CONFLICT' | 'ERR_KUBE_NOT_FOUND' | 'ERR_KUBE_UNAVAILABLE'): GodwitError => new GodwitError(code, 'from the server');
+
+/** One Migration on the server; `meanwhile` is what others do to it just before a write. */
+function rig({ object = moving(), known = object, meanwhile = [] }: { object?: Migration; known?: Migration; meanwhile?: (() => Migration | undefined)[] } = {}) {
+  let stored: Migration | undefined = { ...object, metadata: { ...object.metadata, resourceVersion: '1' } };
+  const writes: string[] = [];
+  const api: KubeApi = {
+    get: (resource) => (stored === undefined ? Promise.reject(failure('ERR_KUBE_NOT_FOUND')) : Promise.resolve(resource.parse(stored))),
+    replace: async (resource, given, subresource) => {
+      const other = meanwhile.shift();
+      if (other !== undefined) stored = other();
+      if (stored === undefined) throw failure('ERR_KUBE_NOT_FOUND');
+      const next = resource.parse(given);
+      if (next.metadata.resourceVersion !== stored.metadata.resourceVersion) throw failure('ERR_KUBE_CONFLICT');
+      writes.push(subresource ?? 'object');
+      stored = { ...stored, ...next, metadata: { ...stored.metadata, resourceVersion: String(Number(stored.metadata.resourceVersion) + 1) } };
+      return next;
+    },
+    find: notHere, list: notHere, create: notHere, patch: notHere, delete: notHere, evict: notHere,
+  };
+  const view = new ClusterView('a', api, { pods: cacheOf(), nodes: cacheOf(), migrations: cacheOf(known), policies: cacheOf() });
+  return { arbiter: new MigrationArbiter(api, view, new VirtualClock()), writes, stored: () => stored, status: () => stored?.status };
+}
+
+function moving(parts: Parameters<typeof migration>[0] = {}): Migration {
+  return migration({ ...parts, metadata: { uid, ...parts.metadata }, status: { conditions: [condition('Admitted'), condition('Held'), condition('Claimed')], attempts: 1, ...parts.status } });
+}
+const elsewhere = (change: Partial<Migration>, resourceVersion = '7') => (): Migration => ({ ...moving(), ...change, metadata: { ...moving().metadata, ...change.metadata, resourceVersion } });
+
+test('a commit is written once, with its epoch and the condition', async (t) => {
+  const { arbiter, status, writes } = rig();
+  t.is(await arbiter.commit(first, 4), 'committed');
+  t.deepEqual(status()?.commit, { handover: first, decision: 'committed', decidedAt: '2030-01-01T00:00:00.000Z', epoch: 4 });
+  t.is(status()?.conditions?.find(({ type }) => type === 'Committed')?.status, 'True');
+  t.is(status()?.attempts, 1, 'what others wrote stays');
+  t.deepEqual(writes, ['status']);
+});
+
+test('who asks again hears what was decided, and writes nothing', async (t) => {
+  const { arbiter, writes, status } = rig();
+  await arbiter.commit(first, 4);
+  const decided = status();
+  t.is(await arbiter.commit(first, 5), 'committed');
+  t.is(await arbiter.revoke(first), 'committed');
+  t.is(status(), decided);
+  t.is(writes.length, 1);
+});
+
+test('what is revoked is not committed any more', async (t) => {
+  const { arbiter, status, writes } = rig();
+  t.is(await arbiter.revoke(first), 'revoked');
+  t.is(await arbiter.commit(first, 4), 'revoked');
+  t.like(status()?.commit, { handover: first, decision: 'revoked' });
+  t.is(status()?.conditions?.find(({ type }) => type === 'Committed')?.status, 'False');
+  t.is(writes.length, 1);
+});
+
+test('after a revoked attempt the next one is decided anew', async (t) => {
+  const { arbiter, status } = rig();
+  await arbiter.revoke(first);
+  t.is(await arbiter.commit(second, 4), 'committed');
+  t.like(status()?.commit, { handover: second, decision: 'committed' });
+});
+
+const unwanted: [string, Migration][] = [
+  ['cancelled', moving({ spec: { cancel: true } })],
+  ['being deleted', moving({ metadata: { deletionTimestamp: at(1) } })],
+  ['failed', moving({ status: { conditions: [condition('Held'), condition('Succeeded', 'False')] } })],
+  ['over', moving({ status: { conditions: [condition('Held'), condition('Succeeded', 'True')] } })],
+];
+for (const [what, object] of unwanted) {
+  test(`a Migration that is ${what} commits nothing`, async (t) => {
+    const { arbiter, status } = rig({ object });
+    t.is(await arbiter.commit(first, 4), 'revoked');
+    t.like(status()?.commit, { handover: first, decision: 'revoked' });
+  });
+}
+
+test('who loses the race decides on what is there by then', async (t) => {
+  const calm = rig({ meanwhile: [elsewhere({})] });
+  t.is(await calm.arbiter.commit(first, 4), 'committed');
+  t.like(calm.stored(), { metadata: { resourceVersion: '8' }, status: { commit: { decision: 'committed' } } });
+  const cancelled = rig({ meanwhile: [elsewhere({ spec: { ...moving().spec, cancel: true } })] });
+  t.is(await cancelled.arbiter.commit(first, 4), 'revoked');
+  const revoked = rig({ meanwhile: [elsewhere({ status: { commit: { handover: first, decision: 'revoked', decidedAt: at(1) } } })] });
+  t.is(await revoked.arbiter.commit(first, 4), 'revoked');
+  t.deepEqual(revoked.writes, []);
+});
+
+test('a revocation that comes after the commit of another hears of it', async (t) => {
+  const { arbiter } = rig({ meanwhile: [elsewhere({ status: { commit: { handover: first, decision: 'committed', decidedAt: at(1) } } })] });
+  t.is(await arbiter.revoke(first), 'committed');
+});
+
+test('a Migration that is deleted commits nothing, also when it goes in between', async (t) => {
+  const { arbiter, writes } = rig({ meanwhile: [() => undefined] });
+  t.is(await arbiter.commit(first, 4), 'revoked');
+  t.is(await arbiter.revoke(first), 'revoked');
+  t.is(await rig({ known: migration({ metadata: { uid: 'other' } }) }).arbiter.commit(first, 4), 'revoked');
+  t.is(await rig().arbiter.commit('no-migration', 4), 'revoked');
+  t.deepEqual(writes, []);
+});
+
+test('a server that does not answer has decided nothing', async (t) => {
+  const { arbiter } = rig({ meanwhile: [() => { throw failure('ERR_KUBE_UNAVAILABLE'); }] });
+  await t.throwsAsync(arbiter.commit(first, 4), { code: 'ERR_KUBE_UNAVAILABLE' });
+  t.is(await arbiter.revoke(first), 'revoked');
+});

@@ -1,0 +1,74 @@
+// What the source's agent does next: it begins only what is held, claimed and wanted, and delivers only what is over.
+import test from 'ava';
+import * as fc from 'fast-check';
+import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import { at, condition, migration } from '#core/testing/objects.ts';
+import { decideSource, maxAttempts, type SourceAction, type SourceObservation } from './source-decision.ts';
+
+const admitted = condition('Admitted');
+const held = condition('Held');
+const claimed = condition('Claimed');
+const failed = condition('Succeeded', 'False');
+const ready: MigrationStatus = { conditions: [admitted, held, claimed], target: { name: 'shop-0', uid: 'u2', nodeName: 'b' } };
+const commit = (decision: 'committed' | 'revoked'): MigrationStatus => ({ ...ready, attempts: 1, commit: { handover: 'm1-1', decision, decidedAt: at(1) } });
+
+const of = (status?: MigrationStatus, parts: Omit<NonNullable<Parameters<typeof migration>[0]>, 'status'> = {}): Migration => migration(status === undefined ? parts : { ...parts, status });
+const attempt = (number: number, terminal: boolean): SourceObservation['handover'] => ({ attempt: number, state: terminal ? 'rolled-back' : 'dumping', terminal });
+const cancelled = { spec: { cancel: true } };
+const wait: SourceAction = { action: 'wait' };
+const begin = (number: number): SourceAction => ({ action: 'begin', attempt: number, to: 'b' });
+const reasons = { failed: 'the Migration has failed', cancelled: 'cancelled by the user', expired: 'the hold expired' };
+
+const cases: [string, Partial<SourceObservation> & { migration: Migration }, SourceAction][] = [
+  ['nobody has looked at it', { migration: of() }, wait],
+  ['it waits for its turn', { migration: of({ conditions: [condition('Admitted', 'False')] }) }, wait],
+  ['it is admitted', { migration: of({ conditions: [admitted] }) }, { action: 'prepare' }],
+  ['it was refused here', { migration: of({ conditions: [admitted, condition('Held', 'False')] }) }, wait],
+  ['it is held and has no replacement', { migration: of({ conditions: [admitted, held] }) }, wait],
+  ['its replacement has no node', { migration: of({ ...ready, target: { name: 'shop-0', uid: 'u2' } }) }, wait],
+  ['its replacement is gone', { migration: of({ ...ready, conditions: [admitted, held, condition('Claimed', 'False')] }) }, wait],
+  ['its replacement has a node', { migration: of(ready) }, begin(1)],
+  ['an attempt runs', { migration: of({ ...ready, attempts: 1 }), handover: attempt(1, false) }, wait],
+  ['an attempt was rolled back', { migration: of({ ...ready, attempts: 1 }), handover: attempt(1, true) }, begin(2)],
+  ['an attempt was revoked', { migration: of(commit('revoked')), handover: attempt(1, true) }, begin(2)],
+  ['a restarted agent remembers nothing of three attempts', { migration: of({ ...ready, attempts: 3 }) }, begin(4)],
+  ['the object knows less than the agent', { migration: of({ ...ready, attempts: 1 }), handover: attempt(2, true) }, begin(3)],
+  ['attempts are used up', { migration: of({ ...ready, attempts: maxAttempts }), handover: attempt(maxAttempts, true) }, wait],
+  ['it is committed', { migration: of(commit('committed')), handover: attempt(1, false), holdExpired: true }, wait],
+  ['it is committed, and cancelled too late', { migration: of(commit('committed'), cancelled), handover: attempt(1, false) }, wait],
+  ['it has succeeded', { migration: of({ conditions: [condition('Succeeded')] }) }, wait],
+  ['cancelled while an attempt runs', { migration: of(ready, cancelled), handover: attempt(1, false) }, { action: 'cancel', reason: reasons.cancelled }],
+  ['deleted while an attempt runs', { migration: of(ready, { metadata: { deletionTimestamp: at(1) } }), handover: attempt(1, false) }, { action: 'cancel', reason: reasons.cancelled }],
+  ['the hold expired while an attempt runs', { migration: of(ready), handover: attempt(1, false), holdExpired: true }, { action: 'cancel', reason: reasons.expired }],
+  ['it failed while an attempt runs', { migration: of({ ...ready, conditions: [admitted, held, failed] }), handover: attempt(1, false) }, { action: 'cancel', reason: reasons.failed }],
+  ['cancelled before anything began: the controller ends it', { migration: of({ conditions: [admitted] }, cancelled) }, wait],
+  ['the hold expired after an attempt: the controller ends it', { migration: of(ready), handover: attempt(1, true), holdExpired: true }, wait],
+  ['it has failed while containers run', { migration: of({ conditions: [admitted, held, failed] }) }, { action: 'deliver', reason: reasons.failed }],
+  ['it has failed and the containers have ended', { migration: of({ conditions: [admitted, held, failed] }), runningContainers: 0 }, { action: 'report-released' }],
+  ['the end of its containers is known', { migration: of({ conditions: [admitted, held, failed], handover: { id: 'm1-1', state: 'released' } }), runningContainers: 0 }, { action: 'deliver', reason: reasons.failed }],
+  ['it has failed without having been held', { migration: of({ conditions: [failed] }), runningContainers: 0 }, { action: 'deliver', reason: reasons.failed }],
+];
+for (const [what, seen, action] of cases) test(`${what}: ${action.action}`, (t) => t.deepEqual(decideSource({ handover: undefined, runningContainers: 1, holdExpired: false, ...seen }), action));
+
+const conditions = fc.tuple(...['Admitted', 'Held', 'Claimed', 'Succeeded'].map((type) => fc.constantFrom('True' as const, 'False' as const, undefined).map((status) => (status === undefined ? [] : [condition(type, status)])))).map((lists) => lists.flat());
+const seen = fc.record({
+  migration: fc.record({ conditions, attempts: fc.nat({ max: 12 }), decision: fc.constantFrom('committed' as const, 'revoked' as const, undefined), cancel: fc.boolean() }).map(({ decision, cancel, ...status }) =>
+    of({ ...ready, ...status, ...(decision === undefined ? {} : { commit: { handover: 'm1-1', decision, decidedAt: at(1) } }) }, { spec: { cancel } })),
+  handover: fc.option(fc.record({ attempt: fc.nat({ max: 12 }), state: fc.constant('x'), terminal: fc.boolean() }), { nil: undefined }),
+  runningContainers: fc.nat({ max: 2 }),
+  holdExpired: fc.boolean(),
+});
+
+test('nothing begins beside another attempt, twice, or when it is not wanted; after a commit nothing is undone', (t) => {
+  fc.assert(fc.property(seen, (observation) => {
+    const decided = decideSource(observation);
+    const { migration: { spec, status }, handover, holdExpired } = observation;
+    const has = (type: string, value = 'True'): boolean => status?.conditions?.some((one) => one.type === type && one.status === value) === true;
+    if (status?.commit?.decision === 'committed') t.is(decided.action, 'wait');
+    if (decided.action === 'deliver' || decided.action === 'report-released') t.true(has('Succeeded', 'False'));
+    if (decided.action === 'cancel') t.true(handover?.terminal === false);
+    if (decided.action !== 'begin') return;
+    t.true(has('Admitted') && has('Held') && has('Claimed') && !has('Succeeded') && !has('Succeeded', 'False') && !spec.cancel && !holdExpired && handover?.terminal !== false);
+    t.true(decided.attempt > (status?.attempts ?? 0) && decided.attempt > (handover?.attempt ?? 0) && decided.attempt <= maxAttempts);
+  }));
+});

@@ -1,0 +1,155 @@
+// Nodes that die, cannot be reached or have no room, parts that are not there at all, certificates that have run out; and nothing is left behind.
+import type { ExecutionContext } from 'ava';
+import {
+  apply, assertClean, assertMoved, eventually, kubectl, migrate, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, stableAddress, startCounter, startMigration, whileCounting,
+} from './cluster.ts';
+import { onNode, otherWorker, workers } from './nodes.ts';
+import { scenario } from './scenario.ts';
+import { owners, shell } from './workloads.ts';
+
+/** Two agents that cannot talk: the move is given up at its deadline, and the workload starts afresh where it was sent. */
+scenario('a target that cannot be reached: the deadline ends the move, and the workload is not lost for good', ['client', 'nodes'], async (t) => {
+  const namespace = await namespaceFor(t, 'unreachable');
+  await apply(owners.StatefulSet(namespace));
+  const pod = await podOf(namespace);
+  const address = await stableAddress(namespace, pod);
+  const target = otherWorker(await nodeOf(namespace, pod));
+  const { exec } = onNode(target);
+  const cut = (verb: string) => exec('iptables', verb, 'INPUT', '-p', 'tcp', '--dport', '7411', '-j', 'DROP');
+  await cut('-I');
+  t.teardown(async () => void (await cut('-D').catch(() => undefined)));
+  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'move', namespace }, spec: { podName: pod, deadlineSeconds: 15 } });
+  const { status } = await outcomeOf(namespace, 'move');
+  t.is(status?.phase, 'Failed');
+  await podOf(namespace, 'app=shop', 90_000);
+  const client = await startCounter(address);
+  await client.more(100, 30_000);
+  await assertClean(t, client);
+});
+
+scenario('a dead node: its pod starts afresh elsewhere with the same address, and the node that comes back is fenced', ['client', 'nodes'], async (t) => {
+  const namespace = await namespaceFor(t, 'dead');
+  const soon = ['not-ready', 'unreachable'].map((key) => ({ key: `node.kubernetes.io/${key}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 }));
+  await apply(owners.StatefulSet(namespace, { spec: { tolerations: soon } }));
+  const pod = await podOf(namespace);
+  const address = await stableAddress(namespace, pod);
+  const node = await nodeOf(namespace, pod);
+  const { powerOff, powerOn } = onNode(node);
+  await powerOff();
+  t.teardown(powerOn);
+  await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service=nodeshutdown:NoExecute');
+  t.teardown(async () => void (await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service-').catch(() => undefined)));
+  await eventually('the pod elsewhere', async () => ((await nodeOf(namespace, pod).catch(() => node)) === otherWorker(node) ? true : undefined), 180_000);
+  t.is(await podOf(namespace, 'app=shop', 90_000), pod);
+  t.is(await stableAddress(namespace, pod), address);
+  await whileCounting(t, address, async () => {
+    await powerOn();
+    await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service-');
+    await kubectl('wait', '--for=condition=Ready', `node/${node}`, '--timeout=120s');
+    await kubectl('-n', 'godwit-system', 'rollout', 'status', 'daemonset/godwit-node-agent', '--timeout=120s');
+  });
+  await whileCounting(t, address, async () => assertMoved(t, await migrate(namespace, 'back', pod)));
+});
+
+const scaleController = (replicas: number) => kubectl('-n', 'godwit-system', 'scale', 'deployment', 'godwit-controller', `--replicas=${replicas}`);
+
+scenario('without the controller pods are made and evicted as without Godwit', [], async (t) => {
+  await scaleController(0);
+  t.teardown(async () => {
+    await scaleController(2);
+    await kubectl('-n', 'godwit-system', 'rollout', 'status', 'deployment/godwit-controller', '--timeout=90s');
+  });
+  await eventually('no controller', async () => ((await kubectl('-n', 'godwit-system', 'get', 'pods', '-l', 'app.kubernetes.io/name=godwit-controller', '-o', 'name')) === '' ? true : undefined));
+  await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: `e2e-without-${process.pid}` } });
+  const namespace = `e2e-without-${process.pid}`;
+  t.teardown(async () => void (await kubectl('delete', 'namespace', namespace, '--timeout=60s')));
+  const shape = { spec: { terminationGracePeriodSeconds: 1 } };
+  await apply(owners.Deployment(namespace, shape));
+  const pod = await podOf(namespace);
+  const node = await nodeOf(namespace, pod);
+  t.teardown(async () => void (await kubectl('uncordon', node)));
+  await kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=90s');
+  t.not(await podOf(namespace), pod);
+});
+
+const renewedAgents = () => kubectl('-n', 'godwit-system', 'rollout', 'status', 'daemonset/godwit-node-agent', '--timeout=90s');
+
+scenario('an agent whose certificate has run out gets another, and moves pods', ['client', 'nodes'], async (t) => {
+  const namespace = await namespaceFor(t, 'expired');
+  await apply(owners.StatefulSet(namespace));
+  const pod = await podOf(namespace);
+  const source = onNode(await nodeOf(namespace, pod));
+  const pki = '/var/lib/godwit/pki';
+  // The agent's own key, with a certificate for yesterday: nobody believes it.
+  await source.exec('sh', '-ec', `cd ${pki}; cp node.crt old.crt; openssl req -new -key node.key -subj /CN=old -out old.csr; openssl x509 -req -in old.csr -signkey node.key -not_before 20200101000000Z -not_after 20200102000000Z -out node.crt; rm old.csr`);
+  await source.kill('agent');
+  await eventually('another certificate', async () => ((await source.exec('sh', '-c', `openssl x509 -in ${pki}/node.crt -noout -checkend 3600 || true`)).includes('will not expire') ? true : undefined), 90_000);
+  await source.exec('rm', '-f', `${pki}/old.crt`);
+  await renewedAgents();
+  await whileCounting(t, await stableAddress(namespace, pod), async () => assertMoved(t, await migrate(namespace, 'move', pod)));
+});
+
+for (const [what, block] of Object.entries({
+  full: async (node: string, namespace: string) => {
+    const free = (await kubectl('get', 'node', node, '-o', 'jsonpath={.status.allocatable.cpu}')).trim();
+    await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'filler', namespace }, spec: { nodeSelector: { 'kubernetes.io/hostname': node }, terminationGracePeriodSeconds: 0, containers: [shell('filler', 'exec sleep infinity', { resources: { requests: { cpu: String(Number(free) - 0.5) } } })] } });
+    await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/filler', '--timeout=60s');
+    return () => kubectl('-n', namespace, 'delete', 'pod', 'filler');
+  },
+  tainted: async (node: string) => {
+    await kubectl('taint', 'node', node, 'godwit.test/closed=now:NoSchedule');
+    return () => kubectl('taint', 'node', node, 'godwit.test/closed-');
+  },
+})) {
+  scenario(`a target that is ${what}: the move waits, says why, and goes on when there is room`, ['client'], async (t) => {
+    const namespace = await namespaceFor(t, what);
+    await apply(owners.Deployment(namespace, { container: { resources: { requests: { cpu: '600m' } } } }));
+    const pod = await podOf(namespace);
+    const free = await block(otherWorker(await nodeOf(namespace, pod)), namespace);
+    let freed = false;
+    t.teardown(async () => void (freed || (await free())));
+    await whileCounting(t, await stableAddress(namespace, pod), async () => {
+      await startMigration(namespace, 'move', pod);
+      const message = await eventually('the reason', async () => (await migrationOf(namespace, 'move')).status?.conditions?.find(({ type, status }) => type === 'Admitted' && status === 'False')?.message);
+      t.regex(message, what === 'full' ? /not enough cpu/ : /taint godwit.test\/closed/);
+      await free();
+      freed = true;
+      assertMoved(t, await outcomeOf(namespace, 'move'));
+    });
+  });
+}
+
+scenario('a target that dies in the middle of a move: the source goes on, and the pod moves when the node is back', ['client', 'nodes'], async (t) => {
+  const namespace = await namespaceFor(t, 'target-dies');
+  await apply(owners.Deployment(namespace));
+  const pod = await podOf(namespace);
+  const source = await nodeOf(namespace, pod);
+  const target = onNode(otherWorker(source));
+  t.teardown(async () => {
+    await target.powerOn();
+    await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s');
+    await renewedAgents();
+  });
+  await whileCounting(t, await stableAddress(namespace, pod), async () => {
+    await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'move', namespace }, spec: { podName: pod, deadlineSeconds: 300 } });
+    const { metadata } = await migrationOf(namespace, 'move');
+    await onNode(source).reaches(metadata.uid ?? '', 'dumping');
+    await target.powerOff();
+    await eventually('the roll-back', async () => ((await migrationOf(namespace, 'move')).status?.handover?.state === 'rolled-back' ? true : undefined), 90_000);
+    await target.powerOn();
+    assertMoved(t, await outcomeOf(namespace, 'move', 280_000));
+  });
+});
+
+function assertNothingLeft(t: ExecutionContext, node: string, said: string): void {
+  t.is(said.trim(), '', `left on ${node}`);
+}
+
+scenario('nothing is left on the nodes: no held kill, no frozen cgroup, no sibling of a restore', ['nodes'], async (t) => {
+  for (const node of workers) {
+    const { exec } = onNode(node);
+    assertNothingLeft(t, node, await exec('sh', '-c', 'pgrep -af "[g]odwit-runc .* kill" || true'));
+    assertNothingLeft(t, node, await exec('sh', '-c', 'find /sys/fs/cgroup -type d -name "godwit-[0-9a-f]*" 2>/dev/null || true'));
+    assertNothingLeft(t, node, await exec('sh', '-c', 'for f in $(find /sys/fs/cgroup/freezer -name freezer.state 2>/dev/null); do grep -l FROZEN $f; done || true'));
+  }
+});
