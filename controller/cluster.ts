@@ -4,11 +4,13 @@ import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { isUnderway, type Migration } from '#core/api/migration.ts';
-import { isFinished, type Pod } from '#core/api/pod.ts';
+import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
 import { sliceLabels, sliceManager } from '#core/api/service.ts';
+import { indexBy } from '#core/kube/index-by.ts';
 import type { KubeApi } from '#core/kube/port.ts';
 import { ListWatch } from '#core/kube/reflector.ts';
 import { endpointSlices, interruptionPolicies, migrations, nodes, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import { Rooms } from '#controller/placement/rooms.ts';
 
 const firstListLimitMs = 120_000;
 
@@ -32,6 +34,12 @@ export class Cluster {
   readonly services;
   /** Those that Godwit writes. */
   readonly endpointSlices;
+  /** Pods of a node, by its name. */
+  readonly podsOn: (node: string) => Pod[];
+  /** Pods of a controller, by its UID. */
+  readonly podsOwnedBy: (owner: string) => Pod[];
+  readonly rooms: Rooms;
+  readonly #underway: (key: 'underway') => Migration[];
 
   constructor(ports: ClusterPorts) {
     this.api = ports.api;
@@ -45,6 +53,10 @@ export class Cluster {
     this.stableIPs = new ListWatch(ports, stableIPs);
     this.services = new ListWatch(ports, services);
     this.endpointSlices = new ListWatch(ports, endpointSlices, { labelSelector: `${sliceLabels.managedBy}=${sliceManager}` });
+    this.podsOn = indexBy(this.pods, ({ spec }) => spec.nodeName);
+    this.podsOwnedBy = indexBy(this.pods, (pod) => controllerOf(pod)?.uid);
+    this.#underway = indexBy(this.migrations, (migration) => (isUnderway(migration) ? 'underway' : undefined));
+    this.rooms = new Rooms(this.nodes, this.pods, this.podsOn);
   }
 
   get #watches() {
@@ -76,13 +88,15 @@ export class Cluster {
 
   /** Migrations that are not over. */
   underway(namespace?: string): Migration[] {
-    return this.migrations.list(namespace).filter(isUnderway);
+    const all = this.#underway('underway');
+    return namespace === undefined ? all : all.filter(({ metadata }) => metadata.namespace === namespace);
   }
 
   /** The live pod that was claimed as the Migration's replacement. */
   replacementOf({ metadata, status }: Migration): Pod | undefined {
-    const uid = status?.target?.uid;
-    if (uid === undefined) return undefined;
-    return this.pods.list(metadata.namespace).find((pod) => pod.metadata.uid === uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod));
+    const { name, uid } = status?.target ?? {};
+    if (name === undefined || uid === undefined) return undefined;
+    const pod = this.pods.get({ name, namespace: metadata.namespace });
+    return pod !== undefined && pod.metadata.uid === uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod) ? pod : undefined;
   }
 }

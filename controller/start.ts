@@ -75,7 +75,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
     const interruptions = new Interruptions(cluster);
     const signer = new NodeSigner(api, authority, account('godwit-node-agent'), clock);
     const ofMigrations = run({ name: 'migrations', reconcile: (name) => migrationReconciler.reconcile(name) });
-    const ofClaims = run({ name: 'claims', reconcile: (name) => claims.reconcile(name), workers: 1 });
+    const ofClaims = run({ name: 'claims', reconcile: (name) => claims.reconcile(name) });
     const ofInterruptions = run({ name: 'interruptions', reconcile: (name) => interruptions.reconcile(name) });
     const ofRequests = run({ name: 'node-signer', reconcile: (name) => signer.reconcile(name) });
 
@@ -99,7 +99,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
       const before = 'previous' in change ? change.previous : undefined;
       if (before?.spec?.unschedulable === true && object.spec?.unschedulable !== true) void interruptions.uncordoned(object.metadata.name).catch((error: unknown) => log.error({ error: String(error) }, 'Moves of an uncordoned node not cancelled'));
       if (!isShuttingDown(object) || (before !== undefined && isShuttingDown(before))) return;
-      for (const pod of cluster.pods.list()) if (pod.spec.nodeName === object.metadata.name) ofInterruptions.add(pod.metadata);
+      for (const { metadata } of cluster.podsOn(object.metadata.name)) ofInterruptions.add(metadata);
     }));
     for (const pod of cluster.pods.list()) onPod(pod);
     for (const { metadata } of cluster.migrations.list()) ofMigrations.add(metadata);

@@ -132,6 +132,12 @@ const entries = {
     meaning: 'containerd answered a request with an error.',
     remedy: 'Look at the log of containerd on that node.',
   },
+  ERR_CONTAINERD_CONFIG: {
+    reason: 'ContainerdConfigRefused',
+    retryable: false,
+    meaning: "containerd's configuration on this node could not be changed safely; it is as it was.",
+    remedy: 'The message says what stands in the way. `containerd config dump` must end without an error; if the `imports` are the problem, add "/etc/containerd/conf.d/*.toml" to them yourself. The installer tries again when its pod restarts.',
+  },
   ERR_CONTAINER_AMBIGUOUS: {
     reason: 'ContainerAmbiguous',
     retryable: false,
@@ -365,6 +371,18 @@ const entries = {
     retryable: true,
     meaning: 'A pod bears the annotation godwit.dev/migration, but the controller has not chosen it as the replacement of that Migration.',
     remedy: 'Do not set annotations of godwit.dev on pods by hand; delete the pod.',
+  },
+  ERR_NODE_IN_USE: {
+    reason: 'NodeInUse',
+    retryable: true,
+    meaning: 'Godwit was to be taken off a node that still has pods of its runtime class, links of stable addresses, or its agent; nothing was changed.',
+    remedy: '`kubectl drain` the node, or delete those pods, and delete the node agent first. `uninstall --force` goes on all the same: such pods have no runtime afterwards, and end only when they are deleted by force and the node reboots.',
+  },
+  ERR_NODE_UNSUPPORTED: {
+    reason: 'NodeUnsupported',
+    retryable: false,
+    meaning: 'The node lacks what the installer needs: systemd, and as its service `containerd` a containerd 2 with a runtime of runc.',
+    remedy: 'Run containerd 2 as the systemd service `containerd`, or keep the node agent off this node with the node affinity of its DaemonSet.',
   },
   ERR_NO_SUCH_ROUTE: {
     reason: 'NoSuchRoute',

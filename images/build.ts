@@ -1,7 +1,8 @@
 // Builds the product's images without a container engine: `build.ts TARGET.tar`, which `ctr images import` takes.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeImages } from '../scripts/images/oci-layout.ts';
 
@@ -50,6 +51,8 @@ carry('/usr/bin/nsenter', root, opt);
 // The agent's Node runs on the node's own libc where it can; it is carried like CRIU, so that it need not.
 carryNode(root, opt);
 app(join(opt, 'app'));
+// The installer copies nothing to a node that has this build.
+writeFileSync(join(opt, 'build-id'), `${treeHash(opt)}\n`);
 for (const file of ['bin/node', 'bin/godwit-runc', 'bin/godwit-cni', 'bin/criu', 'bin/nsenter']) chmodSync(join(opt, file), 0o755);
 
 function carryNode(from: string, to: string): void {
@@ -58,6 +61,14 @@ function carryNode(from: string, to: string): void {
     if (found !== undefined) copyFileSync(found, join(to, 'lib', name));
   }
   run('patchelf', '--set-interpreter', '/opt/godwit/lib/ld-linux-x86-64.so.2', '--force-rpath', '--set-rpath', '/opt/godwit/lib', join(to, 'bin/node'));
+}
+
+/** Of names and contents of all files. */
+function treeHash(directory: string): string {
+  const hash = createHash('sha256');
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const path of files.toSorted()) hash.update(`${relative(directory, path)}\0`).update(createHash('sha256').update(readFileSync(path)).digest());
+  return hash.digest('hex');
 }
 
 const layer = { directory: join(stage, 'agent') };

@@ -11,13 +11,16 @@ import { errorCatalog } from '#core/error-catalog.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { createProgram } from '../cli/program.ts';
 import { agentMetrics } from '#agent/kubernetes/metrics.ts';
+import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { controllerMetrics } from '#controller/metrics.ts';
+import { podChecks, postStartNote } from '#controller/migration/refusals.ts';
 import { createPlugin } from '../cli/kubectl/program.ts';
 import { apiPage } from './docs/api-page.ts';
 import { metricsPage } from './docs/metrics-page.ts';
 import { commandPage } from './docs/command-page.ts';
 import { configurationPage } from './docs/configuration-page.ts';
 import { errorPage } from './docs/error-page.ts';
+import { rbacPage } from './docs/rbac-page.ts';
 import { preflightPage } from './docs/preflight-page.ts';
 import { statesPage } from './docs/states-page.ts';
 import { definition, kinds } from './crds/definitions.ts';
@@ -27,6 +30,8 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
 const agentSource = (file: string): string => readFileSync(join(repository, 'node-agent', file), 'utf8');
 
 const apiSource = (file: string): string => readFileSync(join(repository, 'core/api', file), 'utf8');
+
+const manifest = (file: string): string => readFileSync(join(repository, 'manifests', file), 'utf8');
 
 const speechless = {
   out: () => undefined,
@@ -53,11 +58,16 @@ const pages: Record<string, string> = {
     'The controller': controllerMetrics({ underway: () => 0, depths: () => ({}), isLeader: () => false }).registry,
     'The agent of a node': agentMetrics({ heldKills: () => 0, underway: () => 0 }).registry,
   }),
+  'rbac.md': rbacPage({ 'The controller': manifest('base/controller.yaml'), 'The agent of a node': manifest('base/node-agent.yaml'), 'Uninstall': manifest('uninstall/uninstall.yaml') }),
   'configuration.md': configurationPage(
     z.toJSONSchema(agentConfigSchema, { io: 'input' }),
     readFileSync(join(repository, 'node-agent/config.ts'), 'utf8'),
   ),
-  'preflight.md': preflightPage(sourceCheckList, ['preflight/compatibility.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts'].map(agentSource)),
+  'preflight.md': preflightPage(
+    [...Object.entries(podChecks).map(([code, { about }]) => ({ code, about })), postStartNote],
+    [...sourceCheckList, subPaths],
+    ['preflight/compatibility.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts', 'kubernetes/pod/target-checks.ts'].map(agentSource),
+  ),
   'handover-states.md': statesPage(sourceMachine, targetMachine),
 };
 

@@ -34,7 +34,7 @@ export async function startControlPlane(binaries: string, folder: string): Promi
     `--etcd-servers=${etcdUrl}`, '--bind-address=127.0.0.1', `--secure-port=${apiPort}`, '--endpoint-reconciler-type=none', '--service-cluster-ip-range=198.18.64.0/24',
     `--tls-cert-file=${files.certificate}`, `--tls-private-key-file=${files.key}`, `--cert-dir=${folder}`,
     `--token-auth-file=${files.tokens}`, '--authorization-mode=AlwaysAllow', `--disable-admission-plugins=${disabledAdmission.join(',')}`,
-    '--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${files.key}`, `--service-account-signing-key-file=${files.key}`,
+    '--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${files.certificate}`, `--service-account-signing-key-file=${files.key}`,
   ], join(folder, 'kube-apiserver.log')));
   const connection = connectApi({ kubeconfig: files.kubeconfig });
   started.defer(() => connection.close());

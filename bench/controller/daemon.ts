@@ -19,10 +19,9 @@ export interface Daemon extends AsyncDisposable {
 export async function startDaemon(command: string, args: readonly string[], log: string): Promise<Daemon> {
   const file = await open(log, 'a');
   const child = spawn(command, args, { stdio: ['ignore', file.fd, file.fd] });
-  await file.close();
-  await once(child, 'spawn');
   const exit = once(child, 'exit');
   const end = observe(exit);
+  await Promise.all([once(child, 'spawn'), file.close()]);
   const { pid = 0 } = child;
   return {
     pid,

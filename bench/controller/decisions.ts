@@ -20,6 +20,7 @@ import { pod, type Owner } from './workloads.ts';
  */
 export type Times = Record<'admit' | 'replace' | 'claim' | 'cancel' | 'release' | 'interrupt', number[]>;
 
+const holdMs = 600_000;
 const spec = { trigger: 'User', deadlineSeconds: 600, dryRun: false, cancel: false, ttlSecondsAfterFinished: 3600 } as const;
 const isGated = (object: Pod): boolean => object.spec.schedulingGates?.some(({ name }) => name === claimGate) === true;
 
@@ -57,7 +58,8 @@ async function move(observer: Observer, { name: podName, owner }: RunningPod, ti
 
 /** As the source's agent says it. */
 async function hold({ api }: Observer, name: { name: string; namespace: string }): Promise<void> {
-  await mutateStatus(api, migrations, name, ({ status, ...fresh }) => ({ ...fresh, status: { ...status, conditions: withCondition(status?.conditions ?? [], { type: 'Held', status: 'True', reason: 'Held', message: '' }, new Date()) } }));
+  const holdUntil = new Date(Date.now() + holdMs).toISOString();
+  await mutateStatus(api, migrations, name, ({ status, ...fresh }) => ({ ...fresh, status: { ...status, holdUntil, conditions: withCondition(status?.conditions ?? [], { type: 'Held', status: 'True', reason: 'Held', message: '' }, new Date()) } }));
 }
 
 /** @returns ms until the pod may be scheduled */

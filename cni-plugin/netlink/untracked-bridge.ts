@@ -23,12 +23,26 @@ const META_INPUT_NAME = 6;
  * earlier call is replaced in the same step. Throws KernelRefusal where the kernel has no nftables.
  */
 export function exemptFromTracking(bridge: string): void {
+  request(exemption(bridge));
+}
+
+/** Its undo, harmless when there is no such table. Throws KernelRefusal where the kernel has no nftables. */
+export function trackAgain(bridge: string): void {
+  request(Buffer.concat([message(batch.begin, 0, Buffer.alloc(0)), ...noTable(text(`godwit-${bridge}`), ACK), message(batch.end, 0, Buffer.alloc(0))]));
+}
+
+function request(messages: Buffer): void {
   const socket = netlinkOpen(NETLINK_NETFILTER);
   try {
-    readReply(netlinkRequest(socket, exemption(bridge)));
+    readReply(netlinkRequest(socket, messages));
   } finally {
     closeSync(socket);
   }
+}
+
+/** A table is made before it is deleted: one that is not there cannot be. */
+function noTable(table: Buffer, flags = 0): Buffer[] {
+  return [nft(command.newTable, createFlags.create, attributes([1, table])), nft(command.deleteTable, flags, attributes([1, table]))];
 }
 
 function exemption(bridge: string): Buffer {
@@ -37,8 +51,7 @@ function exemption(bridge: string): Buffer {
   const hook = attributes([1, be32(0)], [2, be32(RAW)]);
   return Buffer.concat([
     message(batch.begin, 0, Buffer.alloc(0)),
-    nft(command.newTable, createFlags.create, attributes([1, table])),
-    nft(command.deleteTable, 0, attributes([1, table])),
+    ...noTable(table),
     nft(command.newTable, createFlags.create, attributes([1, table])),
     nft(command.newChain, createFlags.create, attributes([1, table], [3, chain], [4, hook], [7, text('filter')])),
     nft(command.newRule, createFlags.create | createFlags.append | ACK, attributes([1, table], [2, chain], [4, cameInOn(bridge)])),

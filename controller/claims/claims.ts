@@ -11,7 +11,6 @@ import { decideClaim } from '#controller/claims/decide-claim.ts';
 import { incomingByNode, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { affinityTo } from '#controller/placement/claimed-affinity.ts';
-import { usedByNode } from '#controller/placement/room.ts';
 
 const lookAgainMs = 300;
 
@@ -33,7 +32,7 @@ export class Claims {
     const decision = decideClaim({
       pod,
       now: clock.date(),
-      siblings: owner === undefined ? [] : known.list(namespace).filter((other) => controllerOf(other)?.uid === owner && other.metadata.uid !== uid),
+      siblings: owner === undefined ? [] : this.#cluster.podsOwnedBy(owner).filter(({ metadata }) => metadata.uid !== uid),
       waiting: this.#cluster.underway(namespace).filter((migration) => this.#isFree(migration, pod)),
       loose: this.#cluster.migrations.list(namespace).filter((migration) => sourceMayRun(migration, nodes.get({ name: migration.status?.source?.nodeName ?? '' }))),
     });
@@ -49,8 +48,9 @@ export class Claims {
     return {};
   }
 
-  #isFree({ status }: Migration, pod: Pod): boolean {
-    return status?.target === undefined || status.target.uid === pod.metadata.uid;
+  /** Nobody else was claimed for it, or who was is gone. */
+  #isFree(migration: Migration, { metadata }: Pod): boolean {
+    return migration.status?.target?.uid === metadata.uid || this.#cluster.replacementOf(migration) === undefined;
   }
 
   #candidates(pod: Pod, { spec, status }: Migration): string[] {
@@ -61,7 +61,7 @@ export class Claims {
       nodes: nodes.list(),
       incoming: incomingByNode(this.#cluster.underway()),
       maxIncoming: this.#limits.perNode,
-      used: usedByNode(this.#cluster.pods.list()),
+      rooms: this.#cluster.rooms,
     }).names;
   }
 
@@ -69,34 +69,28 @@ export class Claims {
   async #claim(pod: Pod, migration: Migration): Promise<boolean> {
     const names = this.#candidates(pod, migration);
     if (names.length === 0 || !(await this.#reserve(pod, migration))) return false;
-    await this.#ungate(pod, { affinity: affinityTo(names, pod), annotations: claimOf(migration) });
-    this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, candidates: names }, 'Replacement claimed');
+    await this.#ungate(pod, { affinity: affinityTo(names, pod, this.#cluster.nodes.list()), annotations: claimOf(migration) });
+    this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, candidates: names.length }, 'Replacement claimed');
     return true;
   }
 
-  /** A pod that came past the gate, while no webhook answered: claimed where it is, or replaced when it cannot be restored there. */
+  /** A pod that came past the gate, while no webhook answered, is claimed where it is; where it cannot be restored the move ends by itself. */
   async #adopt(pod: Pod, migration: Migration): Promise<{ requeueAfterMs?: number }> {
-    const { api, log } = this.#cluster;
     const { metadata: { name, namespace, uid, resourceVersion }, spec: { nodeName } } = pod;
-    if (nodeName === undefined) return { requeueAfterMs: lookAgainMs }; // the scheduler has it
-    if (nodeName === migration.status?.source?.nodeName) {
-      log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen came to the node of its source: deleted, so that the next one is placed elsewhere');
-      await api.delete(pods, { name, namespace }, { uid, gracePeriodSeconds: 0 });
-      return {};
-    }
-    if (!(await this.#reserve(pod, migration))) return { requeueAfterMs: lookAgainMs };
-    await api.patch(pods, { name, namespace }, { metadata: { resourceVersion, uid, annotations: claimOf(migration) } });
-    log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen was claimed');
+    if (nodeName === migration.status?.source?.nodeName) return {};
+    if (nodeName === undefined || !(await this.#reserve(pod, migration))) return { requeueAfterMs: lookAgainMs }; // the scheduler has it
+    await this.#cluster.api.patch(pods, { name, namespace }, { metadata: { resourceVersion, uid, annotations: claimOf(migration) } });
+    this.#cluster.log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen was claimed');
     return {};
   }
 
   /** The Migration's status says which pod it is, once, before the pod bears any sign of it. */
-  async #reserve({ metadata: { name, uid } }: Pod, migration: Migration): Promise<boolean> {
+  async #reserve(pod: Pod, { metadata: { name, namespace, uid: migrationUid } }: Migration): Promise<boolean> {
+    const { name: podName, uid } = pod.metadata;
     let reserved = false;
-    await mutateStatus(this.#cluster.api, migrations, { name: migration.metadata.name, namespace: migration.metadata.namespace }, (fresh) => {
-      const { target } = fresh.status ?? {};
-      reserved = fresh.metadata.uid === migration.metadata.uid && isUnderway(fresh) && (target === undefined || target.uid === uid);
-      return reserved && target === undefined ? { ...fresh, status: { ...fresh.status, target: { name, uid } } } : undefined;
+    await mutateStatus(this.#cluster.api, migrations, { name, namespace }, (fresh) => {
+      reserved = fresh.metadata.uid === migrationUid && isUnderway(fresh) && this.#isFree(fresh, pod);
+      return reserved && fresh.status?.target?.uid !== uid ? { ...fresh, status: { ...fresh.status, target: { name: podName, uid } } } : undefined;
     });
     return reserved;
   }

@@ -74,8 +74,9 @@ export class Interruptions {
     if (pod === undefined) return {};
     const policy = this.#cluster.policyOf(pod);
     const trigger = interruptionOf(pod, policy, nodes.get({ name: pod.spec.nodeName ?? '' }));
+    if (trigger === undefined || policy === undefined) return {};
     const newest = newestOf(this.#cluster.migrations.list(pod.metadata.namespace), pod.metadata.uid);
-    if (trigger === undefined || policy === undefined || !asksForMove(newest, policy, clock.date())) return {};
+    if (!asksForMove(newest, policy, clock.date())) return {};
     await ensureMigration(api, interruptionMigration(pod, trigger, policy.spec.holdSeconds, newest));
     return {};
   }

@@ -3,7 +3,7 @@ import test from 'ava';
 import { annotations, claimGate } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
-import { at, pod } from '#core/testing/objects.ts';
+import { at, node, pod } from '#core/testing/objects.ts';
 import { affinityTo } from '#controller/placement/claimed-affinity.ts';
 import { copyOf } from './bare-pod.ts';
 
@@ -64,7 +64,7 @@ test('the pod that is copied stays as it was', (t) => {
   t.is(lonely.spec.volumes?.length, 2);
 });
 
-const claimed = (own: Pod['spec']['affinity']): Pod => pod({ metadata: { annotations: { [annotations.migration]: 'm0' } }, spec: { affinity: affinityTo(['b'], pod({ spec: { affinity: own } })) } });
+const claimed = (own: Pod['spec']['affinity']): Pod => pod({ metadata: { annotations: { [annotations.migration]: 'm0' } }, spec: { affinity: affinityTo(['b'], pod({ spec: { affinity: own } }), [node('b')]) } });
 
 test('what a former claim added to the affinity goes, what the user wrote stays', (t) => {
   const wished: Pod['spec']['affinity'] = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['z'] }] }] } } };

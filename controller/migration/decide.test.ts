@@ -2,9 +2,10 @@
 import test from 'ava';
 import { findCondition } from '#core/api/conditions.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
-import { completionIndexLabel } from '#core/api/names.ts';
+import { annotations, completionIndexLabel } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { migrationReasons } from '#core/api/reasons.ts';
+import { restoreHash } from '#core/api/restore-hash.ts';
 import { at, condition, migration, node, pod, time } from '#core/testing/objects.ts';
 import { decide, type Decision, type Observation } from './decide.ts';
 
@@ -39,9 +40,11 @@ for (const [owner, strategy] of strategies) {
 }
 
 test('what the replacement is known by is kept', (t) => {
-  const { status } = decide(observe({ pod: pod({ owner: 'Job', metadata: { labels: { [completionIndexLabel]: '3' } } }) }));
+  const mover = pod({ owner: 'Job', metadata: { labels: { [completionIndexLabel]: '3' }, annotations: { [annotations.generation]: '4' } } });
+  const { status } = decide(observe({ pod: mover }));
+  t.is(status?.generation, 5);
   t.is(status?.source?.completionIndex, '3');
-  t.regex(status?.source?.restoreHash ?? '', /^[0-9a-f]{16}$/);
+  t.is(status?.source?.restoreHash, restoreHash(mover));
 });
 
 test('a pod that has no node yet, or that nobody has looked at, is looked at again', (t) => {
@@ -69,6 +72,7 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['a pod that completed', { pod: pod({ status: { phase: 'Succeeded' } }) }, 'PodFinished'],
   ['a pod that failed', { pod: pod({ status: { phase: 'Failed' } }) }, 'PodFinished'],
   ['a rival', { admission: { ...free, rival: 'earlier', refusals: [refusal] } }, 'AlreadyMigrating', /Migration earlier moves the pod/],
+  ['a rival that has claimed the pod before it has a node', { pod: pod({ spec: { nodeName: undefined } }), admission: { ...free, rival: 'earlier' } }, 'AlreadyMigrating', /Migration earlier/],
   ['what the API says', { admission: { ...free, refusals: [refusal], wait: 'no node' } }, 'PreflightRefused', /PREFLIGHT_TTY: container app has a terminal/],
   ['what the node says', { migration: migration({ status: { ...answered, refusals: [refusal] } }) }, 'PreflightRefused', /PREFLIGHT_TTY/],
   ['a dry run in which nothing is in the way', { migration: planned(answered) }, 'Planned'],
@@ -84,10 +88,15 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['the deadline without a replacement', { now: late, migration: held('NewName') }, 'ReplacementMissing'],
   ['the deadline before the first attempt', { now: late, migration: held('SameName'), replacement: successor('b') }, 'DeadlineExceeded'],
   ['the deadline after a failed attempt', { now: late, migration: held('SameName', { handover: rolledBack }), replacement: successor('b') }, 'HandoverFailed'],
+  ['the end of the hold before the first attempt', { now: time(60), migration: held('SameName', { holdUntil: at(60) }), replacement: successor('b') }, 'DeadlineExceeded'],
+  ['the end of the hold without a replacement', { now: time(60), migration: held('NewName', { holdUntil: at(60) }) }, 'ReplacementMissing'],
+  ['the deadline during a longer hold', { now: late, migration: held('NewName', { holdUntil: at(600) }) }, 'ReplacementMissing'],
   ['ten vain attempts', { migration: held('SameName', { attempts: 10, handover: rolledBack }), replacement: successor('b') }, 'HandoverFailed'],
   ['ten refusals by targets', { migration: held('SameName', { attempts: 10, handover: { id: 'm1-10', state: 'refused' } }), replacement: successor('b') }, 'HandoverFailed'],
   ['an owner that wants no replacement', { migration: held('SameName'), pod: undefined, prospect: 'unwanted' }, 'ReplacementMissing'],
+  ['an owner that made no replacement though the source is there', { migration: held('NewName'), prospect: 'unwanted' }, 'ReplacementMissing'],
   ['a replacement of another template', { migration: held('SameName'), pod: successor(undefined), prospect: 'different' }, 'ReplacementDiffers'],
+  ['a replacement on the node of its source', { migration: held('SameName'), pod: successor('a'), prospect: 'misplaced' }, 'ReplacementMisplaced'],
   ['the handover that succeeded', { migration: held('SameName', { commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'succeeded' } }) }, 'Moved'],
 ];
 for (const [what, facts, reason, detail = /./] of ends) {
@@ -113,11 +122,20 @@ test('every reason to end has its row', (t) => {
   t.deepEqual(Object.keys(migrationReasons).filter((reason) => reason !== 'Running' && !ends.some(([, , ended]) => ended === reason)), []);
 });
 
-const committed: MigrationStatus = { commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'activating' } };
+const committed: MigrationStatus = {
+  conditions: [admitted, condition('Held'), condition('Claimed'), condition('Committed')], target, holdUntil: at(60),
+  commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'activating' },
+};
 
-test('after the commit neither deadline, cancellation nor deletion counts', (t) => {
-  const { metadata, ...rest } = held('SameName', committed, { cancel: true });
+test('after the commit neither deadline, hold, cancellation nor deletion counts', (t) => {
+  const { metadata, ...rest } = held('SameName', { ...committed, phase: 'Releasing' }, { cancel: true });
   t.deepEqual(decide(observe({ now: time(1_000), migration: { ...rest, metadata: { ...metadata, deletionTimestamp: at(9) } } })), { action: 'none' });
+});
+
+test('the commit shows as a phase, which is written once', (t) => {
+  const { action, status = {} } = decide(observe({ migration: held('SameName', { ...committed, phase: 'HandingOver' }) }));
+  t.deepEqual({ action, status }, { action: 'none', status: { ...held('SameName', committed).status, phase: 'Releasing' } });
+  t.deepEqual(decide(observe({ migration: held('SameName', status) })), { action: 'none' });
 });
 
 const terminating = { deletionTimestamp: at(9) };
@@ -133,6 +151,8 @@ const steps: [string, Partial<Observation>, Decision['action']][] = [
   ['NewName: the source is gone', { migration: held('NewName'), pod: undefined }, 'none'],
   ['AfterDelete: the source is there', { migration: held('AfterDelete'), pod: pod({ owner: 'Job' }) }, 'delete-pod'],
   ['AfterDelete: the source is terminating', { migration: held('AfterDelete'), pod: pod({ owner: 'Job', metadata: terminating }) }, 'delete-pod'],
+  ['a replacement was claimed, whatever its owner wants now', { migration: held('SameName', { target }), pod: successor('b'), replacement: successor('b'), prospect: 'unwanted' }, 'none'],
+  ['the agent has not spoken, and the owner wants no other', { migration: migration({ status: { conditions: [admitted], source, strategy: 'SameName' } }), prospect: 'unwanted' }, 'none'],
   ['the tenth attempt runs', { migration: held('SameName', { attempts: 10, handover: { id: 'm1-10', state: 'preparing' } }), pod: successor('b'), replacement: successor('b') }, 'none'],
   ['AfterDelete: the source is gone', { migration: held('AfterDelete'), pod: undefined }, 'none'],
 ];
@@ -143,6 +163,19 @@ for (const [what, facts, action] of steps) {
     t.is(endOf(decision), undefined);
   });
 }
+
+test('it is looked at again when its time is over: the deadline, or the end of the hold if that is earlier', (t) => {
+  for (const [hold, waitMs] of [[{}, 110_000], [{ holdUntil: at(60) }, 50_000], [{ holdUntil: at(600) }, 110_000]] as const) {
+    t.is(decide(observe({ migration: held('SameName', { target, ...hold }), pod: successor('b'), replacement: successor('b') })).requeueAfterMs, waitMs);
+  }
+});
+
+test('nothing is written when the status says so already, in whatever order the server prints it', (t) => {
+  const claimed = { pod: successor('b'), replacement: successor('b') };
+  const { status = {} } = decide(observe({ migration: held('SameName'), ...claimed }));
+  t.deepEqual(status.target, target);
+  t.is(decide(observe({ migration: migration({ status: { ...status, target: { nodeName: 'b', uid: 'u2', name: 'shop-0' } } }), ...claimed })).status, undefined);
+});
 
 test('a dry run deletes nothing', (t) => {
   t.is(decide(observe({ migration: planned({ conditions: [admitted], source, strategy: 'SameName' }) })).action, 'none');

@@ -25,7 +25,7 @@ export interface Observation {
     refusals: Refusal[];
     notes: Note[];
     lineage: string;
-    /** Another Migration that moves the same pod. */
+    /** Another Migration that moves the same pod, or whose replacement it is. */
     rival: string | undefined;
     /** Why no move may begin now; undefined: it may. */
     wait: string | undefined;
@@ -100,9 +100,10 @@ function admit(observation: Observation): Decision {
   const uid = spec.podUID ?? status.source?.uid;
   if (pod === undefined || (uid !== undefined && pod.metadata.uid !== uid)) return finish(observation, 'PodNotFound');
   if (isFinished(pod)) return finish(observation, 'PodFinished');
-  if (pod.spec.nodeName === undefined || admission === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
+  if (admission === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
   const { refusals, notes, lineage, rival } = admission;
   if (rival !== undefined) return finish(observation, 'AlreadyMigrating', `Migration ${rival} moves the pod`);
+  if (pod.spec.nodeName === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
   if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
   const source = sourceOf(pod);
   const common = { ...status, source, observedGeneration: metadata.generation };
@@ -131,6 +132,8 @@ function sourceOf(pod: Pod): NonNullable<MigrationStatus['source']> {
   };
 }
 
+const hopeless = { unwanted: 'ReplacementMissing', different: 'ReplacementDiffers', misplaced: 'ReplacementMisplaced' } as const satisfies Record<Exclude<Prospect, 'coming'>, MigrationReason>;
+
 /** The source agent has the word first; then the source's object goes, and the replacement is waited for. */
 function proceed(observation: Observation): Decision {
   const { migration, pod, replacement, now } = observation;
@@ -140,7 +143,7 @@ function proceed(observation: Observation): Decision {
   if (hasCondition(conditions, 'Held', 'False')) return migration.spec.dryRun && refusals.length === 0 ? finish(observation, 'Planned') : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
   if ((status.attempts ?? 0) >= attemptsBeforeGivingUp && isRolledBack(status)) return finish(observation, 'HandoverFailed');
-  if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, observation.prospect === 'different' ? 'ReplacementDiffers' : 'ReplacementMissing');
+  if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, hopeless[observation.prospect]);
   const next = withTarget(migration, replacement, now);
   const update = changed(migration, next);
   const sourceIsThere = pod !== undefined && pod.metadata.uid === source?.uid;

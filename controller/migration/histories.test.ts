@@ -1,8 +1,8 @@
-// Whatever happens in whatever order: a pod is deleted only while it is held, a commit is never taken back, an end is an end.
+// Whatever happens in whatever order: a pod is deleted only while it is held, a commit is never taken back, an end is an end, and a Migration stays while its word is needed.
 import test from 'ava';
 import * as fc from 'fast-check';
 import { hasCondition, withCondition } from '#core/api/conditions.ts';
-import { isUnderway, type Migration, type MigrationStatus } from '#core/api/migration.ts';
+import { isCancelled, isUnderway, sourceMayRun, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { at, migration, node, pod, time } from '#core/testing/objects.ts';
 import { decide, type Decision, type Observation } from './decide.ts';
@@ -10,7 +10,7 @@ import type { Prospect } from './prospect.ts';
 
 /** What agents, owners, users and time do between two looks of the controller. */
 type Event =
-  | { kind: 'agent-holds' | 'agent-refuses' | 'attempt-fails' | 'commit' | 'handover-succeeds' | 'cancel' | 'source-terminates' | 'object-goes' | 'replacement-comes' | 'replacement-goes' | 'nothing' }
+  | { kind: 'agent-holds' | 'agent-refuses' | 'agent-releases' | 'attempt-fails' | 'commit' | 'handover-succeeds' | 'cancel' | 'delete' | 'source-terminates' | 'object-goes' | 'replacement-comes' | 'replacement-goes' | 'nothing' }
   | { kind: 'time'; seconds: number }
   | { kind: 'waits'; wait: boolean }
   | { kind: 'prospect'; prospect: Prospect };
@@ -25,13 +25,16 @@ interface World {
 }
 
 const events: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 12, arbitrary: fc.constantFrom('agent-holds', 'attempt-fails', 'commit', 'handover-succeeds', 'source-terminates', 'object-goes', 'replacement-comes', 'replacement-goes', 'nothing').map((kind) => ({ kind })) },
-  { weight: 1, arbitrary: fc.constantFrom('agent-refuses', 'cancel').map((kind) => ({ kind })) },
+  { weight: 12, arbitrary: fc.constantFrom('agent-holds', 'agent-releases', 'attempt-fails', 'commit', 'handover-succeeds', 'source-terminates', 'object-goes', 'replacement-comes', 'replacement-goes', 'nothing').map((kind) => ({ kind })) },
+  { weight: 1, arbitrary: fc.constantFrom('agent-refuses', 'cancel', 'delete').map((kind) => ({ kind })) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('time'), seconds: fc.integer({ min: 1, max: 50 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('waits'), wait: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('prospect'), prospect: fc.constantFrom<Prospect>('coming', 'unwanted', 'different') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('prospect'), prospect: fc.constantFrom<Prospect>('coming', 'unwanted', 'different', 'misplaced') }) },
 );
 const histories = fc.record({ owner: fc.constantFrom('StatefulSet', 'ReplicaSet', 'Job', undefined), dryRun: fc.boolean(), story: fc.array(events, { maxLength: 30 }) });
+
+/** Kills are held no longer. */
+const holdSeconds = 60;
 
 function withStatus(world: World, change: (status: MigrationStatus) => MigrationStatus): World {
   return { ...world, migration: { ...world.migration, status: change(world.migration.status ?? {}) } };
@@ -48,12 +51,14 @@ function happens(world: World, event: Event): World {
   const asked = underway && has('Admitted') && conditions?.some(({ type }) => type === 'Held') === false;
   const running = underway && has('Claimed') && commit?.decision !== 'committed';
   switch (event.kind) {
-    case 'agent-holds': return asked ? withStatus(world, (status) => told(status, 'Held', world.migration.spec.dryRun ? 'False' : 'True', world.seconds)) : world;
+    case 'agent-holds': return asked ? withStatus(world, (status) => ({ ...told(status, 'Held', world.migration.spec.dryRun ? 'False' : 'True', world.seconds), holdUntil: at(world.seconds + holdSeconds) })) : world;
     case 'agent-refuses': return asked ? withStatus(world, (status) => ({ ...told(status, 'Held', 'False', world.seconds), refusals: [{ code: 'PREFLIGHT_X', fact: 'f', remedy: 'r' }] })) : world;
+    case 'agent-releases': return has('Held') && hasCondition(conditions, 'Succeeded', 'False') ? withStatus(world, (status) => ({ ...status, handover: { id: 'm1', state: 'released' } })) : world;
     case 'attempt-fails': return running ? withStatus(world, (status) => ({ ...status, attempts: attempts + 1, handover: { id: `m1-${attempts + 1}`, state: 'rolled-back' } })) : world;
-    case 'commit': return running && !world.migration.spec.cancel ? withStatus(world, (status) => ({ ...told(status, 'Committed', 'True', world.seconds), commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(world.seconds) } })) : world;
+    case 'commit': return running && !isCancelled(world.migration) ? withStatus(world, (status) => ({ ...told(status, 'Committed', 'True', world.seconds), commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(world.seconds) } })) : world;
     case 'handover-succeeds': return commit?.decision === 'committed' && underway ? withStatus(world, (status) => ({ ...status, handover: { id: 'm1-1', state: 'succeeded' } })) : world;
     case 'cancel': return { ...world, migration: { ...world.migration, spec: { ...world.migration.spec, cancel: true } } };
+    case 'delete': return { ...world, migration: { ...world.migration, metadata: { ...world.migration.metadata, deletionTimestamp: at(world.seconds) } } };
     case 'source-terminates': return world.pod === undefined ? world : { ...world, pod: { ...world.pod, metadata: { ...world.pod.metadata, deletionTimestamp: at(world.seconds) } } };
     case 'object-goes': return { ...world, pod: undefined };
     case 'replacement-comes': return has('Held') ? { ...world, replacement: pod({ metadata: { uid: 'u2' }, spec: { nodeName: world.replacement === undefined ? undefined : 'b' } }) } : world;
@@ -67,8 +72,9 @@ function happens(world: World, event: Event): World {
 }
 
 function seen({ migration: subject, seconds, wait, ...rest }: World): Observation {
+  const prospect = subject.status?.copyMade === true && rest.pod === undefined ? 'unwanted' : rest.prospect; // as the controller asks
   const admission = { refusals: [], notes: [], lineage: 'l1', rival: undefined, wait: wait ? 'no node can take the pod' : undefined };
-  return { ...rest, migration: subject, now: time(seconds), sourceNode: node('a'), admission };
+  return { ...rest, prospect, migration: subject, now: time(seconds), sourceNode: node('a'), admission };
 }
 
 /** What is wrong with a decision about a world; undefined when nothing is. */
@@ -78,9 +84,12 @@ function fault(world: World, { action, status, requeueAfterMs }: Decision): stri
   if (action === 'delete-pod' && (!hasCondition(before?.conditions, 'Held') || spec.dryRun || !isUnderway(world.migration) || committed)) return 'deleted a pod that is not held for a move';
   if (action === 'delete-pod' && world.pod?.metadata.uid !== 'u1') return 'deleted another pod than the source';
   if (action === 'create-copy' && (world.pod !== undefined || !hasCondition(before?.conditions, 'Held'))) return 'made a copy beside a pod';
+  if (action === 'create-copy' && (before?.copyMade === true || hasCondition(before?.conditions, 'Succeeded'))) return 'made a copy of a pod that has moved, or a second one';
+  if (action === 'forget' && isUnderway(world.migration)) return 'forgot a Migration that is not over';
+  if (action === 'forget' && world.pod === undefined && sourceMayRun(world.migration, node('a'))) return 'forgot a source that may run';
   if (committed && hasCondition(status?.conditions, 'Succeeded', 'False')) return 'failed after the commit';
   if (!isUnderway(world.migration) && status !== undefined) return 'changed a Migration that is over';
-  if (!committed && action !== 'delete-migration' && !(requeueAfterMs !== undefined && requeueAfterMs > 0)) return 'waits without a limit';
+  if (!committed && action !== 'delete-migration' && action !== 'forget' && !(requeueAfterMs !== undefined && requeueAfterMs > 0)) return 'waits without a limit';
   return undefined;
 }
 
@@ -94,7 +103,8 @@ test('any history', (t) => {
       const { status } = decision;
       if (status !== undefined) world = withStatus(world, () => status);
       t.is(decide(seen(world)).status, undefined, 'the same world is decided in the same way');
-      if (decision.action === 'delete-pod') world = { ...world, pod: undefined };
+      if (decision.action === 'delete-pod') world = { ...withStatus(world, (known) => (owner === undefined ? { ...known, podManifest: '{}' } : known)), pod: undefined };
+      if (decision.action === 'create-copy' && world.migration.status?.podManifest !== undefined) world = { ...withStatus(world, (known) => ({ ...known, copyMade: true })), pod: pod({ metadata: { uid: 'u2' } }) };
     }
   }), { numRuns: 1_000 });
 });

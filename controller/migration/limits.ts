@@ -34,14 +34,23 @@ export function incomingByNode(underway: readonly Migration[]): Map<string, numb
   return counts;
 }
 
-/** Why a move from `sourceNode` has to wait; undefined when it may begin. */
+/** Nodes whose reasons a message lists. */
+const listedNodes = 10;
+
+/**
+ * Why a move from `sourceNode` has to wait; undefined when it may begin.
+ * @param place asked only when its turn has come: hundreds of moves may wait
+ */
 export function waitReason(
-  others: readonly Migration[], sourceNode: string, placement: { names: readonly string[]; rejected: readonly Rejection[] }, { perNode, perCluster }: Limits,
+  others: readonly Migration[], sourceNode: string, place: () => { names: readonly string[]; rejected: readonly Rejection[] }, { perNode, perCluster }: Limits,
 ): string | undefined {
   const active = others.filter(({ status }) => hasCondition(status?.conditions, 'Admitted'));
   if (active.length >= perCluster) return `${active.length} moves are under way in the cluster, ${perCluster} are allowed`;
   const leaving = active.filter(({ status }) => status?.source?.nodeName === sourceNode).length;
   if (leaving >= perNode) return `${leaving} moves leave ${sourceNode}, ${perNode} are allowed`;
-  if (placement.names.length > 0) return undefined;
-  return `no node can take the pod: ${placement.rejected.map(({ node, reason }) => `${node}: ${reason}`).join('; ') || 'there is none'}`;
+  const { names, rejected } = place();
+  if (names.length > 0) return undefined;
+  const reasons = rejected.slice(0, listedNodes).map(({ node, reason }) => `${node}: ${reason}`);
+  if (rejected.length > listedNodes) reasons.push(`and ${rejected.length - listedNodes} other nodes`);
+  return `no node can take the pod: ${reasons.join('; ') || 'there is none'}`;
 }

@@ -1,72 +1,64 @@
-// A held pod waits for a replacement only while there will be one in which its processes can go on.
+// Whether a held pod will find a replacement to go on in is read from its owner, and from the pods that are there.
 import test from 'ava';
 import type { Job, ReplicaSet, StatefulSet } from '#core/api/owners.ts';
+import type { MigrationStatus } from '#core/api/migration.ts';
 import { claimGate } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
-import { jobs, replicaSets, statefulSets } from '#core/kube/resources.ts';
-import { testCluster } from '#core/kube/testing/access.ts';
 import { at, pod } from '#core/testing/objects.ts';
-import { ownerOf } from './owner.ts';
 import { prospectOf, type Owner, type Prospect, type ProspectFacts } from './prospect.ts';
 
 const metadata = { name: 'shop', namespace: 'default', uid: 'owner-uid' };
-const source = { name: 'shop-0', uid: 'u1', nodeName: 'a', restoreHash: restoreHash(pod()) };
 const leaving = { ...metadata, deletionTimestamp: at(1) };
+const set = (spec: StatefulSet['spec'], own = metadata): Owner => ({ kind: 'StatefulSet', object: { metadata: own, ...(spec === undefined ? {} : { spec }) } });
+const replicas = (spec: ReplicaSet['spec'], own = metadata): Owner => ({ kind: 'ReplicaSet', object: { metadata: own, ...(spec === undefined ? {} : { spec }) } });
+const job = (more: Partial<Job> = {}): Owner => ({ kind: 'Job', object: { metadata, ...more } });
 
-const ordered = (spec: StatefulSet['spec'] = {}, meta: StatefulSet['metadata'] = metadata): Owner => ({ kind: 'StatefulSet', object: { metadata: meta, spec } });
-const replicated = (spec: ReplicaSet['spec'] = {}, meta: ReplicaSet['metadata'] = metadata): Owner => ({ kind: 'ReplicaSet', object: { metadata: meta, spec } });
-const job = (more: Omit<Job, 'metadata'> = {}, meta: Job['metadata'] = metadata): Owner => ({ kind: 'Job', object: { metadata: meta, ...more } });
-const ended = (type: string): Owner => job({ status: { conditions: [{ type, status: 'True' }] } });
-
-const successor = (spec: Partial<Pod['spec']> = {}): Pod => pod({ owner: 'StatefulSet', metadata: { uid: 'u2' }, spec });
-const sibling = (uid: string, more: Parameters<typeof pod>[0] = {}): Pod => pod({ owner: 'ReplicaSet', ...more, metadata: { name: `shop-${uid}`, uid, ...more.metadata } });
-const own = sibling('u1');
-const other = { containers: [{ name: 'app', image: 'new' }] };
-
-const sameName: Partial<ProspectFacts> = { owner: ordered() };
-const newName: Partial<ProspectFacts> = { status: { strategy: 'NewName', source }, podName: 'shop-u1' };
-const afterDelete: Partial<ProspectFacts> = { status: { strategy: 'AfterDelete', source } };
-
-const cases: [string, Partial<ProspectFacts>, Prospect][] = [
-  ['a StatefulSet has the ordinal', sameName, 'coming'],
-  ['a StatefulSet was scaled down', { owner: ordered({ replicas: 0 }) }, 'unwanted'],
-  ['a StatefulSet begins with a later ordinal', { owner: ordered({ replicas: 2, ordinals: { start: 1 } }) }, 'unwanted'],
-  ['a StatefulSet is being deleted', { owner: ordered({}, leaving) }, 'unwanted'],
-  ['the owner is gone', { owner: 'gone' }, 'unwanted'],
-  ['the source is there yet, whatever its owner wants', { pod: pod(), owner: ordered({ replicas: 0 }) }, 'coming'],
-  ['the next incarnation has the template of the source', { ...sameName, pod: successor() }, 'coming'],
-  ['the next incarnation has another template', { ...sameName, pod: successor(other) }, 'different'],
-  ['the next incarnation of a source that nobody looked at closely', { ...sameName, status: { strategy: 'SameName', source: { name: 'shop-0', uid: 'u1' } }, pod: successor(other) }, 'coming'],
-  ['a bare pod, its copy not made', {}, 'coming'],
-  ['a bare pod, its copy made and deleted by somebody', { status: { strategy: 'SameName', source, copyMade: true } }, 'unwanted'],
-  ['a bare pod, its copy made and waiting', { status: { strategy: 'SameName', source, copyMade: true }, pod: pod({ metadata: { uid: 'u2' } }) }, 'coming'],
-  ['a ReplicaSet lacks the source', { ...newName, owner: replicated({ replicas: 2 }), siblings: [own, sibling('u2')] }, 'coming'],
-  ['a ReplicaSet of one', { ...newName, owner: replicated(), siblings: [own] }, 'coming'],
-  ['a ReplicaSet was scaled down to the others', { ...newName, owner: replicated({ replicas: 1 }), siblings: [own, sibling('u2')] }, 'unwanted'],
-  ['a ReplicaSet has a pod at the gate', { ...newName, owner: replicated(), siblings: [own, sibling('u2', { spec: { schedulingGates: [{ name: claimGate }] } })] }, 'coming'],
-  ['a ReplicaSet has a pod at another gate', { ...newName, owner: replicated(), siblings: [own, sibling('u2', { spec: { schedulingGates: [{ name: 'queue' }] } })] }, 'unwanted'],
-  ['a ReplicaSet whose other pod is terminating', { ...newName, owner: replicated(), siblings: [own, sibling('u2', { metadata: { deletionTimestamp: at(1) } })] }, 'coming'],
-  ['a ReplicaSet whose other pod has failed', { ...newName, owner: replicated(), siblings: [own, sibling('u2', { status: { phase: 'Failed' } })] }, 'coming'],
-  ['a ReplicaSet is being deleted', { ...newName, owner: replicated({ replicas: 2 }, leaving) }, 'unwanted'],
-  ['a Job runs', { ...afterDelete, owner: job() }, 'coming'],
-  ['a Job is suspended', { ...afterDelete, owner: job({ spec: { suspend: true } }) }, 'unwanted'],
-  ['a Job is complete', { ...afterDelete, owner: ended('Complete') }, 'unwanted'],
-  ['a Job has failed', { ...afterDelete, owner: ended('Failed') }, 'unwanted'],
-  ['a Job is being deleted', { ...afterDelete, owner: job({}, leaving) }, 'unwanted'],
-];
-for (const [what, facts, prospect] of cases) {
-  test(`${what}: ${prospect}`, (t) => t.is(prospectOf({ status: { strategy: 'SameName', source }, podName: 'shop-0', pod: undefined, owner: undefined, siblings: [], ...facts }), prospect));
-}
-
-test('the owner is found by kind and name, and is another one when its UID is', async (t) => {
-  const { api } = await testCluster(t);
-  const { metadata: { uid: setUid = '' } } = await api.create(statefulSets, { metadata: { name: 'shop', namespace: 'default' } });
-  await api.create(replicaSets, { metadata: { name: 'shop', namespace: 'default' } });
-  await api.create(jobs, { metadata: { name: 'shop', namespace: 'default' } });
-  const find = (kind: string, uid: string) => ownerOf(api, 'default', { source: { name: 'shop-0', owner: { kind, name: 'shop', uid } } });
-  t.like(await find('StatefulSet', setUid), { kind: 'StatefulSet', object: { metadata: { uid: setUid } } });
-  for (const kind of ['StatefulSet', 'ReplicaSet', 'Job']) t.is(await find(kind, 'another'), 'gone', kind);
-  t.is(await ownerOf(api, 'default', { source: { name: 'shop-0', owner: { kind: 'StatefulSet', name: 'bank', uid: setUid } } }), 'gone');
-  t.is(await ownerOf(api, 'default', { source: { name: 'shop-0' } }), undefined);
+const source = pod();
+const other = (uid: string, more: Parameters<typeof pod>[0] = {}): Pod => pod({ ...more, metadata: { name: uid, uid, ...more.metadata } });
+const successor = (image?: string, nodeName?: string): Pod => pod({ metadata: { uid: 'u2' }, spec: { nodeName, containers: [{ name: 'app', ...(image === undefined ? {} : { image }) }] } });
+const facts = (more: Partial<ProspectFacts>, strategy: 'SameName' | 'NewName' | 'AfterDelete' = 'NewName', hash: string | undefined = restoreHash(source)): ProspectFacts => ({
+  status: { strategy, source: { name: 'shop-0', uid: 'u1', nodeName: 'a', ...(hash === undefined ? {} : { restoreHash: hash }) } },
+  podName: 'shop-0', pod: undefined, owner: undefined, siblings: [], ...more,
 });
+
+const bare = (more: MigrationStatus): ProspectFacts => ({ ...facts({}, 'SameName'), status: { ...facts({}, 'SameName').status, ...more } });
+
+const cases: [string, ProspectFacts, Prospect][] = [
+  ['a bare pod, whose copy is made', bare({ podManifest: '{}' }), 'coming'],
+  ['a bare pod that a user deleted', bare({}), 'unwanted'],
+  ['a bare pod, whose copy was made and is gone', bare({ podManifest: '{}', copyMade: true }), 'unwanted'],
+  ['a bare pod, whose copy was made and is there', { ...bare({ podManifest: '{}', copyMade: true }), pod: successor() }, 'coming'],
+  ['its owner is gone', facts({ owner: 'gone' }), 'unwanted'],
+  ['its owner is gone, and it has its name still', facts({ owner: 'gone' }, 'SameName'), 'unwanted'],
+
+  ['of its name it is there itself', facts({ pod: source, owner: 'gone' }, 'SameName'), 'coming'],
+  ['of its name it is there itself, and was changed in place', facts({ pod: pod({ spec: { containers: [{ name: 'app', image: 'b' }] } }) }, 'SameName'), 'coming'],
+  ['of its name there is a successor like it', facts({ pod: successor() }, 'SameName'), 'coming'],
+  ['of its name there is a successor like it elsewhere', facts({ pod: successor(undefined, 'b') }, 'SameName'), 'coming'],
+  ['of its name there is a successor like it on its own node', facts({ pod: successor(undefined, 'a') }, 'SameName'), 'misplaced'],
+  ['of its name there is a successor of another image on its own node', facts({ pod: successor('b', 'a') }, 'SameName'), 'different'],
+  ['of its name there is a successor of another image', facts({ pod: successor('b') }, 'SameName'), 'different'],
+  ['nobody noted what it was like', { ...facts({ pod: successor('b') }, 'SameName'), status: { strategy: 'SameName', source: { name: 'shop-0', uid: 'u1', nodeName: 'a' } } }, 'coming'],
+  ['a pod of its name that another owner made says nothing', facts({ pod: successor('b'), owner: replicas({ replicas: 1 }) }), 'coming'],
+
+  ['its StatefulSet has its ordinal', facts({ owner: set({ replicas: 1 }) }, 'SameName'), 'coming'],
+  ['its StatefulSet was scaled down', facts({ owner: set({ replicas: 0 }) }, 'SameName'), 'unwanted'],
+  ['its StatefulSet is being deleted', facts({ owner: set({ replicas: 1 }, leaving) }, 'SameName'), 'unwanted'],
+
+  ['its ReplicaSet lacks it', facts({ owner: replicas({ replicas: 2 }), siblings: [source, other('s1')] }), 'coming'],
+  ['its ReplicaSet was scaled down', facts({ owner: replicas({ replicas: 1 }), siblings: [source, other('s1')] }), 'unwanted'],
+  ['its ReplicaSet was scaled to nothing', facts({ owner: replicas({ replicas: 0 }), siblings: [source] }), 'unwanted'],
+  ['its ReplicaSet wants one where it says nothing', facts({ owner: replicas(undefined), siblings: [source] }), 'coming'],
+  ['its ReplicaSet is being deleted', facts({ owner: replicas({ replicas: 2 }, leaving), siblings: [] }), 'unwanted'],
+  ['a sibling that is leaving does not count', facts({ owner: replicas({ replicas: 1 }), siblings: [other('s1', { metadata: { deletionTimestamp: at(1) } })] }), 'coming'],
+  ['a sibling that has finished does not count', facts({ owner: replicas({ replicas: 1 }), siblings: [other('s1', { status: { phase: 'Failed' } })] }), 'coming'],
+  ['one that waits at the gate may be its replacement', facts({ owner: replicas({ replicas: 1 }), siblings: [other('s1', { spec: { schedulingGates: [{ name: claimGate }] } })] }), 'coming'],
+  ['one that waits at another gate is not', facts({ owner: replicas({ replicas: 1 }), siblings: [other('s1', { spec: { schedulingGates: [{ name: 'example.com/gate' }] } })] }), 'unwanted'],
+  ['one that waits at the gate and is leaving is not', facts({ owner: replicas({ replicas: 1 }), siblings: [other('s0'), other('s1', { metadata: { deletionTimestamp: at(1) }, spec: { schedulingGates: [{ name: claimGate }] } })] }), 'unwanted'],
+
+  ['its Job runs', facts({ owner: job() }, 'AfterDelete'), 'coming'],
+  ['its Job is complete', facts({ owner: job({ status: { conditions: [{ type: 'Complete', status: 'True' }] } }) }, 'AfterDelete'), 'unwanted'],
+  ['its Job is suspended', facts({ owner: job({ spec: { suspend: true } }) }, 'AfterDelete'), 'unwanted'],
+];
+for (const [what, given, prospect] of cases) test(`${what}: ${prospect}`, (t) => t.is(prospectOf(given), prospect));

@@ -9,8 +9,9 @@ import type { MigrationStatus } from '#core/api/migration.ts';
  * - coming: there is one, or its owner will make one.
  * - unwanted: the owner was scaled down or deleted, or has come to its end.
  * - different: the owner made one of another template, in which the old processes cannot go on.
+ * - misplaced: it came to the source's own node, past the gate, while no webhook answered.
  */
-export type Prospect = 'coming' | 'unwanted' | 'different';
+export type Prospect = 'coming' | 'unwanted' | 'different' | 'misplaced';
 
 export type Owner = { kind: 'StatefulSet'; object: StatefulSet } | { kind: 'ReplicaSet'; object: ReplicaSet } | { kind: 'Job'; object: Job };
 
@@ -25,11 +26,14 @@ export interface ProspectFacts {
   siblings: readonly Pod[];
 }
 
-export function prospectOf({ status: { source, strategy, copyMade }, podName, pod, owner, siblings }: ProspectFacts): Prospect {
+export function prospectOf({ status: { source, strategy, copyMade, podManifest }, podName, pod, owner, siblings }: ProspectFacts): Prospect {
   if (strategy === 'SameName' && pod !== undefined) {
-    return pod.metadata.uid === source?.uid || source?.restoreHash === undefined || restoreHash(pod) === source.restoreHash ? 'coming' : 'different';
+    if (pod.metadata.uid === source?.uid) return 'coming';
+    if (source?.restoreHash !== undefined && restoreHash(pod) !== source.restoreHash) return 'different';
+    return pod.spec.nodeName !== undefined && pod.spec.nodeName === source?.nodeName ? 'misplaced' : 'coming';
   }
-  if (owner === undefined) return copyMade === true ? 'unwanted' : 'coming'; // a bare pod's copy is made by the controller, once
+  // A bare pod's copy is made by the controller, once; without a manifest it was a user who deleted the pod.
+  if (owner === undefined) return copyMade === true || podManifest === undefined ? 'unwanted' : 'coming';
   if (owner === 'gone') return 'unwanted';
   switch (owner.kind) {
     case 'StatefulSet':

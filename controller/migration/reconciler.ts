@@ -17,7 +17,6 @@ import type { Story } from '#controller/migration/story.ts';
 import { podNotes, podRefusals, type VolumeClaim } from '#controller/migration/refusals.ts';
 import { incomingByNode, waitReason, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
-import { usedByNode } from '#controller/placement/room.ts';
 
 export class MigrationReconciler {
   readonly #cluster: Cluster;
@@ -65,27 +64,27 @@ export class MigrationReconciler {
   async #admission(migration: Migration, pod: Pod): Promise<NonNullable<Observation['admission']>> {
     const facts = { pod, policy: this.#cluster.policyOf(pod), claims: await this.#claimsOf(pod) };
     const underway = this.#cluster.underway();
-    const rival = underway.find((other) => other.metadata.uid !== migration.metadata.uid && movesPod(other, pod.metadata.uid));
-    const placement = candidates({
+    const rival = underway.find((other) => other.metadata.uid !== migration.metadata.uid && isAbout(other, pod) && goesFirst(other, migration));
+    const place = () => candidates({
       pod,
       source: this.#cluster.nodes.get({ name: pod.spec.nodeName ?? '' }),
       nodes: this.#cluster.nodes.list(),
       targetNodeName: migration.spec.targetNodeName,
       incoming: incomingByNode(underway),
       maxIncoming: this.#limits.perNode,
-      used: usedByNode(this.#cluster.pods.list()),
+      rooms: this.#cluster.rooms,
     });
     return {
       refusals: podRefusals(facts),
       notes: podNotes(facts),
       lineage: lineageOf(pod),
-      rival: rival !== undefined && isEarlier(rival, migration) ? rival.metadata.name : undefined,
-      wait: waitReason(underway.filter(({ metadata }) => metadata.uid !== migration.metadata.uid), pod.spec.nodeName ?? '', placement, this.#limits),
+      rival: rival?.metadata.name,
+      wait: waitReason(underway.filter(({ metadata }) => metadata.uid !== migration.metadata.uid), pod.spec.nodeName ?? '', place, this.#limits),
     };
   }
 
   async #prospect({ metadata: { namespace }, spec: { podName }, status = {} }: Migration, pod: Pod | undefined): Promise<Prospect> {
-    const siblings = this.#cluster.pods.list(namespace).filter((other) => controllerOf(other)?.uid === status.source?.owner?.uid);
+    const siblings = this.#cluster.podsOwnedBy(status.source?.owner?.uid ?? '');
     return prospectOf({ status, podName, pod, siblings, owner: await ownerOf(this.#cluster.api, namespace, status) });
   }
 
@@ -109,8 +108,11 @@ export class MigrationReconciler {
   /** By its labels the source agent finds it, by its UID nobody moves another incarnation, and by the finalizer it stays while its word is needed. */
   async #adopt({ metadata, spec }: Migration, pod: Pod): Promise<void> {
     const finalizers = [...new Set([...(metadata.finalizers ?? []), migrationFinalizer])];
+    const marks = { [labels.sourceNode]: pod.spec.nodeName, [labels.podUid]: pod.metadata.uid, [labels.trigger]: spec.trigger };
+    const isAdopted = spec.podUID !== undefined && finalizers.length === metadata.finalizers?.length && Object.entries(marks).every(([name, value]) => metadata.labels?.[name] === value);
+    if (isAdopted) return;
     await this.#cluster.api.patch(migrations, nameOf({ metadata }), {
-      metadata: { resourceVersion: metadata.resourceVersion, finalizers, labels: { [labels.sourceNode]: pod.spec.nodeName, [labels.podUid]: pod.metadata.uid, [labels.trigger]: spec.trigger } },
+      metadata: { resourceVersion: metadata.resourceVersion, finalizers, labels: marks },
       ...(spec.podUID === undefined ? { spec: { podUID: pod.metadata.uid } } : {}),
     });
   }
@@ -191,7 +193,11 @@ function defined<T extends object>(fields: T): Partial<T> {
   return Object.assign({}, ...entries.map(([key, value]) => ({ [key]: value })));
 }
 
-function isEarlier(a: Migration, b: Migration): boolean {
-  const byTime = (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '');
-  return byTime < 0 || (byTime === 0 && a.metadata.name < b.metadata.name);
+const isAbout = (migration: Migration, { metadata: { uid } }: Pod): boolean => movesPod(migration, uid) || migration.status?.target?.uid === uid;
+
+/** Of two that want the same pod the one that has begun, else the older one. */
+function goesFirst(other: Migration, migration: Migration): boolean {
+  if (hasCondition(other.status?.conditions, 'Admitted')) return true;
+  const byTime = (other.metadata.creationTimestamp ?? '').localeCompare(migration.metadata.creationTimestamp ?? '');
+  return byTime < 0 || (byTime === 0 && other.metadata.name < migration.metadata.name);
 }

@@ -9,7 +9,18 @@ type Facts = Partial<PodFacts>;
 const of = (spec: Partial<Pod['spec']>): Facts => ({ pod: pod({ spec }) });
 const owned = (owner: string): Facts => ({ pod: pod({ owner }) });
 const device = (...resources: string[]): Facts => of({ containers: [{ name: 'app', resources: { limits: Object.fromEntries(resources.map((name) => [name, '1'])) } }] });
-const claim = (...accessModes: string[]): Facts => ({ claims: [{ name: 'shared', accessModes: ['ReadWriteMany'] }, { name: 'data', accessModes }] });
+type Spec = Partial<Pod['spec']>;
+type Mounts = NonNullable<Pod['spec']['containers'][number]['volumeMounts']>;
+const volume = (kind: string, content: unknown = {}): Facts => of({ volumes: [{ name: 'cache', emptyDir: {} }, { name: 'store', [kind]: content }] });
+/** A pod that mounts claim `data` in each of the given ways, beside one that everybody may write. */
+const claim = (accessModes: string[], mounts: Partial<Mounts[number]>[] = [{}], own: { readOnly?: boolean } = {}): Facts => {
+  const spec: Spec = {
+    volumes: [{ name: 'shared', persistentVolumeClaim: { claimName: 'shared' } }, { name: 'store', persistentVolumeClaim: { claimName: 'data', ...own } }],
+    initContainers: [{ name: 'side', volumeMounts: [{ name: 'shared', mountPath: '/shared' }] }],
+    containers: mounts.map((more, index) => ({ name: `c${index}`, volumeMounts: [{ name: 'store', mountPath: '/store', ...more }] })),
+  };
+  return { ...of(spec), claims: [{ name: 'shared', accessModes: ['ReadWriteMany'] }, { name: 'data', accessModes }] };
+};
 
 interface Row {
   passes: Facts[];
@@ -32,20 +43,36 @@ const rows: Record<string, Row> = {
     passes: [of({ volumes: [{ name: 'cache', emptyDir: {} }, { name: 'config', configMap: { name: 'c' } }] })],
     refused: [[of({ volumes: [{ name: 'cache', emptyDir: {} }, { name: 'logs', hostPath: { path: '/var/log' } }] }), /logs/]],
   },
+  PREFLIGHT_VOLUME_EPHEMERAL: {
+    passes: [volume('emptyDir'), volume('configMap'), volume('projected')],
+    refused: [[volume('ephemeral', { volumeClaimTemplate: {} }), /store/], [volume('csi', { driver: 'inline.example.com' }), /store/]],
+  },
   PREFLIGHT_VOLUME_SINGLE_NODE: {
-    passes: [{ claims: [] }, claim('ReadWriteMany'), claim('ReadOnlyMany'), claim('ReadWriteOnce', 'ReadWriteMany')],
-    refused: [[claim('ReadWriteOnce'), /data.*ReadWriteOnce/], [claim('ReadWriteOncePod'), /data/], [claim(), /data/]],
+    passes: [
+      { claims: [] }, claim(['ReadWriteMany']), claim(['ReadWriteOnce', 'ReadWriteMany']),
+      claim(['ReadOnlyMany'], [{ readOnly: true }, { readOnly: true }]), claim(['ReadWriteOnce', 'ReadOnlyMany'], [{ readOnly: true }]), claim(['ReadOnlyMany'], [{}], { readOnly: true }),
+      volume('image'), volume('nfs', { server: 's', path: '/' }), volume('secret'), volume('downwardAPI'), of({ volumes: [{ name: 'none', iscsi: null }] }),
+    ],
+    refused: [
+      [claim(['ReadWriteOnce']), /data.*ReadWriteOnce/], [claim(['ReadWriteOncePod']), /data/], [claim(['ReadWriteOncePod', 'ReadWriteMany']), /data/], [claim([]), /data.*no access modes/],
+      [claim(['ReadWriteOnce', 'ReadOnlyMany']), /data.*for writing/], [claim(['ReadOnlyMany']), /data.*for writing/],
+      [claim(['ReadOnlyMany'], [{ readOnly: true }, { readOnly: false }]), /data.*for writing/], [claim(['ReadWriteOnce'], [{ readOnly: true }]), /data/],
+      [volume('iscsi', { lun: 0 }), /store.*iscsi/], [volume('awsElasticBlockStore', { volumeID: 'v' }), /store.*awsElasticBlockStore/],
+    ],
   },
   PREFLIGHT_TTY: {
     passes: [of({ containers: [{ name: 'app', tty: false }] })],
     refused: [[of({ containers: [{ name: 'app' }, { name: 'shell', tty: true }] }), /shell/], [of({ initContainers: [{ name: 'side', tty: true }] }), /side/]],
   },
   PREFLIGHT_DEVICES: {
-    passes: [device('cpu', 'memory', 'ephemeral-storage', 'hugepages-2Mi', 'godwit.dev/slot')],
+    passes: [of({ resourceClaims: [] }), device('cpu', 'memory', 'ephemeral-storage', 'hugepages-2Mi', 'godwit.dev/slot')],
     refused: [
       [device('cpu', 'nvidia.com/gpu'), /: nvidia\.com\/gpu$/],
       [of({ initContainers: [{ name: 'side', resources: { requests: { 'example.com/nic': '1' } } }], containers: [{ name: 'app', resources: { limits: { 'example.com/nic': '1' } } }] }), /: example\.com\/nic$/],
       [device('cpus'), /cpus/],
+      [of({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'big' }] }), /: resource claim gpu$/],
+      [of({ containers: [{ name: 'app', volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] }] }), /: block volume disk$/],
+      [of({ initContainers: [{ name: 'side', volumeDevices: [{ name: 'disk' }] }], resourceClaims: [{ name: 'gpu' }], containers: [{ name: 'app', resources: { limits: { 'example.com/nic': '1' } } }] }), /: example\.com\/nic, resource claim gpu, block volume disk$/],
     ],
   },
 };
@@ -57,7 +84,7 @@ test('every code has its row', (t) => t.deepEqual(Object.keys(rows).toSorted(), 
 for (const [code, { passes, refused }] of Object.entries(rows)) {
   test(`${code} lets ordinary pods pass`, (t) => {
     t.true(passes.length > 0);
-    for (const more of passes) t.is(podChecks[code]?.(facts(more)), undefined);
+    for (const more of passes) t.is(podChecks[code]?.run(facts(more)), undefined);
   });
   test(`${code} says what it found and what to do, and is the only one in the way`, (t) => {
     t.true(refused.length > 0);
@@ -70,9 +97,13 @@ for (const [code, { passes, refused }] of Object.entries(rows)) {
   });
 }
 
+test('every check says what it is about', (t) => {
+  for (const { about } of Object.values(podChecks)) t.regex(about, /^[A-Z].*\.$/);
+});
+
 test('an ordinary pod is not refused, and everything in the way is said at once', (t) => {
   t.deepEqual(podRefusals(facts({})), []);
-  const both = facts({ ...claim('ReadWriteOnce'), ...of({ hostPID: true }) });
+  const both = facts({ pod: pod({ spec: { hostPID: true } }), claims: [{ name: 'data', accessModes: ['ReadWriteOnce'] }] });
   t.deepEqual(podRefusals(both).map(({ code }) => code), ['PREFLIGHT_HOST_NAMESPACES', 'PREFLIGHT_VOLUME_SINGLE_NODE']);
 });
 

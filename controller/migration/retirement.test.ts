@@ -15,6 +15,19 @@ test('it goes when its time has come, and not before', (t) => {
   for (const seconds of [70, 700]) t.deepEqual(decide(observe({ migration: over('True'), now: time(seconds) })), { action: 'delete-migration' });
 });
 
+const manifest: MigrationStatus = { podManifest: JSON.stringify(pod()) };
+const bare: [string, Observation, 'create-copy' | 'none' | 'delete-migration'][] = [
+  ['its pod was deleted in vain', observe({ migration: over('False', manifest) }), 'create-copy'],
+  ['its pod was deleted in vain, and its time has come', observe({ migration: over('False', manifest), now: time(700) }), 'create-copy'],
+  ['its pod was not deleted', observe({ migration: over('False', manifest), pod: pod() }), 'none'],
+  ['its copy was made', observe({ migration: over('False', { ...manifest, copyMade: true }) }), 'none'],
+  ['its copy was made, and its time has come', observe({ migration: over('False', { ...manifest, copyMade: true }), now: time(700) }), 'delete-migration'],
+  ['it has moved, and the replacement was deleted since', observe({ migration: over('True', manifest) }), 'none'],
+];
+for (const [what, observation, action] of bare) test(`a bare pod's Migration is over, and ${what}: ${action}`, (t) => t.is(decide(observation).action, action));
+
+test('the copy is looked after until it is made', (t) => t.is(decide(observe({ migration: over('False', manifest) })).requeueAfterMs, 1_000));
+
 const started = pod({ metadata: { uid: 'u2' }, spec: { nodeName: 'b' }, status: { containerStatuses: [{ name: 'app', state: { running: {} } }] } });
 const waiting = pod({ metadata: { uid: 'u2' }, spec: { nodeName: 'b' }, status: { containerStatuses: [{ name: 'app', state: { waiting: {} } }] } });
 const released: MigrationStatus = { handover: { id: 'm1-1', state: 'released' } };
@@ -27,6 +40,7 @@ const deleted: [string, Observation, 'none' | 'forget'][] = [
   ['its source may run beside the next incarnation of its name', observe({ migration: over('False', {}, true), pod: waiting }), 'none'],
   ['its source runs on as ever', observe({ migration: over('False', {}, true), pod: pod() }), 'forget'],
   ['its source has ended', observe({ migration: over('False', released, true) }), 'forget'],
+  ['its source was kept, and deleted since', observe({ migration: over('False', { handover: { id: 'm1-1', state: 'kept' } }, true) }), 'forget'],
   ['its source\'s node was deleted', observe({ migration: over('False', {}, true), sourceNode: undefined }), 'forget'],
   ['its source\'s node is out of service', observe({ migration: over('False', {}, true), sourceNode: outOfService }), 'forget'],
   ['its source was never held', observe({ migration: over('False', { conditions: [condition('Succeeded', 'False')] }, true) }), 'forget'],

@@ -130,9 +130,9 @@ test('a Service that cannot have endpoints is told why, once', async (t) => {
 test('an address is released a minute after its workload is gone, not before', async (t) => {
   const { api, clock, eventually } = await lead(t);
   await api.create(stableIPs, stableIP());
-  await eventually(async () => (await api.get(stableIPs, { name: 'stable-198-18-0-10' })).status?.conditions?.[0]?.reason === 'Released', 'the condition');
+  await eventually(async () => (await api.get(stableIPs, { name: 'stable.198-18-0-10' })).status?.conditions?.[0]?.reason === 'Released', 'the condition');
   const seenAtMs = clock.nowMs();
-  await eventually(async () => (await api.find(stableIPs, { name: 'stable-198-18-0-10' })) === undefined, 'the release');
+  await eventually(async () => (await api.find(stableIPs, { name: 'stable.198-18-0-10' })) === undefined, 'the release');
   t.true(clock.nowMs() - seenAtMs > 55_000);
 });
 
@@ -146,13 +146,13 @@ test('an address whose pod the watch has not told of is not released', async (t)
   clock.advance(61_000);
   await eventually(() => server.asked('GET', /namespaces\/default\/pods/).length > asked, 'the question');
   await eventually(() => clock.nowMs() > 200_000, 'time');
-  t.truthy(await api.find(stableIPs, { name: 'stable-198-18-0-10' }));
+  t.truthy(await api.find(stableIPs, { name: 'stable.198-18-0-10' }));
 });
 
 test('the holder\'s agent and the controller write one status without losing each other\'s part', async (t) => {
   const { api, eventually } = await lead(t);
   await api.create(pods, shop());
   await api.create(stableIPs, stableIP());
-  await eventually(async () => (await api.get(stableIPs, { name: 'stable-198-18-0-10' })).status?.conditions?.[0]?.reason === 'Held', 'the condition');
-  t.like((await api.get(stableIPs, { name: 'stable-198-18-0-10' })).status, { epoch: 1, holder: { uid: 'u1', nodeName: 'a' } });
+  await eventually(async () => (await api.get(stableIPs, { name: 'stable.198-18-0-10' })).status?.conditions?.[0]?.reason === 'Held', 'the condition');
+  t.like((await api.get(stableIPs, { name: 'stable.198-18-0-10' })).status, { epoch: 1, holder: { uid: 'u1', nodeName: 'a' } });
 });

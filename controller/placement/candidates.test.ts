@@ -5,9 +5,11 @@ import type { Node, Pod } from '#core/api/pod.ts';
 import { node, pod } from '#core/testing/objects.ts';
 import { affinityTo } from './claimed-affinity.ts';
 import { candidates, type PlacementRequest } from './candidates.ts';
+import { allocatableOf } from './room.ts';
 
+const rooms = (used = new Map<string, bigint>()): PlacementRequest['rooms'] => ({ of: (each) => ({ allocatable: allocatableOf(each), used }) });
 const ask = (target: Node, more: Partial<PlacementRequest> = {}) =>
-  candidates({ pod: pod(), source: node('a'), nodes: [node('a'), target], incoming: new Map(), maxIncoming: 2, used: new Map(), ...more });
+  candidates({ pod: pod(), source: node('a'), nodes: [node('a'), target], incoming: new Map(), maxIncoming: 2, rooms: rooms(), ...more });
 
 test('a node like the source\'s can take the pod; the source itself cannot', (t) => {
   t.deepEqual(ask(node('b')), { names: ['b'], rejected: [{ node: 'a', reason: 'the pod runs there' }] });
@@ -18,6 +20,8 @@ const tolerating = (...tolerations: NonNullable<Pod['spec']['tolerations']>): Pa
 
 const rejected: [string, Node, Partial<PlacementRequest>, RegExp][] = [
   ['another is named', node('b'), { targetNodeName: 'c' }, /names c/],
+  ['no hostname to keep the replacement to', { ...node('b'), metadata: { ...node('b').metadata, labels: { [labels.agentReady]: 'true' } } }, {}, /no label kubernetes\.io\/hostname/],
+  ['the hostname of the source', node('b', { labels: { 'kubernetes.io/hostname': 'a' } }), {}, /label kubernetes\.io\/hostname is that of the pod's node/],
   ['not ready', node('b', { ready: { status: 'False' } }), {}, /not ready/],
   ['nobody knows whether it is ready', node('b', { ready: { status: 'Unknown' } }), {}, /not ready/],
   ['it has said nothing yet', { ...node('b'), status: {} }, {}, /not ready/],
@@ -28,7 +32,7 @@ const rejected: [string, Node, Partial<PlacementRequest>, RegExp][] = [
   ['another cgroup version', node('b', { facts: { cgroupVersion: 2 } }), {}, /cgroup v2/],
   ['its share of moves', node('b'), { incoming: new Map([['b', 2]]) }, /2 moves arrive/],
   ['nodeSelector', node('b'), { pod: pod({ spec: { nodeSelector: { disk: 'ssd' } } }) }, /nodeSelector disk=ssd/],
-  ['no room', node('b', { allocatable: { pods: '3' } }), { used: new Map([['b', { pods: 3 }]]) }, /not enough pods/],
+  ['no room', node('b', { allocatable: { pods: '3' } }), { rooms: rooms(new Map([['pods', 3n]])) }, /not enough pods/],
   ['a taint', tainted('NoSchedule'), {}, /taint gpu/],
   ['a taint that evicts', tainted('NoExecute'), {}, /taint gpu/],
   ['a toleration of another key', tainted('NoSchedule'), tolerating({ key: 'other', operator: 'Exists' }), /taint gpu/],
@@ -57,8 +61,9 @@ const taken: [string, Node, Partial<PlacementRequest>][] = [
   ['more CPU features than the source', node('b', { facts: { cpuFlags: ['avx', 'avx2', 'sse2'] } }), {}],
   ['facts of another version, which the agents compare', { ...node('b'), metadata: { ...node('b').metadata, annotations: { [nodeFactsAnnotation]: '{"kernel":' } } }, {}],
   ['a source node that is gone', node('b', { facts: { architecture: 'arm64' } }), { source: undefined, nodes: [node('b')] }],
+  ['a hostname that is not its name', node('b', { labels: { 'kubernetes.io/hostname': 'ip-10-0-0-1' } }), {}],
   ['fewer moves than its share', node('b'), { incoming: new Map([['b', 1]]) }],
-  ['what a former claim asked for does not count', node('b'), { pod: pod({ metadata: { annotations: { 'godwit.dev/migration': 'm0' } }, spec: { affinity: affinityTo(['c'], pod()) } }) }],
+  ['what a former claim asked for does not count', node('b'), { pod: pod({ metadata: { annotations: { 'godwit.dev/migration': 'm0' } }, spec: { affinity: affinityTo(['c'], pod(), [node('c')]) } }) }],
 ];
 for (const [what, target, more] of taken) test(`can take it: ${what}`, (t) => t.deepEqual(ask(target, more).names, ['b']));
 

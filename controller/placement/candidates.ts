@@ -3,9 +3,9 @@ import { labels, nodeFactsAnnotation } from '#core/api/names.ts';
 import type { Node, Pod } from '#core/api/pod.ts';
 import { nodeFactsSchema } from '#core/wire/messages.ts';
 import type { z } from 'zod';
-import { affinityWithout } from '#controller/placement/claimed-affinity.ts';
+import { affinityWithout, hostnameLabel } from '#controller/placement/claimed-affinity.ts';
 import { unselected } from '#controller/placement/node-selection.ts';
-import { shortage, type usedByNode } from '#controller/placement/room.ts';
+import { requestsOf, shortage, type Amounts, type Room } from '#controller/placement/room.ts';
 
 const comparedFacts = nodeFactsSchema.omit({ imageFreeBytes: true });
 type ComparedFacts = z.infer<typeof comparedFacts>;
@@ -19,8 +19,7 @@ export interface PlacementRequest {
   /** Moves that arrive at each node now. */
   incoming: ReadonlyMap<string, number>;
   maxIncoming: number;
-  /** What pods take on each node already. */
-  used: ReturnType<typeof usedByNode>;
+  rooms: { of(node: Node): Room };
 }
 
 export type Rejection = { node: string; reason: string };
@@ -29,35 +28,49 @@ export type Rejection = { node: string; reason: string };
 export function candidates(request: PlacementRequest): { names: string[]; rejected: Rejection[] } {
   const rejected: Rejection[] = [];
   const names: string[] = [];
+  const facts = { ...request, wanted: requestsOf(request.pod), mismatch: mismatches(request.source) };
   for (const node of request.nodes) {
-    const reason = rejection(node, request);
+    const reason = rejection(node, facts);
     if (reason === undefined) names.push(node.metadata.name);
     else rejected.push({ node: node.metadata.name, reason });
   }
   return { names, rejected };
 }
 
-type Check = (node: Node, request: PlacementRequest) => string | undefined;
+/** With what is the same for all nodes, found out once. */
+interface PlacementFacts extends PlacementRequest {
+  wanted: Amounts;
+  mismatch(node: Node): string | undefined;
+}
+
+type Check = (node: Node, facts: PlacementFacts) => string | undefined;
 
 const checks: readonly Check[] = [
   ({ metadata }, { source }) => (metadata.name === source?.metadata.name ? 'the pod runs there' : undefined),
   ({ metadata }, { targetNodeName }) => (targetNodeName !== undefined && metadata.name !== targetNodeName ? `the Migration names ${targetNodeName}` : undefined),
+  ({ metadata }, { source }) => indistinct(metadata.labels?.[hostnameLabel], source?.metadata.labels?.[hostnameLabel]),
   ({ status }) => (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? undefined : 'not ready'),
   ({ spec }) => (spec?.unschedulable === true ? 'cordoned' : undefined),
   (node, { pod }) => untolerated(node, pod),
   (node, { pod }) => unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }),
   ({ metadata }) => (metadata.labels?.[labels.agentReady] === 'true' ? undefined : 'no node agent is ready there'),
-  (node, { source }) => incompatible(factsOf(source), factsOf(node)),
+  (node, { mismatch }) => mismatch(node),
   ({ metadata }, { incoming, maxIncoming }) => ((incoming.get(metadata.name) ?? 0) >= maxIncoming ? `${maxIncoming} moves arrive there already` : undefined),
-  (node, { pod, used }) => shortage(node, used.get(node.metadata.name), pod),
+  (node, { rooms, wanted }) => shortage(rooms.of(node), wanted),
 ];
 
-function rejection(node: Node, request: PlacementRequest): string | undefined {
+function rejection(node: Node, facts: PlacementFacts): string | undefined {
   for (const check of checks) {
-    const reason = check(node, request);
+    const reason = check(node, facts);
     if (reason !== undefined) return reason;
   }
   return undefined;
+}
+
+/** By this label the replacement is kept to its candidates, and from the source. */
+function indistinct(own: string | undefined, sources: string | undefined): string | undefined {
+  if (own === undefined) return `it has no label ${hostnameLabel}`;
+  return own === sources ? `its label ${hostnameLabel} is that of the pod's node` : undefined;
 }
 
 function untolerated({ spec }: Node, pod: Pod): string | undefined {
@@ -75,8 +88,20 @@ function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): 
   return key === taint.key && (value ?? '') === (taint.value ?? '');
 }
 
-function factsOf(node: Node | undefined): ComparedFacts | undefined {
-  const text = node?.metadata.annotations?.[nodeFactsAnnotation];
+/** Many nodes are of one kind and tell the same: each kind is compared once. */
+function mismatches(source: Node | undefined): PlacementFacts['mismatch'] {
+  const own = parsedFacts(factsText(source));
+  const known = new Map<string, string | undefined>();
+  return (node) => {
+    const text = factsText(node) ?? '';
+    if (!known.has(text)) known.set(text, incompatible(own, parsedFacts(text)));
+    return known.get(text);
+  };
+}
+
+const factsText = (node: Node | undefined): string | undefined => node?.metadata.annotations?.[nodeFactsAnnotation];
+
+function parsedFacts(text: string | undefined): ComparedFacts | undefined {
   if (text === undefined) return undefined;
   try {
     return comparedFacts.parse(JSON.parse(text));

@@ -1,68 +1,87 @@
 // Room on a node is counted as the scheduler counts it, so that a claimed pod does not wait for a node that cannot take it.
 import test from 'ava';
+import type { Pod } from '#core/api/pod.ts';
 import { node, pod } from '#core/testing/objects.ts';
-import { quantity, requestsOf, shortage, usedByNode } from './room.ts';
-
-const quantities: [string, number][] = [
-  ['0', 0], ['1', 1], ['250m', 0.25], ['1.5', 1.5], ['.5', 0.5], ['-1', -1], ['+2', 2],
-  ['5n', 5e-9], ['2u', 2e-6], ['1k', 1e3], ['1.5k', 1500], ['100M', 1e8], ['2G', 2e9], ['1T', 1e12], ['1P', 1e15], ['1E', 1e18],
-  ['1Ki', 2 ** 10], ['1Mi', 2 ** 20], ['1Gi', 2 ** 30], ['1.5Gi', 1.5 * 2 ** 30], ['1Ti', 2 ** 40], ['1Pi', 2 ** 50], ['1Ei', 2 ** 60],
-  ['1e3', 1000], ['1E3', 1000], ['12e-1', 1.2],
-];
-for (const [text, value] of quantities) test(`quantity ${text}`, (t) => t.is(quantity(text), value));
-
-test('what is no quantity is no number', (t) => {
-  for (const text of ['', 'a lot', '1ki', '1KB', '1 Gi', 'Gi', '1.2.3', '1e', '--1', '1constructor']) t.is(quantity(text), Number.NaN, text);
-});
+import { allocatableOf, requestsOf, shortage, usedBy } from './room.ts';
 
 const cpu = (name: string, value: string | number, more = {}) => ({ name, resources: { requests: { cpu: value } }, ...more });
 const sidecar = { restartPolicy: 'Always' };
+const asked = (spec: Partial<Pod['spec']>) => Object.fromEntries(requestsOf(pod({ spec })));
 
-test('containers and sidecars count together', (t) => {
-  t.deepEqual(requestsOf(pod({ spec: { containers: [cpu('a', '1'), cpu('b', '500m')], initContainers: [cpu('side', '250m', sidecar)] } })), { cpu: 1.75, pods: 1 });
-});
-
-test('the largest init container counts where it takes more than they', (t) => {
-  const containers = [cpu('a', '1')];
-  t.deepEqual(requestsOf(pod({ spec: { containers, initContainers: [cpu('i', '3'), cpu('j', '2')] } })), { cpu: 3, pods: 1 });
-  t.deepEqual(requestsOf(pod({ spec: { containers, initContainers: [cpu('i', '500m')] } })), { cpu: 1, pods: 1 });
-});
+const inits: [string, Pod['spec']['initContainers'], bigint][] = [
+  ['none', [], 1000n],
+  ['a smaller one', [cpu('i', '500m')], 1000n],
+  ['the largest of several', [cpu('i', '3'), cpu('j', '2')], 3000n],
+  ['a sidecar, which stays', [cpu('side', '250m', sidecar)], 1250n],
+  ['one before a sidecar runs without it', [cpu('i', '1200m'), cpu('side', '250m', sidecar)], 1250n],
+  ['one after a sidecar runs beside it', [cpu('side', '250m', sidecar), cpu('i', '1200m')], 1450n],
+  ['one between sidecars runs beside the first', [cpu('s', '100m', sidecar), cpu('i', '2'), cpu('t', '200m', sidecar)], 2100n],
+  ['one after two sidecars runs beside both', [cpu('s', '100m', sidecar), cpu('t', '200m', sidecar), cpu('i', '2')], 2300n],
+];
+for (const [what, initContainers, expected] of inits) {
+  test(`init containers: ${what}`, (t) => t.deepEqual(asked({ containers: [cpu('a', '700m'), cpu('b', '300m')], initContainers }), { cpu: expected, pods: 1n }));
+}
 
 test('each resource is counted by itself', (t) => {
   const containers = [{ name: 'a', resources: { requests: { cpu: 2, memory: '1Gi' } } }];
   const initContainers = [{ name: 'i', resources: { requests: { cpu: '1', memory: '2Gi', 'hugepages-2Mi': '4Mi' } } }];
-  t.deepEqual(requestsOf(pod({ spec: { containers, initContainers } })), { cpu: 2, memory: 2 ** 31, 'hugepages-2Mi': 2 ** 22, pods: 1 });
+  t.deepEqual(asked({ containers, initContainers }), { cpu: 2000n, memory: 2n ** 31n, 'hugepages-2Mi': 2n ** 22n, pods: 1n });
 });
 
 test('limits stand in for requests that are left out; a pod without either takes a place', (t) => {
-  t.deepEqual(requestsOf(pod({ spec: { containers: [{ name: 'a', resources: { limits: { cpu: '2', memory: '1k' }, requests: { cpu: '1' } } }] } })), { cpu: 1, memory: 1000, pods: 1 });
-  t.deepEqual(requestsOf(pod()), { pods: 1 });
+  t.deepEqual(asked({ containers: [{ name: 'a', resources: { limits: { cpu: '2', memory: '1k' }, requests: { cpu: '1' } } }] }), { cpu: 1000n, memory: 1000n, pods: 1n });
+  t.deepEqual(asked({}), { pods: 1n });
 });
 
-test('pods of a node add up; those that have finished, or have no node, take nothing', (t) => {
+const wholes: [string, Partial<Pod['spec']>, Record<string, bigint>][] = [
+  ['overhead is added', { containers: [cpu('a', '1')], overhead: { cpu: '250m', memory: '120Mi' } }, { cpu: 1250n, memory: 120n * 2n ** 20n }],
+  ['overhead is added to the largest init container', { initContainers: [cpu('i', '2')], overhead: { cpu: '250m' } }, { cpu: 2250n }],
+  ['what the pod asks for as a whole counts instead of what its containers do', { containers: [cpu('a', '1'), cpu('b', '1')], resources: { requests: { cpu: '1500m', memory: '1Ki' } } }, { cpu: 1500n, memory: 1024n }],
+  ['and of its init containers', { initContainers: [cpu('i', '3')], resources: { requests: { cpu: '1' } } }, { cpu: 1000n }],
+  ['what it does not ask for as a whole stays as it was', { containers: [cpu('a', '1')], resources: { requests: { memory: '1Ki' } } }, { cpu: 1000n, memory: 1024n }],
+  ['of some resources only', { containers: [{ name: 'a', resources: { requests: { 'ephemeral-storage': '5', 'example.com/nic': '1' } } }], resources: { requests: { 'ephemeral-storage': '1', 'example.com/nic': '9', 'hugepages-2Mi': '2Mi' } } }, { 'ephemeral-storage': 5n, 'example.com/nic': 1n, 'hugepages-2Mi': 2n ** 21n }],
+  ['its overhead comes on top', { resources: { requests: { cpu: '1' } }, overhead: { cpu: '100m' } }, { cpu: 1100n }],
+  ['fractions add up before they are rounded up', { containers: [cpu('a', '100500u'), cpu('b', '100500u')] }, { cpu: 201n }],
+  ['a rest takes a whole unit', { containers: [{ name: 'a', resources: { requests: { cpu: '1n', memory: '1m' } } }] }, { cpu: 1n, memory: 1n }],
+];
+for (const [what, spec, expected] of wholes) test(`a pod as a whole: ${what}`, (t) => t.deepEqual(asked(spec), { ...expected, pods: 1n }));
+
+test('pods add up; those that have finished take nothing', (t) => {
   const running = pod({ spec: { containers: [cpu('a', '500m')] } });
   const finished = ['Succeeded', 'Failed'].map((phase) => pod({ spec: running.spec, status: { phase } }));
-  const gated = pod({ spec: { ...running.spec, nodeName: undefined } });
-  const elsewhere = pod({ spec: { ...running.spec, nodeName: 'b' } });
-  t.deepEqual(usedByNode([running, running, ...finished, gated, elsewhere]), new Map([['a', { cpu: 1, pods: 2 }], ['b', { cpu: 0.5, pods: 1 }]]));
+  t.deepEqual(usedBy([running, running, ...finished]), new Map([['cpu', 1000n], ['pods', 2n]]));
 });
 
 test('one that is terminating still takes its room', (t) => {
-  t.deepEqual(usedByNode([pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })]).get('a'), { pods: 1 });
+  t.deepEqual(usedBy([pod({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })]), new Map([['pods', 1n]]));
 });
 
-const wanting = pod({ spec: { containers: [{ name: 'a', resources: { requests: { cpu: '500m', memory: '1Gi' } } }] } });
-const rooms: [string, Record<string, number> | undefined, Record<string, string>, string | undefined][] = [
-  ['an empty node', undefined, { cpu: '2', memory: '4Gi', pods: '110' }, undefined],
-  ['just enough of everything', { cpu: 1.5, memory: 3 * 2 ** 30, pods: 109 }, { cpu: '2', memory: '4Gi', pods: '110' }, undefined],
-  ['too little CPU', { cpu: 1.6 }, { cpu: '2', memory: '4Gi', pods: '110' }, 'not enough cpu'],
-  ['too little memory', {}, { cpu: '2', memory: '1000Mi', pods: '110' }, 'not enough memory'],
-  ['a place too few', { pods: 110 }, { cpu: '2', memory: '4Gi', pods: '110' }, 'not enough pods'],
+type Given = Record<string, string>;
+const wanting = (resources: Given) => pod({ spec: { containers: [{ name: 'a', resources: { requests: resources } }] } });
+/** What is short on a node of which a pod takes `used`. */
+const lacking = (resources: Given, used: Given | undefined, allocatable?: Given) =>
+  shortage({ allocatable: allocatableOf(node('b', allocatable && { allocatable })), used: usedBy(used === undefined ? [] : [wanting(used)]) }, requestsOf(wanting(resources)));
+const rooms: [string, Given, Given | undefined, Given, string | undefined][] = [
+  ['an empty node', { cpu: '500m', memory: '1Gi' }, undefined, { cpu: '2', memory: '4Gi', pods: '110' }, undefined],
+  ['just enough of everything', { cpu: '500m', memory: '1Gi' }, { cpu: '1500m', memory: '3Gi' }, { cpu: '2', memory: '4Gi', pods: '2' }, undefined],
+  ['tenths that a double does not add up exactly', { cpu: '200m' }, { cpu: '100m' }, { cpu: '300m', pods: '2' }, undefined],
+  ['a thousandth too little', { cpu: '200m' }, { cpu: '101m' }, { cpu: '300m', pods: '2' }, 'not enough cpu: 1m missing'],
+  ['more than a double counts', { memory: '1' }, { memory: '8Ei' }, { memory: '8Ei', pods: '2' }, 'not enough memory: 1 missing'],
+  ['too little CPU', { cpu: '500m' }, { cpu: '2500m' }, { cpu: '2', pods: '2' }, 'not enough cpu: 1 missing'],
+  ['too little memory', { memory: '1Gi' }, {}, { memory: '1000Mi', pods: '2' }, 'not enough memory: 24Mi missing'],
+  ['too little memory by a part', { memory: '1000001Ki' }, {}, { memory: '1G', pods: '2' }, 'not enough memory: 22.9Mi missing'],
+  ['too little storage', { 'ephemeral-storage': '3Gi' }, {}, { 'ephemeral-storage': '1Gi', pods: '2' }, 'not enough ephemeral-storage: 2Gi missing'],
+  ['too few devices', { 'example.com/nic': '2' }, { 'example.com/nic': '1' }, { 'example.com/nic': '2', pods: '2' }, 'not enough example.com/nic: 1 missing'],
+  ['a device that the node does not have', { 'example.com/nic': '1' }, undefined, { cpu: '2', pods: '2' }, 'not enough example.com/nic: the node has none'],
+  ['storage of which the node says nothing', { 'ephemeral-storage': '1' }, undefined, { cpu: '2', pods: '2' }, 'not enough ephemeral-storage: the node has none'],
+  ['none of a device that the node does not have', { 'example.com/nic': '0' }, undefined, { cpu: '2', pods: '2' }, undefined],
+  ['a place too few', {}, {}, { cpu: '2', pods: '1' }, 'not enough pods: all 1 places are taken'],
+  ['no place at all', {}, undefined, { cpu: '2' }, 'not enough pods: the node has none'],
 ];
-for (const [what, used, allocatable, short] of rooms) test(`${what}: ${short ?? 'there is room'}`, (t) => t.is(shortage(node('b', { allocatable }), used, wanting), short));
+for (const [what, resources, used, allocatable, short] of rooms) {
+  test(`${what}: ${short ?? 'there is room'}`, (t) => t.is(lacking(resources, used, allocatable), short));
+}
 
-test('a pod that asks for nothing fits where a place is left', (t) => {
-  const zero = pod({ spec: { containers: [cpu('a', '0')] } });
-  t.is(shortage(node('b'), { cpu: 5 }, zero), undefined);
-  t.is(shortage(node('b'), { pods: 110 }, zero), 'not enough pods');
+test('a pod that asks for nothing fits where a place is left, also where others take too much', (t) => {
+  t.is(lacking({ cpu: '0' }, { cpu: '5' }), undefined);
 });

@@ -3,7 +3,15 @@ import { isFinished, type Node, type Pod } from '#core/api/pod.ts';
 import { bytesText, divideUp, nanoOf } from '#controller/placement/quantity.ts';
 
 /** By the resource's name. */
-type Amounts = ReadonlyMap<string, bigint>;
+export type Amounts = ReadonlyMap<string, bigint>;
+
+/** In the units of `requestsOf`. */
+export interface Room {
+  allocatable: Amounts;
+  /** By pods that have not finished. */
+  used: Amounts;
+}
+
 type Quantities = Readonly<Record<string, string | number>>;
 
 const nano = 10n ** 9n;
@@ -26,7 +34,7 @@ function combined(parts: readonly Amounts[], combine: (a: bigint, b: bigint) => 
 const amountsOf = (quantities: Quantities = {}): Amounts => new Map(Object.entries(quantities).map(([name, value]) => [name, nanoOf(String(value)) ?? 0n]));
 
 /** Requests default to limits. */
-const requests = ({ resources }: Pod['spec']['containers'][number]): Amounts => amountsOf({ ...resources?.limits, ...resources?.requests });
+const requestsOfContainer = ({ resources }: Pod['spec']['containers'][number]): Amounts => amountsOf({ ...resources?.limits, ...resources?.requests });
 
 /** In the units that the scheduler counts in. */
 const inUnits = (amounts: Amounts): Amounts => new Map([...amounts].map(([name, amount]) => [name, divideUp(amount, nanoOfUnit(name))]));
@@ -40,33 +48,30 @@ export function requestsOf({ spec }: Pod): Amounts {
   const sidecars: Amounts[] = [];
   const starting: Amounts[] = [];
   for (const container of spec.initContainers ?? []) {
-    const own = requests(container);
+    const own = requestsOfContainer(container);
     starting.push(combined([...sidecars, own], plus));
     if (container.restartPolicy === 'Always') sidecars.push(own);
   }
-  const running = combined([...spec.containers.map(requests), ...sidecars], plus);
+  const running = combined([...spec.containers.map(requestsOfContainer), ...sidecars], plus);
   const whole = [...amountsOf(spec.resources?.requests)].filter(([name]) => isPodLevel(name));
   const asked = new Map([...combined([running, ...starting], larger), ...whole]);
   return new Map([...inUnits(combined([asked, amountsOf(spec.overhead)], plus)), ['pods', 1n]]);
 }
 
-/** What pods that have not finished take on each node, in the units of `requestsOf`. */
-export function usedByNode(pods: readonly Pod[]): ReadonlyMap<string, Amounts> {
-  const used = new Map<string, Amounts>();
-  for (const pod of pods) {
-    const { nodeName } = pod.spec;
-    if (nodeName === undefined || isFinished(pod)) continue;
-    used.set(nodeName, combined([used.get(nodeName) ?? new Map<string, bigint>(), requestsOf(pod)], plus));
-  }
-  return used;
+/** What those of the pods that have not finished take. */
+export function usedBy(pods: readonly Pod[]): Amounts {
+  return combined(pods.filter((pod) => !isFinished(pod)).map(requestsOf), plus);
+}
+
+export function allocatableOf({ status }: Node): Amounts {
+  return inUnits(amountsOf(status?.allocatable));
 }
 
 /** Undefined: there is room; else what is short, and by how much. The node has nothing of what it does not list, as the scheduler sees it. */
-export function shortage({ status }: Node, used: Amounts | undefined, pod: Pod): string | undefined {
-  const allocatable = inUnits(amountsOf(status?.allocatable));
-  for (const [name, wanted] of requestsOf(pod)) {
+export function shortage({ allocatable, used }: Room, requests: Amounts): string | undefined {
+  for (const [name, wanted] of requests) {
     const all = allocatable.get(name) ?? 0n;
-    const missing = wanted + (used?.get(name) ?? 0n) - all;
+    const missing = wanted + (used.get(name) ?? 0n) - all;
     if (wanted > 0n && missing > 0n) return `not enough ${name}: ${all === 0n ? 'the node has none' : shortfall(name, missing, all)}`;
   }
   return undefined;

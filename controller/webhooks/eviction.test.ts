@@ -56,6 +56,7 @@ const anew: [string, Migration][] = [
   ['a move that was given up long ago', ended('False', 'NoCandidate', -300)],
   ['a move that was cancelled', ended('False', 'Cancelled', 590)],
   ['a user\'s move that failed', ended('False', 'HandoverFailed', 590, 'User')],
+  ['a move that succeeded while the pod stayed', ended('True', 'Moved', 590)],
 ];
 for (const [what, earlier] of anew) test(`after ${what} the eviction begins another`, (t) => t.like(decideEviction({ ...facts, migration: earlier }), begun));
 

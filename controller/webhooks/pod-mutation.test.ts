@@ -10,15 +10,17 @@ import { mutatePod } from './pod-mutation.ts';
 /** As it is before it has a node, and before anybody has looked at it. */
 const fresh = (metadata: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}, owner?: string): Pod => pod({ owner, metadata, spec: { nodeName: undefined, ...spec } });
 
-function patchOf(object: unknown, uid = 'request-1') {
-  const verdict = mutatePod({ uid, namespace: 'default', operation: 'CREATE', object });
+const controller = 'system:serviceaccount:godwit-system:godwit-controller';
+
+function patchOf(object: unknown, uid = 'request-1', username = 'alice') {
+  const verdict = mutatePod({ uid, namespace: 'default', operation: 'CREATE', object, userInfo: { username } }, [controller]);
   if (!verdict.allowed) throw new Error(verdict.message);
   return verdict.patch ?? [];
 }
-function admitted(object: object, uid?: string): Pod {
-  return podSchema.parse(applyPatch(object, patchOf(object, uid)));
+function admitted(object: object, uid?: string, username?: string): Pod {
+  return podSchema.parse(applyPatch(object, patchOf(object, uid, username)));
 }
-const annotationsOf = (object: object, uid?: string): Record<string, string> => admitted(object, uid).metadata.annotations ?? {};
+const annotationsOf = (object: object, uid?: string, username?: string): Record<string, string> => admitted(object, uid, username).metadata.annotations ?? {};
 
 test('a pod gets the gate, a lineage and generation 0', (t) => {
   const { metadata, spec } = admitted(fresh());
@@ -39,16 +41,26 @@ const foreign: [string, Pod][] = [
 ];
 for (const [what, object] of foreign) test(`a pod of ${what} is left alone`, (t) => t.deepEqual(patchOf(object), []));
 
-test('a pod that has its node already cannot wait for one', (t) => {
-  t.deepEqual(patchOf(fresh({}, { nodeName: 'a' })).filter(({ path }) => path.startsWith('/spec')), []);
+const claimed = { [annotations.migration]: 'm1', [annotations.migrationName]: 'move', [annotations.lineage]: 'stolen', [annotations.generation]: '7', mine: 'x' };
+
+test('a pod that has its node already cannot wait for one, and is not believed either', (t) => {
+  const { metadata, spec } = admitted(fresh({ annotations: claimed }, { nodeName: 'a' }));
+  t.is(spec.schedulingGates, undefined);
+  t.deepEqual(metadata.annotations, annotationsOf(fresh({ annotations: { mine: 'x' } })));
 });
 
-test('a pod that says itself whose replacement it is, is not believed', (t) => {
-  const claimed = { [annotations.migration]: 'm1', [annotations.migrationName]: 'move', mine: 'x' };
-  const given = annotationsOf(fresh({ annotations: claimed }));
-  t.is(given[annotations.migration], undefined);
-  t.is(given[annotations.migrationName], undefined);
-  t.is(given['mine'], 'x');
+test('a pod that says itself whose replacement it is, and which lineage it continues, is not believed', (t) => {
+  for (const username of ['alice', 'system:serviceaccount:default:godwit-controller', '']) {
+    const given = annotationsOf(fresh({ annotations: claimed }), 'request-1', username);
+    t.deepEqual(Object.keys(given).toSorted(), ['mine', annotations.generation, annotations.lineage].toSorted());
+    t.like(given, { [annotations.generation]: '0', mine: 'x' });
+    t.is(given[annotations.lineage], annotationsOf(fresh())[annotations.lineage], username);
+  }
+});
+
+test('a pod that the controller makes keeps lineage and generation; whom it replaces is said at the gate', (t) => {
+  t.deepEqual(annotationsOf(fresh({ annotations: claimed }), 'request-1', controller), { [annotations.lineage]: 'stolen', [annotations.generation]: '7', mine: 'x' });
+  t.is(annotationsOf(fresh(), 'request-1', controller)[annotations.generation], '0');
 });
 
 const lineage = (owner: string | undefined, uid: string): string | undefined => annotationsOf(fresh({ uid: undefined }, {}, owner), uid)[annotations.lineage];
@@ -73,10 +85,12 @@ test('what is no pod is not judged', (t) => {
 const annotationSets = fc.dictionary(fc.constantFrom(...Object.values(annotations), 'mine'), fc.string({ minLength: 1 }));
 const gates = fc.subarray([{ name: 'queue' }, { name: claimGate }]);
 
-test('a second look changes nothing, and exactly one gate is ours', (t) => {
-  fc.assert(fc.property(fc.option(annotationSets, { nil: undefined }), fc.option(gates, { nil: undefined }), fc.constantFrom('StatefulSet', undefined), (given, schedulingGates, owner) => {
-    const once = admitted(fresh({ annotations: given }, { schedulingGates }, owner));
-    t.deepEqual(patchOf(once, 'request-2'), []);
+test('a second look changes at most the lineage that nobody has seen yet, and exactly one gate is ours', (t) => {
+  fc.assert(fc.property(fc.option(annotationSets, { nil: undefined }), fc.option(gates, { nil: undefined }), fc.constantFrom('StatefulSet', undefined), fc.constantFrom('alice', controller), (given, schedulingGates, owner, username) => {
+    const once = admitted(fresh({ annotations: given }, { schedulingGates }, owner), 'request-1', username);
+    t.deepEqual(patchOf(once, 'request-1', username), []);
+    const lineageIsLasting = username === controller || owner === 'StatefulSet';
+    t.deepEqual(patchOf(once, 'request-2', username).map(({ path }) => path), lineageIsLasting ? [] : [`/metadata/annotations/${annotations.lineage.replace('/', '~1')}`]);
     t.is(once.spec.schedulingGates?.filter(({ name }) => name === claimGate).length, 1);
     t.is(once.metadata.annotations?.[annotations.migration], undefined);
   }));

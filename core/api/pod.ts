@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { objectMetaSchema } from '#core/api/objects.ts';
 
+const quantities = z.record(z.string(), z.union([z.string(), z.number()]));
+const resources = z.looseObject({ requests: quantities.optional(), limits: quantities.optional() });
+
 const container = z.looseObject({
   name: z.string(),
   image: z.string().optional(),
@@ -10,9 +13,10 @@ const container = z.looseObject({
   restartPolicy: z.string().optional(),
   tty: z.boolean().optional(),
   lifecycle: z.looseObject({ postStart: z.unknown().optional(), preStop: z.unknown().optional() }).optional(),
-  resources: z.looseObject({ requests: z.record(z.string(), z.union([z.string(), z.number()])).optional(), limits: z.record(z.string(), z.union([z.string(), z.number()])).optional() }).optional(),
+  resources: resources.optional(),
   livenessProbe: z.looseObject({ periodSeconds: z.number().optional(), failureThreshold: z.number().optional() }).optional(),
-  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).optional(),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() })).optional(),
+  volumeDevices: z.array(z.looseObject({ name: z.string() })).optional(),
   ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.number(), protocol: z.string().optional() })).optional(),
   securityContext: z.looseObject({}).optional(),
 });
@@ -41,7 +45,18 @@ export const podSpecSchema = z.looseObject({
   schedulingGates: z.array(z.looseObject({ name: z.string() })).optional(),
   containers: z.array(container),
   initContainers: z.array(container).optional(),
-  volumes: z.array(z.looseObject({ name: z.string(), persistentVolumeClaim: z.looseObject({ claimName: z.string() }).optional(), hostPath: z.unknown().optional(), emptyDir: z.unknown().optional(), ephemeral: z.unknown().optional() })).optional(),
+  /** Of the pod as a whole, instead of its containers'. */
+  resources: resources.optional(),
+  overhead: quantities.optional(),
+  resourceClaims: z.array(z.looseObject({ name: z.string() })).optional(),
+  volumes: z.array(z.looseObject({
+    name: z.string(),
+    persistentVolumeClaim: z.looseObject({ claimName: z.string(), readOnly: z.boolean().optional() }).optional(),
+    hostPath: z.unknown().optional(),
+    emptyDir: z.unknown().optional(),
+    ephemeral: z.unknown().optional(),
+    csi: z.unknown().optional(),
+  })).optional(),
 });
 
 const podCondition = z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional(), lastTransitionTime: z.string().nullish() });

@@ -10,10 +10,11 @@ export const migrationReasons = {
   PreflightRefused: 'Something in the pod or on its node cannot be moved; status.refusals says what, and what to do.',
   AlreadyMigrating: 'Another Migration moves the pod.',
   NoCandidate: 'No node could take the pod before the deadline.',
-  Cancelled: 'The Migration was cancelled before its commit; the source went on.',
-  DeadlineExceeded: 'The deadline passed before the commit; the source went on until its kill was delivered.',
+  Cancelled: 'The Migration was cancelled before its commit. A pod that had not been deleted for it runs on; another starts anew.',
+  DeadlineExceeded: 'The deadline passed before the commit. A pod that had not been deleted for it runs on; the kill of another was delivered, and what replaces it starts anew.',
   ReplacementMissing: 'The owner made no replacement: it was scaled down, rolled out or deleted.',
   ReplacementDiffers: 'The owner made a replacement of another template, as in a rollout: the old processes cannot go on in it.',
+  ReplacementMisplaced: 'The replacement came to the node of its source, past the gate: no webhook answered when it was made. It starts anew there.',
   HandoverFailed: 'Every attempt at the handover was rolled back; status.handover.error says why.',
 } as const;
 export type MigrationReason = keyof typeof migrationReasons;

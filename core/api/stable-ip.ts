@@ -45,7 +45,8 @@ export function epochOf({ metadata, status }: Pick<StableIP, 'metadata' | 'statu
   return status?.epoch ?? Math.max(0, Math.floor((Date.parse(metadata.creationTimestamp ?? '') - epochsBegin) / 1000) || 0);
 }
 
-/** Object name of an address: `<network>-<address>` with every character that names may not have as `-`; `fd00::` is named as `fd00::0`, since a name cannot end with `-`. */
+/** Object name of an address, `<network>.<address>` with every `.` and `:` of the address as `-`; no two addresses of all networks have the same. */
 export function stableIPName(network: string, address: string): string {
-  return `${network}-${address.split('/')[0] ?? address}`.toLowerCase().replaceAll(/[.:]/g, '-').replace(/-$/, '-0');
+  const part = (address.split('/')[0] ?? address).toLowerCase().replaceAll(/[.:]/g, '-');
+  return `${network}.${part.startsWith('-') ? '0' : ''}${part}${part.endsWith('-') ? '0' : ''}`;
 }

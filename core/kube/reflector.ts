@@ -6,6 +6,7 @@ import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
 import { collectionPath, selectors } from '#core/kube/api.ts';
 import type { ApiConnection } from '#core/kube/connection.ts';
+import { indexBy } from '#core/kube/index-by.ts';
 import type { KubeApi, KubeObject, ListOptions, ObjectName, Reflector, Resource } from '#core/kube/port.ts';
 
 type Change<T> = { type: 'set' | 'deleted'; object: T; previous?: T | undefined };
@@ -34,6 +35,7 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
   readonly #listeners = new Set<(change: Change<T>) => void>();
   readonly #synced = Promise.withResolvers<void>();
   readonly #stop = new AbortController();
+  readonly #inNamespace = indexBy<T>(this, ({ metadata }) => metadata.namespace);
   #loop: Promise<void> = Promise.resolve();
   #heardAt = 0;
 
@@ -60,8 +62,7 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
   }
 
   list(namespace?: string): T[] {
-    const all = [...this.#objects.values()];
-    return namespace === undefined ? all : all.filter(({ metadata }) => metadata.namespace === namespace);
+    return namespace === undefined ? [...this.#objects.values()] : this.#inNamespace(namespace);
   }
 
   onChange(listener: (change: Change<T>) => void): () => void {

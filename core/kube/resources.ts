@@ -14,12 +14,19 @@ import type { KubeObject, Resource } from '#core/kube/port.ts';
 
 type Address = Pick<Resource<KubeObject>, 'group' | 'version' | 'plural' | 'kind' | 'namespaced'>;
 
-export function resource<T extends KubeObject>(address: Address, schema: z.ZodType<T>): Resource<T> {
+/**
+ * Objects come without what only servers read and what is half of a pod: `managedFields`. A PUT without them leaves them as they are.
+ *
+ * @param lighten takes away what else is large and nobody here reads
+ */
+export function resource<T extends KubeObject>(address: Address, schema: z.ZodType<T>, lighten: (object: T) => void = () => {}): Resource<T> {
   return {
     ...address,
     parse(json) {
       const parsed = schema.safeParse(json);
       if (!parsed.success) throw new GodwitError('ERR_KUBE_OBJECT', `a ${address.kind} is not what this version of Godwit knows: ${z.prettifyError(parsed.error)}`);
+      delete parsed.data.metadata['managedFields'];
+      lighten(parsed.data);
       return parsed.data;
     },
   };
@@ -33,7 +40,8 @@ export const interruptionPolicies = resource(own('InterruptionPolicy', 'interrup
 export const stableNetworks = resource(own('StableNetwork', 'stablenetworks', false), stableNetworkSchema);
 export const stableIPs = resource(own('StableIP', 'stableips', false), stableIPSchema);
 export const pods = resource(core('Pod', 'pods'), podSchema);
-export const nodes = resource(core('Node', 'nodes', false), nodeSchema);
+/** Without the list of their images. */
+export const nodes = resource(core('Node', 'nodes', false), nodeSchema, ({ status }) => void delete status?.['images']);
 export const services = resource(core('Service', 'services'), serviceSchema);
 export const endpointSlices = resource({ group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', kind: 'EndpointSlice', namespaced: true }, endpointSliceSchema);
 

@@ -31,6 +31,8 @@ export class ImageInbox {
   #inventoryNumber = -1;
   #totalBytes = 0;
   #answered = false;
+  /** Writing end of the pipe, kept open from the moment at which CRIU waits at the other. */
+  #pipe: number | undefined;
 
   private constructor(directory: string, limitBytes: number) {
     this.#directory = directory;
@@ -128,20 +130,29 @@ export class ImageInbox {
     await this.#answer(over, Buffer.alloc(0));
   }
 
-  async #answer(over: Promise<unknown>, content: Buffer): Promise<void> {
+  /** Resolves when CRIU waits for the inventory, or when `over` resolves: all that comes before a restore proper is done. */
+  async awaited(over: Promise<unknown>): Promise<void> {
     const restore = observe(over);
+    while (!restore.over && this.#pipe === undefined) {
+      this.#pipe = openForWaitingReader(join(this.#directory, inventory));
+      if (this.#pipe === undefined) await sleep(readerPollMs);
+    }
+  }
+
+  async #answer(over: Promise<unknown>, content: Buffer): Promise<void> {
+    if (this.#answered) return;
+    await this.awaited(over);
+    if (this.#pipe === undefined || this.#answered) return;
+    this.#answered = true;
     const path = join(this.#directory, inventory);
-    while (!restore.over && !this.#answered) {
-      const fd = openForWaitingReader(path);
-      if (fd !== undefined) {
-        this.#answered = true;
-        renameSync(path, join(this.#directory, 'inventory.pipe')); // readers that come later find a file
-        writeFileSync(path, content, { mode: 0o600 });
-        writeSync(fd, content);
-        closeSync(fd);
-        return;
-      }
-      await sleep(readerPollMs);
+    renameSync(path, join(this.#directory, 'inventory.pipe')); // readers that come later find a file
+    writeFileSync(path, content, { mode: 0o600 });
+    try {
+      writeSync(this.#pipe, content);
+    } catch (cause) {
+      throw new GodwitError('ERR_RESTORE', 'the restore that waited is gone', { cause });
+    } finally {
+      closeSync(this.#pipe);
     }
   }
 }

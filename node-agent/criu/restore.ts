@@ -33,6 +33,14 @@ export class HeldRestore {
     this.#exited = request.create.run(restoreArguments(request)).catch(() => 128);
   }
 
+  /**
+   * Resolves when the restore waits for its images. Before that runc mounts the container's volumes into its root file system for a moment, to
+   * make their mount points: files that are written there meanwhile go astray.
+   */
+  async prepared(inbox: ImageInbox, limitMs: number): Promise<void> {
+    await withDeadline(inbox.awaited(this.#exited), limitMs, 'the restore to wait for its images');
+  }
+
   /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE. */
   async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number }> {
     if (this.#request.lazy) {

@@ -1,81 +1,61 @@
 // The node agent's container: puts Godwit's programs on the node, then runs the agent in the node's own namespaces.
-// Arguments: nothing (install and run), or `uninstall`.
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// Arguments: nothing (install and run), or `uninstall`, with `--force` also from under pods that need Godwit.
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import process, { argv, env, exit } from 'node:process';
-import { dropIn, dropInPath, withImport } from '#agent/install/containerd-config.ts';
+import process, { env, exit } from 'node:process';
+import { parseArgs } from 'node:util';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
+import { runAgent, writeAgentConfig } from '#agent/install/agent-process.ts';
+import { addHandler } from '#agent/install/configure-containerd.ts';
+import { placeFile, placePrograms } from '#agent/install/programs.ts';
+import { containerdNode, onNode } from '#agent/install/this-node.ts';
+import type { Installed } from '#agent/install/uninstall.ts';
 
-const host = '/proc/1/root';
-const opt = '/opt/godwit';
-const onHost = (path: string): string => join(host, path);
-const containerdConfig = '/etc/containerd/config.toml';
-const cniBinary = join(env['CNI_BIN_DIR'] ?? '/opt/cni/bin', 'godwit');
-const account = '/var/run/secrets/kubernetes.io/serviceaccount';
-const agentConfig = '/run/godwit/agent.json';
-const inNode = ['-t', '1', '-m', '-u', '-i', '-n', '--'];
+const programs = '/opt/godwit';
+const installed: Installed = {
+  programs,
+  wrapper: `${programs}/bin/godwit-runc`,
+  cniBinary: join(env['CNI_BIN_DIR'] ?? '/opt/cni/bin', 'godwit'),
+  runDirectory: '/run/godwit',
+  stateDirectory: '/var/lib/godwit',
+};
 
 const say = (text: string): void => void process.stdout.write(`godwit install: ${text}\n`);
-const nsenter = (...command: string[]): string => execFileSync(`${opt}/bin/nsenter`, [...inNode, ...command], { encoding: 'utf8' });
+const containerd = () => containerdNode(`${programs}/bin/nsenter`);
 
-/** Whole or not at all: running programs keep their old file. */
-function put(path: string, content: string | Buffer, mode: number): boolean {
-  const place = onHost(path);
-  if (existsSync(place) && readFileSync(place).equals(Buffer.from(content))) return false;
-  mkdirSync(join(place, '..'), { recursive: true });
-  writeFileSync(`${place}.new`, content);
-  chmodSync(`${place}.new`, mode);
-  renameSync(`${place}.new`, place);
-  return true;
+async function install(): Promise<void> {
+  const node = containerd(); // a node that is not fit gets nothing
+  const startedAt = performance.now();
+  const placed = placePrograms(programs, onNode(programs));
+  placeFile(`${programs}/bin/godwit-cni`, onNode(installed.cniBinary));
+  mkdirSync(onNode(installed.stateDirectory), { recursive: true, mode: 0o700 });
+  const restarted = await addHandler(node, installed.wrapper);
+  const tookMs = Math.round(performance.now() - startedAt);
+  say(`${placed ? 'programs placed' : 'the node has this build'}, ${restarted ? 'containerd restarted with the runtime handler godwit; pods went on' : 'containerd left alone'} (${tookMs} ms)`);
 }
 
-function install(): void {
-  for (const name of readdirSync(`${opt}/lib`)) put(`${opt}/lib/${name}`, readFileSync(`${opt}/lib/${name}`), 0o755);
-  for (const name of readdirSync(`${opt}/bin`)) put(`${opt}/bin/${name}`, readFileSync(`${opt}/bin/${name}`), 0o755);
-  rmSync(onHost(`${opt}/app.new`), { recursive: true, force: true });
-  cpSync(`${opt}/app`, onHost(`${opt}/app.new`), { recursive: true });
-  rmSync(onHost(`${opt}/app`), { recursive: true, force: true });
-  renameSync(onHost(`${opt}/app.new`), onHost(`${opt}/app`));
-  put(cniBinary, readFileSync(`${opt}/bin/godwit-cni`), 0o755);
-  const config = readFileSync(onHost(containerdConfig), 'utf8');
-  const imported = withImport(config);
-  const changed = [put(dropInPath, dropIn(config, `${opt}/bin/godwit-runc`), 0o644), imported !== undefined && put(containerdConfig, imported, 0o644)];
-  if (!changed.includes(true)) return say('nothing has changed');
-  say('containerd gets the runtime handler godwit and is restarted; pods go on');
-  nsenter('systemctl', 'restart', 'containerd');
+function report(thrown: unknown): void {
+  if (thrown instanceof SuppressedError) {
+    report(thrown.suppressed);
+    return report(thrown.error);
+  }
+  const { code, message, remedy } = asGodwitError(thrown);
+  process.stderr.write(`godwit install: ${code}: ${message}\n${remedy}\n`);
 }
 
-/** The import line stays: it is harmless, and others may use the directory by now. */
-function uninstall(): void {
-  rmSync(onHost(dropInPath), { force: true });
-  rmSync(onHost(cniBinary), { force: true });
-  nsenter('systemctl', 'restart', 'containerd');
-  rmSync(onHost(opt), { recursive: true, force: true });
-  say('removed');
-}
-
-function writeAgentConfig(): void {
-  const { NODE_NAME: node = '', HOST_IP: address = '', KUBERNETES_SERVICE_HOST: apiHost = '', KUBERNETES_SERVICE_PORT: apiPort = '443', POD_NAMESPACE: namespace = 'godwit-system' } = env;
-  const own = `/proc/${process.pid}/root${account}`; // this container's files, seen from the node
-  const config = {
-    node,
-    listen: { host: address, port: 7411 },
-    criuHook: `${opt}/bin/godwit-criu-hook`,
-    kubernetes: { server: `https://${apiHost}:${apiPort}`, caFile: `${own}/ca.crt`, tokenFile: `${own}/token`, namespace },
-  };
-  put(agentConfig, JSON.stringify(config), 0o600);
-}
-
-function runAgent(): void {
-  const path = `${opt}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-  const agent = spawn(`${opt}/bin/nsenter`, [...inNode, `${opt}/bin/node`, `${opt}/app/node-agent/main.ts`, '--config', agentConfig], { stdio: 'inherit', env: { PATH: path } });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => agent.kill(signal));
-  agent.once('exit', (code) => exit(code ?? 1));
-}
-
-if (argv[2] === 'uninstall') uninstall();
-else {
-  install();
-  writeAgentConfig();
-  runAgent();
+try {
+  const { values, positionals } = parseArgs({ options: { force: { type: 'boolean', default: false } }, allowPositionals: true });
+  const [command = 'install', ...more] = positionals;
+  if (more.length > 0 || !['install', 'uninstall'].includes(command)) throw new GodwitError('ERR_CONFIG_INVALID', 'say nothing, or uninstall [--force]');
+  if (command === 'uninstall') {
+    const { uninstall } = await import('#agent/install/uninstall.ts'); // what an agent's start need not load
+    await uninstall(installed, containerd, values.force, say);
+  } else {
+    await install();
+    writeAgentConfig(env, `${programs}/bin/godwit-criu-hook`);
+    runAgent(programs);
+  }
+} catch (thrown) {
+  report(thrown);
+  exit(1);
 }

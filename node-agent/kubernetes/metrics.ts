@@ -11,6 +11,8 @@ export interface AgentMetrics {
   /** A handover has come to its end on this node. */
   ended(record: HandoverRecord): void;
   decided(decision: KillDecision): void;
+  /** A hold has ended. */
+  letGo(outcome: 'moved' | 'delivered'): void;
   /** A link of an older epoch was shut. */
   epochRefused(): void;
 }
@@ -23,6 +25,7 @@ export function agentMetrics({ heldKills, underway }: { heldKills(): number; und
   const steps = new Histogram({ name: 'godwit_handover_step_seconds', help: 'How long each step of a handover took, as the source saw it; step freeze is how long the processes stood still.', labelNames: ['lane', 'step'], buckets: stepSeconds, registers });
   const bytes = new Counter({ name: 'godwit_handover_bytes_total', help: 'Bytes of handovers from this node: memory images, files, all that crossed the wire.', labelNames: ['kind'], registers });
   const kills = new Counter({ name: 'godwit_kill_decisions_total', help: 'What became of kills of pods that run through godwit-runc.', labelNames: ['decision', 'reason'], registers });
+  const holds = new Counter({ name: 'godwit_holds_ended_total', help: 'Pods whose kills were held: moved, or delivered in the end.', labelNames: ['outcome'], registers });
   const refused = new Counter({ name: 'godwit_epochs_refused_total', help: 'Links that were shut because a newer epoch of their address is held elsewhere.', registers });
   liveGauge(registry, 'godwit_held_kills', 'Pods whose kills are held now.', heldKills);
   liveGauge(registry, 'godwit_handovers_underway', 'Handovers that are not over, as source or target.', underway);
@@ -36,6 +39,7 @@ export function agentMetrics({ heldKills, underway }: { heldKills(): number; und
       for (const [kind, value] of Object.entries({ image: measures.imageBytes, file: measures.fileBytes, wire: measures.wireBytes })) if (value !== undefined) bytes.inc({ kind }, value);
     },
     decided: ({ decision, reason }) => kills.inc({ decision, reason }),
+    letGo: (outcome) => holds.inc({ outcome }),
     epochRefused: () => refused.inc(),
   };
 }

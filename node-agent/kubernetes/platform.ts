@@ -56,7 +56,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
   const kills = new HeldKills(systemClock, log, config.runDir, async (podUid) => {
     handovers().abortFor(sandboxOf(podUid), 'the hold expired');
     await handovers().settled(sandboxOf(podUid), config.deadlines.dumpMs);
-  });
+  }, (outcome) => metrics.letGo(outcome));
   const podHost: PodTargetHost = {
     ...host, arrivals,
     parentSnapshot: async (id) => {

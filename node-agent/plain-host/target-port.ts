@@ -111,6 +111,7 @@ export class PlainTarget implements TargetPort {
     });
     this.#create = await withDeadline(Promise.race([arrival, early]), limitMs, 'the replacement\'s create');
     this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), lazy: request.lazy });
+    await this.#restore.prepared(this.#inbox, limitMs);
   }
 
   receiver(root: number): FileReceiver {

@@ -11,7 +11,7 @@ import {
 const keepWaitingEveryMs = 1_000;
 const requestLimitMs = 2_000;
 
-/** One waiting wrapper. Exactly one of `passThrough` and `exit` ends it. */
+/** One waiting wrapper. Exactly one of `passThrough` and `exit` ends it, whatever it has run before. */
 export interface Conversation {
   request: WrapperRequest;
   passThrough(): void;
@@ -64,6 +64,7 @@ function attend(socket: Socket, onRequest: (conversation: Conversation) => Promi
 function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest, gone: Promise<void>): Conversation {
   const beat = setInterval(() => socket.write(keepWaiting()), keepWaitingEveryMs);
   socket.once('close', () => clearInterval(beat));
+  let hasRun = false;
   const finish = (answer: Buffer) => {
     clearInterval(beat);
     if (!socket.destroyed) socket.end(answer);
@@ -71,11 +72,16 @@ function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest
   return {
     request,
     gone,
-    passThrough: () => finish(passThrough()),
+    passThrough() {
+      if (!hasRun) return finish(passThrough());
+      // It no longer becomes runc by itself: the status of what it ran would be its own.
+      void this.run(request.args).then((status) => finish(exitWith(status)), () => undefined);
+    },
     exit: (code, message) => finish(exitWith(code, message)),
     hold: () => void socket.write(hold()),
     askForPatience: () => void socket.write(keepWaiting()),
     run(args) {
+      hasRun = true;
       const { promise, resolve, reject } = Promise.withResolvers<number>();
       frames.onFrame = (payload) => {
         const status = decodeStatus(payload);

@@ -1,4 +1,4 @@
-// docs/reference/preflight.md: every reason why a container is refused before anything is frozen.
+// docs/reference/preflight.md: every reason why a container or a pod is refused before anything is frozen.
 import { markdownTable, page } from './markdown.ts';
 
 interface Check {
@@ -7,16 +7,26 @@ interface Check {
   about: string;
 }
 
-/** One refusal in the code of the node: its code and remedy. */
-const refusal = /code: '(PREFLIGHT_\w+)',\s+fact: [^\n]*\n\s+remedy: (['`])((?:\\.|(?!\2).)*)\2/g;
+type PodCheck = Omit<Check, 'check'>;
 
-/** @param sources text of the files that compare the nodes and look at the target */
-export function preflightPage(checks: readonly Check[], sources: readonly string[]): string {
+/** One refusal in the code of the node: its code and remedy. */
+const refusal = /code: '(PREFLIGHT_\w+)',\s+fact: [^\n]*?,\s+remedy: (['`])((?:\\.|(?!\2).)*)\2/g;
+
+/**
+ * @param podChecks of the API side
+ * @param checks of the node that the container runs on
+ * @param sources text of the files that compare the nodes and look at the target
+ */
+export function preflightPage(podChecks: readonly PodCheck[], checks: readonly Check[], sources: readonly string[]): string {
   const own = checks.map(({ check, code, about }) => [`\`${code}\``, check, about]);
-  const others = sources.flatMap((source) => [...source.matchAll(refusal)]).map(([, code = '', , remedy = '']) => [`\`${code}\``, placeholders(remedy.replaceAll(String.raw`\'`, "'"))]);
+  const remedies = sources.flatMap((source) => [...source.matchAll(refusal)]).map(([, code = '', , remedy = '']) => ({ code, remedy: placeholders(remedy.replaceAll(String.raw`\'`, "'")) }));
+  const others = [...Map.groupBy(remedies, ({ code }) => code)].map(([code, same]) => [`\`${code}\``, same.map(({ remedy }) => remedy).join(' Or: ')]);
   return page(
     'Preflight',
-    '`godwit plan CONTAINER --to NODE` runs all checks and changes nothing; every handover begins with them, while the container runs. A refusal names its code, the fact (which process, which file) and a remedy.',
+    '`godwit plan CONTAINER --to NODE`, or in a cluster `kubectl godwit plan POD`, runs all checks and changes nothing; every handover begins with them, while the container runs. A refusal names its code, the fact (which process, which file) and a remedy.',
+    '## What the pod must not have',
+    'In a cluster: the controller reads these from the pod before any node is asked.',
+    markdownTable(['Code', 'When'], podChecks.map(({ code, about }) => [`\`${code}\``, about])),
     '## What the container must not hold',
     markdownTable(['Code', 'Check', 'When'], own),
     '## What the two nodes must offer',

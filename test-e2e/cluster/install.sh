@@ -2,9 +2,10 @@
 # Installs Godwit into the test cluster as its users do: images on the nodes, manifests applied, everything ready.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+engine=${CLUSTER_ENGINE:-podman}
 export CONTAINERS_CONF=$PWD/test-e2e/cluster/files/containers.conf KUBECONFIG=/run/godwit-cluster/kubeconfig
-for node in $(podman ps --filter label=io.x-k8s.kind.role=worker --filter label=io.x-k8s.kind.cluster=godwit --format '{{.Names}}'); do
-  podman exec -i "$node" ctr -n k8s.io images import - <build/images/godwit.tar >/dev/null
+for node in $("$engine" ps --filter label=io.x-k8s.kind.role=worker --filter label=io.x-k8s.kind.cluster=godwit --format '{{.Names}}'); do
+  "$engine" exec -i "$node" ctr -n k8s.io images import - <build/images/godwit.tar >/dev/null
 done
 kubectl=$(test-e2e/cluster/binaries.sh)/kubectl
 "$kubectl" apply -k manifests/overlays/kind

@@ -1,33 +1,27 @@
-// A kind cluster on podman: made, found again, and removed whole.
+// A kind cluster: made, found again, and removed whole.
 import { mkdirSync, rmSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { plugNode, wireData, unwireData } from '#cluster/data-network.ts';
 import { installMultus } from '#cluster/multus.ts';
+import { clusterEnv, engine, stockImage } from '#cluster/engine.ts';
 import { clusterDirectory, clusterName, kubeconfigPath, nodeSubnet, runDirectory } from '#cluster/paths.ts';
 import { run } from '#cluster/run.ts';
-
-const containersConf = join(clusterDirectory, 'files/containers.conf');
-/** podman and kind as this cluster needs them. */
-export const podmanEnv = { CONTAINERS_CONF: containersConf, KIND_EXPERIMENTAL_PROVIDER: 'podman', KUBECONFIG: kubeconfigPath };
+import { completeStockNodes } from '#cluster/stock-node.ts';
 
 const say = (text: string): void => void process.stderr.write(`cluster: ${text}\n`);
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
 export const binaries = async (): Promise<string> => (await run(join(clusterDirectory, 'binaries.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
 
-export async function podman(...args: string[]): Promise<string> {
-  return run('podman', args, { env: podmanEnv });
-}
-
 /** Names of the nodes' containers, control plane first; empty without a cluster. */
 export async function nodeNames(): Promise<string[]> {
-  const names = lines(await podman('ps', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
+  const names = lines(await engine('ps', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
   return names.toSorted();
 }
 
 /** First process of the node. */
 export async function nodePid(node: string): Promise<number> {
-  return Number((await podman('inspect', '-f', '{{.State.Pid}}', node)).trim());
+  return Number((await engine('inspect', '-f', '{{.State.Pid}}', node)).trim());
 }
 
 /** A node that was started again gets its leg on the data network. */
@@ -41,13 +35,14 @@ export async function up(): Promise<void> {
   if ((await isHealthy(bin)) && existsSync(kubeconfigPath)) return say('is up already');
   await down();
   const started = Date.now();
-  const image = process.env['CLUSTER_NODE_IMAGE'] ?? (await run(join(clusterDirectory, 'node-image.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
+  const image = stockImage ?? (await run(join(clusterDirectory, 'node-image.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
   mkdirSync(join(runDirectory, 'shared'), { recursive: true, mode: 0o700 });
   mkdirSync('/lib/modules', { recursive: true });
-  if (!lines(await podman('network', 'ls', '--format', '{{.Name}}')).includes('kind')) await podman('network', 'create', '--subnet', nodeSubnet, 'kind');
-  await run(join(bin, 'kind'), ['create', 'cluster', '--image', image, '--config', join(clusterDirectory, 'files/kind.yaml'), '--kubeconfig', kubeconfigPath, '--wait', '180s'], { env: podmanEnv, show: true });
-  const kubectl = (...args: string[]) => run(join(bin, 'kubectl'), args, { env: podmanEnv });
+  if (!lines(await engine('network', 'ls', '--format', '{{.Name}}')).includes('kind')) await engine('network', 'create', '--subnet', nodeSubnet, 'kind');
+  await run(join(bin, 'kind'), ['create', 'cluster', '--image', image, '--config', join(clusterDirectory, stockImage === undefined ? 'files/kind.yaml' : 'files/kind-stock.yaml'), '--kubeconfig', kubeconfigPath, '--wait', '180s'], { env: clusterEnv, show: true });
+  const kubectl = (...args: string[]) => run(join(bin, 'kubectl'), args, { env: clusterEnv });
   await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=180s');
+  if (stockImage !== undefined) await completeStockNodes(await nodeNames(), bin);
   await wireData(await Promise.all((await nodeNames()).map(async (name) => ({ name, pid: await nodePid(name) }))));
   await installMultus(await nodeNames(), kubectl);
   say(`up after ${Math.round((Date.now() - started) / 1000)} s; export KUBECONFIG=${kubeconfigPath}`);
@@ -56,7 +51,7 @@ export async function up(): Promise<void> {
 async function isHealthy(bin: string): Promise<boolean> {
   if ((await nodeNames()).length !== 3) return false;
   try {
-    await run(join(bin, 'kubectl'), ['get', '--raw', '/readyz', '--request-timeout=5s'], { env: podmanEnv });
+    await run(join(bin, 'kubectl'), ['get', '--raw', '/readyz', '--request-timeout=5s'], { env: clusterEnv });
     return true;
   } catch {
     return false; // whatever it is, it is made anew
@@ -66,7 +61,7 @@ async function isHealthy(bin: string): Promise<boolean> {
 /** Safe to run twice, and after a crash. */
 export async function down(): Promise<void> {
   await unwireData();
-  const all = lines(await podman('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
-  if (all.length > 0) await podman('rm', '--force', '--volumes', '--time', '2', ...all);
+  const all = lines(await engine('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
+  if (all.length > 0) await engine('rm', '--force', '--volumes', '--time', '2', ...all);
   rmSync(runDirectory, { recursive: true, force: true });
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterDirectory, clusterName } from '#cluster/paths.ts';
-import { podman } from '#cluster/kind.ts';
+import { engine } from '#cluster/engine.ts';
 
 type Kubectl = (...args: string[]) => Promise<string>;
 
@@ -29,7 +29,7 @@ async function readConflist(node: string): Promise<string> {
   const deadline = Date.now() + networkLimitMs;
   for (;;) {
     try {
-      return await podman('exec', node, 'cat', conflist);
+      return await engine('exec', node, 'cat', conflist);
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await sleep(500);
@@ -39,7 +39,7 @@ async function readConflist(node: string): Promise<string> {
 
 async function write(node: string, path: string, content: string): Promise<void> {
   const encoded = Buffer.from(content).toString('base64');
-  await podman('exec', node, 'sh', '-ec', `mkdir -p "$(dirname ${path})"; echo ${encoded} | base64 -d > ${path}.new; mv ${path}.new ${path}`);
+  await engine('exec', node, 'sh', '-ec', `mkdir -p "$(dirname ${path})"; echo ${encoded} | base64 -d > ${path}.new; mv ${path}.new ${path}`);
 }
 
 function kubeconfig(authority: string, token: string): string {

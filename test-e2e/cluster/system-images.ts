@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { writeImages, type Image, type Layer } from '../../scripts/images/oci-layout.ts';
 
 const { values } = parseArgs({
-  options: { bin: { type: 'string' }, base: { type: 'string' }, workloads: { type: 'string' }, pause: { type: 'string' }, out: { type: 'string' } },
+  options: { bin: { type: 'string' }, base: { type: 'string' }, workloads: { type: 'string' }, pause: { type: 'string' }, out: { type: 'string' }, 'only-workloads': { type: 'boolean', default: false } },
 });
 const { bin = '', base = '', workloads = '', pause = '', out = '' } = values;
 const version = 'v1.36.3';
@@ -23,4 +23,4 @@ const images: Image[] = [
   { name: 'localhost/godwit-test/pod-network:1', layers: [baseLayer, program('kubectl'), { files: { '/pod-network.sh': join(own, 'files/pod-network.sh') } }] },
   { name: 'localhost/godwit-test/workloads:1', layers: [{ directory: workloads, exclude }] },
 ];
-await writeImages(images, out);
+await writeImages(values['only-workloads'] ? images.slice(-1) : images, out);

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { GodwitError } from '#core/errors.ts';
-import { binaries, podmanEnv } from '#cluster/kind.ts';
+import { clusterEnv } from '#cluster/engine.ts';
+import { binaries } from '#cluster/kind.ts';
 import { dataNetwork } from '#cluster/paths.ts';
 
 /**
@@ -30,7 +31,7 @@ const kind: ClusterTarget = {
   offers: new Set(requirements),
   musts: new Set(requirements),
   kubectl: async () => join(await binaries(), 'kubectl'),
-  env: podmanEnv,
+  env: clusterEnv,
   client: ['ip', 'netns', 'exec', dataNetwork.clientNetns],
   image: 'localhost/godwit-test/workloads:1',
   network: { cidr: dataNetwork.subnet, rangeStart: '198.18.128.50', rangeEnd: '198.18.128.250', uplink: dataNetwork.uplink },

@@ -18,10 +18,11 @@ function rig(t: ExecutionContext, onExpired: (podUid: string) => Promise<void> =
   t.teardown(() => rmSync(runDir, { recursive: true }));
   const clock = new VirtualClock();
   const said: string[] = [];
+  const ends: string[] = [];
   const kills = new HeldKills(clock, silentLog, runDir, async (podUid) => {
     said.push(`expired ${podUid}`);
     await onExpired(podUid);
-  });
+  }, (outcome) => void ends.push(outcome));
   const kill = (container: string, signal: string) => ({ container, signal, conversation: conversation((answer) => said.push(`${answer} ${container} ${signal}`)) });
   /** What was answered since the last look, when the clock has gone on so far. */
   const until = async (atMs: number): Promise<string[]> => {
@@ -29,7 +30,7 @@ function rig(t: ExecutionContext, onExpired: (podUid: string) => Promise<void> =
     await clock.run(() => false, atMs);
     return said.splice(0);
   };
-  return { kills, kill, said, until, runDir, clock };
+  return { kills, kill, said, ends, until, runDir, clock };
 }
 
 test('containerd hears at once that the kill is done, and the container nothing', async (t) => {
@@ -44,8 +45,11 @@ test('a release ends the kills without a signal, and nothing comes later', async
   kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
   kills.hold('u1', kill('c2', 'SIGTERM'), 60_000, graceMs);
   said.splice(0);
+  t.true(kills.holds('u1') && !kills.holds('u2'));
   kills.release('u1');
   t.is(kills.count, 0);
+  t.false(kills.holds('u1'));
+  t.is(kills.leftMs('c1'), undefined);
   t.deepEqual(await until(120_000), ['exit 0 c1 SIGTERM', 'exit 0 c2 SIGTERM']);
   t.deepEqual(readdirSync(join(runDir, 'held')), []);
 });
@@ -69,6 +73,22 @@ test('what moves the pod is given up before the kill is delivered', async (t) =>
   t.deepEqual(await until(61_000), ['expired u1']);
   resolve();
   t.deepEqual(await until(61_000), ['pass c1 SIGTERM']);
+});
+
+test('a move that cannot be given up does not keep the kill for long', async (t) => {
+  const { kills, kill, said, until } = rig(t, () => new Promise(() => undefined));
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  said.splice(0);
+  t.deepEqual(await until(62_999), ['expired u1']);
+  t.deepEqual(await until(63_000), ['pass c1 SIGTERM']);
+  t.is(kills.count, 0);
+});
+
+test('a move that fails to be given up does not keep the kill at all', async (t) => {
+  const { kills, kill, said, until } = rig(t, () => Promise.reject(new Error('no such handover')));
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  said.splice(0);
+  t.deepEqual(await until(60_000), ['expired u1', 'pass c1 SIGTERM']);
 });
 
 test('a move that is committed while it is given up still releases', async (t) => {
@@ -142,11 +162,28 @@ test('after a delivery the mark says that the time is over, also to an agent tha
   t.is(next.leftMs('c1'), -2_000);
 });
 
+test('how a hold ended is told once for its pod, and nothing of kills that did not come', async (t) => {
+  const { kills, kill, ends, until } = rig(t);
+  for (const uid of ['u1', 'u2', 'u3']) {
+    kills.hold(uid, kill(`${uid}-a`, 'SIGTERM'), 60_000, graceMs);
+    kills.hold(uid, kill(`${uid}-b`, 'SIGTERM'), 60_000, graceMs);
+  }
+  kills.expect('u4', ['c4'], 60_000);
+  kills.release('u1');
+  kills.deliver('u2', 'cancelled');
+  kills.deliver('u4', 'cancelled');
+  for (const uid of ['u1', 'u2', 'u4']) kills.release(uid);
+  t.deepEqual(ends, ['moved', 'delivered']);
+  await until(60_000);
+  t.deepEqual(ends, ['moved', 'delivered', 'delivered']);
+});
+
 test('kills that are expected and do not come leave no mark', (t) => {
   const { kills, runDir } = rig(t);
   kills.expect('u1', ['c1', 'c2'], 30_999);
   t.is(readFileSync(join(runDir, 'held', 'c2'), 'utf8'), seconds(30_000));
   t.is(kills.count, 0);
+  t.false(kills.holds('u1'));
   kills.deliver('u1', 'cancelled');
   t.false(isMarked(runDir, 'held', 'c1') || isMarked(runDir, 'held', 'c2'));
 });

@@ -28,17 +28,22 @@ export class HeldKills {
   readonly #log: Log;
   /** Told when the time is up: what moves the pod is to be given up before the kill is delivered. */
   readonly #onExpired: (podUid: string) => Promise<void>;
+  readonly #onEnd: (outcome: 'moved' | 'delivered') => void;
   readonly #runDir: string;
   /** Containers with a mark, by pod. */
   readonly #marked = new Map<string, ReadonlySet<string>>();
   readonly #pods = new Map<string, PodHold>();
 
-  /** @param runDir where the marks are kept */
-  constructor(clock: Clock, log: Log, runDir: string, onExpired: (podUid: string) => Promise<void>) {
+  /**
+   * @param runDir where the marks are kept
+   * @param onEnd told how each hold ended: the pod has moved, or its kill was delivered
+   */
+  constructor(clock: Clock, log: Log, runDir: string, onExpired: (podUid: string) => Promise<void>, onEnd: (outcome: 'moved' | 'delivered') => void = () => {}) {
     this.#clock = clock;
     this.#log = log;
     this.#runDir = runDir;
     this.#onExpired = onExpired;
+    this.#onEnd = onEnd;
   }
 
   /** Pods whose kills are held. */
@@ -90,6 +95,7 @@ export class HeldKills {
     const { kills, containers } = this.#take(podUid);
     for (const container of containers) unmark(this.#runDir, 'held', container);
     for (const { conversation } of kills) conversation.exit(0);
+    if (kills.length > 0) this.#onEnd('moved');
   }
 
   /** The signals reach the container now, in the order in which they were sent; from then on none is held any more. */
@@ -100,6 +106,7 @@ export class HeldKills {
       return;
     }
     this.#markUntil(containers, 0);
+    this.#onEnd('delivered');
     this.#log.info({ podUid, reason, signals: kills.map(({ signal }) => signal) }, 'Held kill delivered');
     const polite = kills.filter(({ signal }) => !isFinal(signal));
     const final = kills.filter(({ signal }) => isFinal(signal));

@@ -39,9 +39,13 @@ export function decideKill({ pod, migration, policy, nodeIsShuttingDown, heldFor
   return hold(reason, heldForMs ?? holdSecondsOf(reason, policy, pod) * 1000);
 }
 
-/** A node that goes down does not wait: half of the grace period is for the move, the other half for the program if there is none. */
-function holdSecondsOf(reason: string, { spec }: InterruptionPolicy, pod: Pod): number {
-  return reason === nodeShutdown ? Math.min(spec.holdSeconds, gracePeriodSeconds(pod) / 2) : spec.holdSeconds;
+/**
+ * For how long the pod may be held for an interruption (trigger of a Migration, or reason of DisruptionTarget). A node that goes down does not
+ * wait: half of the grace period is for the move, the other half for the program if there is none.
+ */
+export function holdSecondsOf(reason: string, policy: InterruptionPolicy | undefined, pod: Pod): number {
+  const { holdSeconds } = policy?.spec ?? { holdSeconds: defaultHoldSeconds };
+  return reason === nodeShutdown ? Math.min(holdSeconds, gracePeriodSeconds(pod) / 2) : holdSeconds;
 }
 
 function holdUntil({ status }: Migration, policy: InterruptionPolicy | undefined, now: Date): KillDecision {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { condition, at, migration } from '#core/testing/objects.ts';
 import { GodwitError } from '#core/errors.ts';
-import type { Migration } from '#core/api/migration.ts';
+import type { Migration, MigrationStatus } from '#core/api/migration.ts';
 import type { KubeApi, ObjectCache, KubeObject } from '#core/kube/port.ts';
 import { VirtualClock } from '#agent/engine/simulation/virtual-clock.ts';
 import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
@@ -118,6 +118,42 @@ test('a Migration that is deleted commits nothing, also when it goes in between'
   t.is(await arbiter.revoke(first), 'revoked');
   t.is(await rig({ known: migration({ metadata: { uid: 'other' } }) }).arbiter.commit(first, 4), 'revoked');
   t.is(await rig().arbiter.commit('no-migration', 4), 'revoked');
+  t.deepEqual(writes, []);
+});
+
+const decidedBy = (attempt: number, decision: 'committed' | 'revoked'): MigrationStatus => ({ attempts: attempt, commit: { handover: `${uid}-${attempt}`, decision, decidedAt: at(1) } });
+
+test('of an attempt before one that was decided nothing is written: it is revoked', async (t) => {
+  for (const decision of ['committed', 'revoked'] as const) {
+    const { arbiter, status, writes } = rig({ object: moving({ status: decidedBy(2, decision) }) });
+    t.is(await arbiter.revoke(first), 'revoked');
+    t.is(await arbiter.commit(first, 4), 'revoked');
+    t.like(status()?.commit, { handover: second, decision });
+    t.deepEqual(writes, []);
+  }
+});
+
+test('attempts are numbers: the tenth comes after the ninth', async (t) => {
+  const { arbiter, status } = rig({ object: moving({ status: decidedBy(9, 'revoked') }) });
+  t.is(await arbiter.commit(`${uid}-10`, 4), 'committed');
+  t.like(status()?.commit, { handover: `${uid}-10`, decision: 'committed' });
+});
+
+test('what is committed stays so, whatever becomes of the attempts after it', async (t) => {
+  const { arbiter, status, writes } = rig({ object: moving({ status: decidedBy(1, 'committed') }) });
+  t.is(await arbiter.revoke(second), 'revoked');
+  t.is(await arbiter.commit(second, 5), 'revoked');
+  t.is(await arbiter.commit(first, 4), 'committed');
+  t.like(status()?.commit, { handover: first, decision: 'committed' });
+  t.deepEqual(writes, []);
+});
+
+test('a Migration that was made anew under the same name knows nothing of the handover', async (t) => {
+  const anew = moving({ metadata: { uid: '00000000-0000-4000-8000-000000000002' } });
+  const { arbiter, status, writes } = rig({ object: anew, known: moving() });
+  t.is(await arbiter.commit(first, 4), 'revoked');
+  t.is(await arbiter.revoke(first), 'revoked');
+  t.is(status()?.commit, undefined);
   t.deepEqual(writes, []);
 });
 

@@ -10,6 +10,8 @@ const held = condition('Held');
 const claimed = condition('Claimed');
 const failed = condition('Succeeded', 'False');
 const ready: MigrationStatus = { conditions: [admitted, held, claimed], target: { name: 'shop-0', uid: 'u2', nodeName: 'b' } };
+const lost: MigrationStatus = { conditions: [admitted, held, failed] };
+const letGo = (state: string): MigrationStatus => ({ ...lost, handover: { id: 'm1-1', state } });
 const commit = (decision: 'committed' | 'revoked'): MigrationStatus => ({ ...ready, attempts: 1, commit: { handover: 'm1-1', decision, decidedAt: at(1) } });
 
 const of = (status?: MigrationStatus, parts: Omit<NonNullable<Parameters<typeof migration>[0]>, 'status'> = {}): Migration => migration(status === undefined ? parts : { ...parts, status });
@@ -43,12 +45,26 @@ const cases: [string, Partial<SourceObservation> & { migration: Migration }, Sou
   ['it failed while an attempt runs', { migration: of({ ...ready, conditions: [admitted, held, failed] }), handover: attempt(1, false) }, { action: 'cancel', reason: reasons.failed }],
   ['cancelled before anything began: the controller ends it', { migration: of({ conditions: [admitted] }, cancelled) }, wait],
   ['the hold expired after an attempt: the controller ends it', { migration: of(ready), handover: attempt(1, true), holdExpired: true }, wait],
-  ['it has failed while containers run', { migration: of({ conditions: [admitted, held, failed] }) }, { action: 'deliver', reason: reasons.failed }],
-  ['it has failed and the containers have ended', { migration: of({ conditions: [admitted, held, failed] }), runningContainers: 0 }, { action: 'report-released' }],
-  ['the end of its containers is known', { migration: of({ conditions: [admitted, held, failed], handover: { id: 'm1-1', state: 'released' } }), runningContainers: 0 }, { action: 'deliver', reason: reasons.failed }],
-  ['it has failed without having been held', { migration: of({ conditions: [failed] }), runningContainers: 0 }, { action: 'deliver', reason: reasons.failed }],
+  ['it has failed while containers run', { migration: of(lost) }, { action: 'deliver', reason: reasons.failed }],
+  ['it has failed, and its pod was not touched', { migration: of(lost), isUnharmed: true }, { action: 'keep', reason: reasons.failed }],
+  ['it has failed, and its pod was not touched while an attempt runs', { migration: of(lost), isUnharmed: true, handover: attempt(1, false) }, { action: 'cancel', reason: reasons.failed }],
+  ['it has failed after an attempt, and its pod was not touched', { migration: of(lost), isUnharmed: true, handover: attempt(1, true) }, { action: 'keep', reason: reasons.failed }],
+  ['it was deleted, has failed, and its pod was not touched', { migration: of(lost, { metadata: { deletionTimestamp: at(1) } }), isUnharmed: true }, { action: 'keep', reason: reasons.failed }],
+  ['it has failed and the containers have ended', { migration: of(lost), runningContainers: 0 }, { action: 'report-released' }],
+  ['it has failed and the containers have ended by themselves', { migration: of(lost), runningContainers: 0, isUnharmed: true }, { action: 'report-released' }],
+  ['the end of its containers is known', { migration: of(letGo('released')), runningContainers: 0 }, wait],
+  ['containers run again of a pod whose end is known', { migration: of(letGo('released')) }, wait],
+  ['its pod was kept, and runs on', { migration: of(letGo('kept')), isUnharmed: true }, wait],
+  ['its pod was kept, and has ended since', { migration: of(letGo('kept')), runningContainers: 0 }, wait],
+  ['it has failed before anybody held it', { migration: of({ conditions: [admitted, failed] }), isUnharmed: true }, wait],
+  ['it has failed before anybody held it, while a kill of its pod is held', { migration: of({ conditions: [admitted, failed] }), isKilled: true }, { action: 'deliver', reason: reasons.failed }],
+  ['it was refused here, and has failed, while a kill of its pod is held', { migration: of({ conditions: [admitted, condition('Held', 'False'), failed] }), isKilled: true }, { action: 'deliver', reason: reasons.failed }],
+  ['it has failed and let go, while a kill of its pod is held', { migration: of(letGo('released')), isKilled: true }, wait],
+  ['a kill of its pod is held, and it is not over', { migration: of({ conditions: [admitted, held] }), isKilled: true }, wait],
+  ['it was refused here, and has failed', { migration: of({ conditions: [admitted, condition('Held', 'False'), failed] }) }, wait],
 ];
-for (const [what, seen, action] of cases) test(`${what}: ${action.action}`, (t) => t.deepEqual(decideSource({ handover: undefined, runningContainers: 1, holdExpired: false, ...seen }), action));
+const calm = { handover: undefined, runningContainers: 1, holdExpired: false, isKilled: false, isUnharmed: false };
+for (const [what, seen, action] of cases) test(`${what}: ${action.action}`, (t) => t.deepEqual(decideSource({ ...calm, ...seen }), action));
 
 const conditions = fc.tuple(...['Admitted', 'Held', 'Claimed', 'Succeeded'].map((type) => fc.constantFrom('True' as const, 'False' as const, undefined).map((status) => (status === undefined ? [] : [condition(type, status)])))).map((lists) => lists.flat());
 const seen = fc.record({
@@ -57,15 +73,18 @@ const seen = fc.record({
   handover: fc.option(fc.record({ attempt: fc.nat({ max: 12 }), state: fc.constant('x'), terminal: fc.boolean() }), { nil: undefined }),
   runningContainers: fc.nat({ max: 2 }),
   holdExpired: fc.boolean(),
+  isKilled: fc.boolean(),
+  isUnharmed: fc.boolean(),
 });
 
 test('nothing begins beside another attempt, twice, or when it is not wanted; after a commit nothing is undone', (t) => {
   fc.assert(fc.property(seen, (observation) => {
     const decided = decideSource(observation);
-    const { migration: { spec, status }, handover, holdExpired } = observation;
+    const { migration: { spec, status }, handover, holdExpired, isKilled, isUnharmed } = observation;
     const has = (type: string, value = 'True'): boolean => status?.conditions?.some((one) => one.type === type && one.status === value) === true;
     if (status?.commit?.decision === 'committed') t.is(decided.action, 'wait');
-    if (decided.action === 'deliver' || decided.action === 'report-released') t.true(has('Succeeded', 'False'));
+    if (decided.action === 'deliver' || decided.action === 'keep' || decided.action === 'report-released') t.true(has('Succeeded', 'False') && (has('Held') || (isKilled && decided.action === 'deliver')));
+    if (has('Held')) t.is(decided.action === 'keep', isUnharmed && (decided.action === 'keep' || decided.action === 'deliver'));
     if (decided.action === 'cancel') t.true(handover?.terminal === false);
     if (decided.action !== 'begin') return;
     t.true(has('Admitted') && has('Held') && has('Claimed') && !has('Succeeded') && !has('Succeeded', 'False') && !spec.cancel && !holdExpired && handover?.terminal !== false);

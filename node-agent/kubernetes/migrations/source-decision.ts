@@ -10,6 +10,8 @@ export interface SourceObservation {
   runningContainers: number;
   /** Whether the hold's time is up. */
   holdExpired: boolean;
+  /** Whether kills of the pod are held. */
+  isKilled: boolean;
   /** Whether its object is there, and nobody deletes it or kills its containers. */
   isUnharmed: boolean;
 }
@@ -32,7 +34,7 @@ export type SourceAction =
 /** A roll-back that repeats itself ends the Migration; the deadline does so at the latest. */
 export const maxAttempts = 10;
 
-export function decideSource({ migration, handover, runningContainers, holdExpired, isUnharmed }: SourceObservation): SourceAction {
+export function decideSource({ migration, handover, runningContainers, holdExpired, isKilled, isUnharmed }: SourceObservation): SourceAction {
   const { status } = migration;
   const { conditions, commit, target } = status ?? {};
   const running = handover !== undefined && !handover.terminal;
@@ -43,7 +45,8 @@ export function decideSource({ migration, handover, runningContainers, holdExpir
     const reason = failed ? 'the Migration has failed' : cancelled ? 'cancelled by the user' : 'the hold expired';
     if (running) return { action: 'cancel', reason };
     if (!failed) return { action: 'wait' }; // the controller ends the Migration first
-    if (isLetGo(status) || !hasCondition(conditions, 'Held')) return { action: 'wait' };
+    if (isLetGo(status)) return { action: 'wait' };
+    if (!hasCondition(conditions, 'Held')) return isKilled ? { action: 'deliver', reason } : { action: 'wait' };
     if (runningContainers === 0) return { action: 'report-released' };
     return { action: isUnharmed ? 'keep' : 'deliver', reason };
   }

@@ -12,7 +12,7 @@ import { terminalStates } from '#core/api/handover.ts';
 import type { Handovers } from '#agent/engine/handovers.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
-import { defaultHoldSeconds } from '#agent/kubernetes/kills/kill-decision.ts';
+import { defaultHoldSeconds, holdSecondsOf } from '#agent/kubernetes/kills/kill-decision.ts';
 import { handoverId, migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import { decideSource, type SourceAction } from '#agent/kubernetes/migrations/source-decision.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
@@ -58,6 +58,7 @@ export class SourceMigrations {
       handover: record === undefined ? undefined : { attempt: migrationOfHandover(record.id)?.attempt ?? 0, state: record.state, terminal: isOver(record) },
       runningContainers: this.#ports.containersOf(podUid).length,
       holdExpired: this.#holdExpired(migration),
+      isKilled: this.#ports.kills.holds(podUid),
       isUnharmed: await this.#isUnharmed(migration),
     });
     return this.#act(migration, uid, podUid, action);
@@ -121,7 +122,7 @@ export class SourceMigrations {
     const found = containers.length === 0 ? nothingRuns : isEnding ? ending : await preflight(podUid, migration).catch(asRefusal);
     const passed = found.refusals.length === 0;
     const held = passed && !migration.spec.dryRun;
-    const holdMs = this.#holdMs(migration);
+    const holdMs = this.#holdMs(migration, containers);
     const holdUntil = new Date(clock.date().getTime() + holdMs);
     if (held) kills.expect(podUid, containers.map(({ id }) => id), holdMs);
     await this.#update(migration, (status) => ({
@@ -136,13 +137,15 @@ export class SourceMigrations {
     }));
   }
 
-  /** A user's Migration may take its whole time; an interruption what its policy allows. */
-  #holdMs({ spec, metadata, status }: Migration): number {
-    const { view } = this.#ports;
-    const pod = view.pod({ namespace: metadata.namespace ?? '', name: spec.podName, uid: status?.source?.uid ?? '' });
-    const policy = pod === undefined ? undefined : view.policyOf(pod);
+  /** A user's Migration may take its whole time; an interruption what its policy allows, and what is left of a kill's time that runs already. */
+  #holdMs({ spec, metadata, status }: Migration, containers: readonly Registration[]): number {
+    const { view, kills } = this.#ports;
     const bySpec = spec.deadlineSeconds * 1000;
-    return spec.trigger === 'User' ? bySpec : Math.min(bySpec, (policy?.spec.holdSeconds ?? defaultHoldSeconds) * 1000);
+    const left = containers.map(({ id }) => kills.leftMs(id)).filter((ms) => ms !== undefined);
+    if (spec.trigger === 'User') return Math.min(bySpec, ...left);
+    const pod = view.pod({ namespace: metadata.namespace ?? '', name: spec.podName, uid: status?.source?.uid ?? '' });
+    const seconds = pod === undefined ? defaultHoldSeconds : holdSecondsOf(spec.trigger, view.policyOf(pod), pod);
+    return Math.min(bySpec, seconds * 1000, ...left);
   }
 
   async #begin(migration: Migration, uid: string, podUid: string, { attempt, to }: { attempt: number; to: string }): Promise<{ requeueAfterMs?: number }> {

@@ -1,5 +1,5 @@
 // The replacement's `create` and its handover meet, whichever comes first; nobody waits for what will not come.
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
 import { conversation } from '#agent/runtime/testing/conversation.ts';
 import { Arrivals } from './arrivals.ts';
@@ -15,11 +15,45 @@ function announced(migration: string | undefined, container: string): Arrival {
 
 const never = new Promise<void>(() => undefined);
 
+/** A handover that expects it has it, and carries it out. */
+async function assertKept(t: ExecutionContext, arrivals: Arrivals, arrival: Arrival, expected: Promise<Arrival>): Promise<void> {
+  const attended = arrivals.attend(arrival, never);
+  t.is(await expected, arrival);
+  arrivals.keep(arrival);
+  t.true(await attended);
+}
+
+test('a create that is given back waits for the next handover, and gives up like any other', async (t) => {
+  const arrivals = new Arrivals();
+  const arrival = announced('m1', 'app');
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const attended = arrivals.attend(arrival, over);
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    t.is(await arrivals.expect('m1', 'app'), arrival);
+    arrivals.giveBack(arrival);
+    await Promise.resolve();
+  }
+  end();
+  t.false(await attended);
+});
+
+test('a create that a handover has does not give up meanwhile', async (t) => {
+  const arrivals = new Arrivals();
+  const arrival = announced('m1', 'app');
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const attended = arrivals.attend(arrival, over);
+  t.is(await arrivals.expect('m1', 'app'), arrival);
+  end();
+  arrivals.keep(arrival);
+  t.true(await attended);
+});
+
 test('a create that waits is given to the handover that comes', async (t) => {
   const arrivals = new Arrivals();
   const arrival = announced('m1', 'app');
   const attended = arrivals.attend(arrival, never);
   t.is(await arrivals.expect('m1', 'app'), arrival);
+  arrivals.keep(arrival);
   t.true(await attended);
 });
 
@@ -27,8 +61,7 @@ test('a handover that waits is given the create that comes', async (t) => {
   const arrivals = new Arrivals();
   const arrival = announced('m1', 'app');
   const expected = arrivals.expect('m1', 'app');
-  t.true(await arrivals.attend(arrival, never));
-  t.is(await expected, arrival);
+  await assertKept(t, arrivals, arrival, expected);
 });
 
 for (const [what, migration, container] of [['Migration', 'm2', 'app'], ['Migration whose UID begins alike', 'm11', 'app'], ['container', 'm1', 'side']] as const) {
@@ -37,8 +70,7 @@ for (const [what, migration, container] of [['Migration', 'm2', 'app'], ['Migrat
     const taken = arrivals.expect('m1', 'app');
     t.false(await arrivals.attend(announced(migration, container), Promise.resolve()));
     const own = announced('m1', 'app');
-    t.true(await arrivals.attend(own, never));
-    t.is(await taken, own);
+    await assertKept(t, arrivals, own, taken);
   });
 }
 
@@ -46,9 +78,8 @@ test('each is given away once', async (t) => {
   const arrivals = new Arrivals();
   const [first, second] = [announced('m1', 'app'), announced('m1', 'app')];
   const expected = arrivals.expect('m1', 'app');
-  t.true(await arrivals.attend(first, never));
+  await assertKept(t, arrivals, first, expected);
   t.false(await arrivals.attend(second, Promise.resolve()));
-  t.is(await expected, first);
 });
 
 test('a create that gave up is not given to a handover that comes late', async (t) => {
@@ -56,8 +87,7 @@ test('a create that gave up is not given to a handover that comes late', async (
   t.false(await arrivals.attend(announced('m1', 'app'), Promise.resolve()));
   const expected = arrivals.expect('m1', 'app');
   const next = announced('m1', 'app');
-  t.true(await arrivals.attend(next, never));
-  t.is(await expected, next);
+  await assertKept(t, arrivals, next, expected);
 });
 
 test('a create whose wait failed is not given to a handover that comes late', async (t) => {
@@ -65,8 +95,7 @@ test('a create whose wait failed is not given to a handover that comes late', as
   await t.throwsAsync(arrivals.attend(announced('m1', 'app'), Promise.reject(new Error('the caller is gone'))), { message: 'the caller is gone' });
   const expected = arrivals.expect('m1', 'app');
   const next = announced('m1', 'app');
-  t.true(await arrivals.attend(next, never));
-  t.is(await expected, next);
+  await assertKept(t, arrivals, next, expected);
 });
 
 test('of two creates that wait the newer one is taken, and the end of the older one changes nothing', async (t) => {
@@ -77,6 +106,7 @@ test('of two creates that wait the newer one is taken, and the end of the older 
   end();
   t.false(await first);
   t.is(await arrivals.expect('m1', 'app'), newer);
+  arrivals.keep(newer);
   t.true(await second);
 });
 
@@ -89,8 +119,7 @@ test('a handover that is over takes no create any more, those of others go on', 
   t.false(await arrivals.attend(announced('m1', 'app'), Promise.resolve()));
   t.false(await arrivals.attend(announced('m1', 'side'), Promise.resolve()));
   const arrival = announced('m11', 'app');
-  t.true(await arrivals.attend(arrival, never));
-  t.is(await other, arrival);
+  await assertKept(t, arrivals, arrival, other);
 });
 
 test('a container of a pod that replaces nothing does not wait', async (t) => {

@@ -13,6 +13,8 @@ const keyOf = (migration: string, container: string): string => `${migration}/${
 export class Arrivals {
   readonly #expected = new Map<string, PromiseWithResolvers<Arrival>>();
   readonly #waiting = new Map<string, Waiting>();
+  /** What becomes of those that handovers have. */
+  readonly #given = new Map<Arrival, PromiseWithResolvers<'kept' | 'back'>>();
 
   /** Resolves with the `create` of that container of the Migration's replacement, also one that waits already. */
   expect(migration: string, container: string): Promise<Arrival> {
@@ -32,8 +34,37 @@ export class Arrivals {
     for (const key of this.#expected.keys()) if (key.startsWith(`${migration}/`)) this.#expected.delete(key);
   }
 
-  /** Gives it to the handover that expects it, or keeps it until one does; resolves with whether one has it by `until` resolving, and rejects as `until` does. */
+  /**
+   * Gives it to the handover that expects it, or keeps it until one does. Resolves with true when a handover has kept it, with false
+   * when none has it and `until` has resolved; rejects as `until` does. One that is given back waits for the next handover.
+   */
   async attend(arrival: Arrival, until: Promise<unknown>): Promise<boolean> {
+    for (;;) {
+      const given = Promise.withResolvers<'kept' | 'back'>();
+      this.#given.set(arrival, given);
+      if (!(await this.#offer(arrival, until))) break;
+      if ((await given.promise) === 'kept') return true;
+    }
+    this.#given.delete(arrival);
+    return false;
+  }
+
+  /** The handover has carried its `create` out. */
+  keep(arrival: Arrival): void {
+    this.#settle(arrival, 'kept');
+  }
+
+  /** The handover was undone, and the `create` waits as before: a container that fails to start may be the end of its pod. */
+  giveBack(arrival: Arrival): void {
+    this.#settle(arrival, 'back');
+  }
+
+  #settle(arrival: Arrival, outcome: 'kept' | 'back'): void {
+    this.#given.get(arrival)?.resolve(outcome);
+    this.#given.delete(arrival);
+  }
+
+  async #offer(arrival: Arrival, until: Promise<unknown>): Promise<boolean> {
     const { migration, container } = arrival.pod;
     if (migration === undefined) throw new GodwitError('ERR_INTERNAL', `container ${container} is no replacement`);
     const key = keyOf(migration, container);

@@ -1,10 +1,13 @@
 // A pod as the source of a handover: its containers are frozen together, dumped side by side, and ended together.
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { FileRoot } from '#agent/files/port.ts';
 import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/member-images.ts';
-import { emptyDirsOf, type EmptyDir } from '#agent/kubernetes/pod/volumes.ts';
+import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
+import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
+import { emptyDirsOf, type EmptyDir, type EmptyDirMount } from '#agent/kubernetes/pod/volumes.ts';
 import { PlainSource, type PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
 import { unmark } from '#agent/runtime/marks.ts';
@@ -60,7 +63,8 @@ export class PodSource implements SourcePort {
     const [first] = all;
     const identity = containers[0]?.pod;
     if (first === undefined || identity === undefined) throw new Error('a pod without containers');
-    this.#volumes = emptyDirsOf(identity.uid, all.map(({ spec }) => spec.spec));
+    this.#volumes = emptyDirsOf(identity.uid, all.map(({ spec }) => spec.spec), volumeSight);
+    const parts = subPaths.run(this.#volumes, volumeSight);
     this.#roots = [...all.map((_, member) => ({ member })), ...this.#volumes.map((volume) => ({ member: volume.mounts[0]?.member ?? 0, volume }))];
     const named = <Entry extends { fact: string }>(entries: readonly Entry[], index: number): Entry[] =>
       containers.length === 1 ? [...entries] : entries.map((entry) => ({ ...entry, fact: `${containers[index]?.pod?.container ?? ''}: ${entry.fact}` }));
@@ -77,8 +81,8 @@ export class PodSource implements SourcePort {
       descriptors: [],
       foreignAddresses: first.foreignAddresses,
       memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
-      checks: all.flatMap(({ checks }, index) => named(checks, index)),
-      refusals: all.flatMap(({ refusals }, index) => named(refusals, index)),
+      checks: [...all.flatMap(({ checks }, index) => named(checks, index)), { check: subPaths.check, code: subPaths.code, fact: parts.fact }],
+      refusals: [...all.flatMap(({ refusals }, index) => named(refusals, index)), ...('verdict' in parts ? [{ code: subPaths.code, fact: parts.fact, remedy: parts.remedy }] : [])],
       notes: all.flatMap(({ notes }, index) => named(notes, index)),
     };
   }
@@ -107,8 +111,14 @@ export class PodSource implements SourcePort {
   async sharedMappings(root: number): Promise<ReadonlySet<string>> {
     const { member, volume } = this.#roots[root] ?? { member: 0 };
     if (volume === undefined) return this.#members[member]?.source.sharedMappings(0) ?? new Set();
-    const sets = await Promise.all(volume.mounts.map(({ member: index, destination }) => this.#members[index]?.source.sharedFilesBelow(destination) ?? Promise.resolve(new Set<string>())));
-    return new Set(sets.flatMap((set) => [...set]));
+    const files = await Promise.all(volume.mounts.map((mount) => this.#sharedFiles(mount)));
+    return new Set(files.flat());
+  }
+
+  /** Relative to the volume, of which the container may see a part only. */
+  async #sharedFiles({ member, destination, part }: EmptyDirMount): Promise<string[]> {
+    const files = (await this.#members[member]?.source.sharedFilesBelow(latin1(destination))) ?? new Set<string>();
+    return [...files].map((file) => join(latin1(part), file));
   }
 
   async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
@@ -157,3 +167,7 @@ export class PodSource implements SourcePort {
   }
 }
 
+/** As paths of files are written that need not be text. */
+function latin1(path: string): string {
+  return Buffer.from(path).toString('latin1');
+}

@@ -18,7 +18,8 @@ import type { FileReceiver } from '#agent/files/port.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { memberKey, parseMemberImage } from '#agent/kubernetes/pod/member-images.ts';
 import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
-import { emptyDirPath } from '#agent/kubernetes/pod/volumes.ts';
+import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
+import { emptyDirPath, lostSubPaths } from '#agent/kubernetes/pod/volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
@@ -72,7 +73,8 @@ export class PodTarget implements TargetPort {
   /** Image numbers of the stream: whose they are. */
   readonly #images = new Map<number, Member>();
   #left: LeftBehind | undefined;
-  #current: Arrival | undefined;
+  /** Those whose `create` waits. */
+  readonly #taken = new Set<Arrival>();
 
   constructor(host: PodTargetHost, handover: string) {
     this.#host = host;
@@ -107,7 +109,7 @@ export class PodTarget implements TargetPort {
     const expected = this.#host.arrivals.expect(pod.migration, name.name);
     const first = await withDeadline(expected, limitMs, 'the first container of the replacement');
     this.#first = first;
-    this.#current = first;
+    this.#taken.add(first);
     this.#sandbox = first.pod.sandbox;
     const netns = networkNamespace(first.spec);
     return netns === undefined ? undefined : { netns, containerId: first.pod.sandbox, kept: true };
@@ -122,18 +124,25 @@ export class PodTarget implements TargetPort {
     return Promise.resolve();
   }
 
-  async prepare(): Promise<void> {
+  async prepare(limitMs: number): Promise<void> {
     const { request, pod, first } = this.#announced();
     const { imageRoot } = this.#host;
     for (const [index, { name, descriptors }] of pod.containers.entries()) {
       const directories = openImageDirectories(imageRoot, memberKey(this.#handover, index));
       const inbox = await ImageInbox.create(directories.images, descriptors, freeImageBytes(imageRoot));
-      const arrival = index === 0 ? Promise.resolve(first) : this.#host.arrivals.expect(pod.migration, name);
+      const arrival = index === 0 ? Promise.resolve(first) : this.#expect(pod.migration, name);
       this.#members.push({ name, inbox, arrival, frozen: false });
     }
     const netns = networkNamespace(first.spec);
     if (netns !== undefined) await adoptForeignAddresses(netns, request.foreignAddresses);
-    await this.#begin(0, first);
+    const restore = await this.#begin(0, first);
+    await restore.prepared(this.#member(0).inbox, limitMs);
+  }
+
+  async #expect(migration: string, container: string): Promise<Arrival> {
+    const arrival = await this.#host.arrivals.expect(migration, container);
+    this.#taken.add(arrival);
+    return arrival;
   }
 
   /** The waiting `create` becomes a restore that waits for images. */
@@ -144,7 +153,6 @@ export class PodTarget implements TargetPort {
     const wanted = pod.containers[index]?.parentSnapshot;
     if (own !== wanted) throw new GodwitError('ERR_IMAGE_DIFFERS', `container ${member.name} has image layers ${own} here and ${wanted ?? 'none'} on the source`);
     const directories = imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, index));
-    this.#current = arrival;
     member.id = arrival.oci.id;
     member.root = arrival.oci.root;
     this.#containers.push({ id: arrival.oci.id, root: arrival.oci.root });
@@ -186,8 +194,10 @@ export class PodTarget implements TargetPort {
 
   async restore(limitMs: number): Promise<void> {
     for (const [index, member] of this.#members.entries()) {
-      const restore = member.restore ?? (await this.#begin(index, await withDeadline(member.arrival, limitMs, `container ${member.name} of the replacement`)));
-      if (member.spool !== undefined) await this.#unpack(member.spool, (await member.arrival).oci.bundle);
+      const arrival = await withDeadline(member.arrival, limitMs, `container ${member.name} of the replacement`);
+      refuseLostSubPaths(arrival);
+      if (member.spool !== undefined) await this.#unpack(member.spool, arrival.oci.bundle);
+      const restore = member.restore ?? (await this.#begin(index, arrival));
       await restore.restore(member.inbox, limitMs);
       if (!this.#isLast(index)) await this.#finishFrozen(member, restore, limitMs);
     }
@@ -210,8 +220,7 @@ export class PodTarget implements TargetPort {
     if (sibling !== undefined) removeSibling(sibling);
     member.frozen = true;
     mark(this.#host.config.runDir, 'restored', id);
-    (await member.arrival).create.exit(0);
-    this.#current = undefined;
+    this.#end(await member.arrival, 0);
   }
 
   async resume(limitMs: number): Promise<number> {
@@ -259,7 +268,7 @@ export class PodTarget implements TargetPort {
       const { oci, pod } = await member.arrival;
       registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), pod });
     }
-    this.#current?.create.exit(0);
+    for (const arrival of this.#taken) this.#end(arrival, 0);
     const netns = this.#first === undefined ? undefined : networkNamespace(this.#first.spec);
     if (this.#first !== undefined && netns !== undefined) await this.#host.onArrived(netns, this.#first.pod);
     this.#left?.close();
@@ -274,11 +283,23 @@ export class PodTarget implements TargetPort {
       if (restore !== undefined && !frozen) await restore.abandon(inbox, limitMs);
       else inbox.close();
     }
-    this.#current?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
+    for (const arrival of this.#taken) this.#letGoOf(arrival);
     for (const { id } of this.#containers) unmark(this.#host.config.runDir, 'restored', id);
     if (this.#sandbox !== undefined) unmark(this.#host.config.runDir, 'arrived', this.#sandbox);
     this.#left?.close();
     for (let index = 0; index < this.#memberCount; index += 1) removeImageDirectories(this.#host.imageRoot, memberKey(this.#handover, index));
+  }
+
+  /** A `create` waits for the next attempt; but when the pod has lost containers before it, it begins anew. */
+  #letGoOf(arrival: Arrival): void {
+    if (this.#members.some(({ frozen }) => frozen)) this.#end(arrival, 1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
+    else this.#host.arrivals.giveBack(arrival);
+  }
+
+  #end(arrival: Arrival, code: number, message?: string): void {
+    this.#taken.delete(arrival);
+    arrival.create.exit(code, message);
+    this.#host.arrivals.keep(arrival);
   }
 
   /** Containers that were restored and kept frozen end without having run. */
@@ -329,4 +350,10 @@ export class PodTarget implements TargetPort {
     if (request?.pod === undefined || first === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not announced');
     return { request, pod: request.pod, first };
   }
+}
+
+/** Else its processes would go on in directories that nobody else sees. */
+function refuseLostSubPaths({ pod, spec }: Arrival): void {
+  const lost = lostSubPaths(pod.uid, spec, volumeSight);
+  if (lost.length > 0) throw new GodwitError('ERR_RESTORE', `container ${pod.container} mounts parts of emptyDirs that the files replaced: ${lost.join(', ')}; does their subPath lead through a symlink?`);
 }

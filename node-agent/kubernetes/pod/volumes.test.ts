@@ -1,18 +1,25 @@
 // emptyDirs are found by where the kubelet mounts them from: the pod's own directory on this node.
 import test from 'ava';
-import { emptyDirPath, emptyDirsOf } from './volumes.ts';
+import { subPaths } from './sub-paths.ts';
+import { emptyDirPath, emptyDirsOf, lostSubPaths, type VolumeSight } from './volumes.ts';
 
-const directory = '/var/lib/kubelet/pods/u1/volumes/kubernetes.io~empty-dir';
-const spec = (...mounts: [source: string | undefined, destination: string][]): string =>
-  JSON.stringify({ mounts: mounts.map(([source, destination]) => ({ destination, type: 'bind', source })) });
+const pod = '/var/lib/kubelet/pods/u1';
+const directory = `${pod}/volumes/kubernetes.io~empty-dir`;
+const mounts = (...pairs: [source: string | undefined, destination: string][]) => ({ mounts: pairs.map(([source, destination]) => (source === undefined ? { destination, type: 'tmpfs' } : { destination, type: 'bind', source })) });
+const spec = (...pairs: Parameters<typeof mounts>): string => JSON.stringify(mounts(...pairs));
+
+/** A node with these directories, and these directories of file systems mounted. */
+const sight = (directories: string[], roots: Record<string, string> = {}): VolumeSight => ({ isDirectory: (path) => directories.includes(path), mountedRoot: (path) => roots[path], linksOf: (path) => (path.endsWith('/0') ? 0 : 2) });
+const blank = sight([]);
 
 test('a volume has one path on the node', (t) => t.is(emptyDirPath('u1', 'cache'), `${directory}/cache`));
 
 test('an emptyDir is found with every container that sees it', (t) => {
-  const found = emptyDirsOf('u1', [spec([`${directory}/cache`, '/cache'], [`${directory}/tmp`, '/tmp']), spec([`${directory}/cache`, '/shared'], [`${directory}/cache`, '/again'])]);
+  const found = emptyDirsOf('u1', [spec([`${directory}/cache`, '/cache'], [`${directory}/tmp`, '/tmp']), spec([`${directory}/cache`, '/shared'], [`${directory}/cache`, '/again'])], blank);
+  const whole = (name: string, member: number, destination: string) => ({ member, destination, source: `${directory}/${name}`, part: '' });
   t.deepEqual(found, [
-    { name: 'cache', path: emptyDirPath('u1', 'cache'), mounts: [{ member: 0, destination: '/cache' }, { member: 1, destination: '/shared' }, { member: 1, destination: '/again' }] },
-    { name: 'tmp', path: emptyDirPath('u1', 'tmp'), mounts: [{ member: 0, destination: '/tmp' }] },
+    { name: 'cache', path: emptyDirPath('u1', 'cache'), mounts: [whole('cache', 0, '/cache'), whole('cache', 1, '/shared'), whole('cache', 1, '/again')] },
+    { name: 'tmp', path: emptyDirPath('u1', 'tmp'), mounts: [whole('tmp', 0, '/tmp')] },
   ]);
 });
 
@@ -24,16 +31,59 @@ const others: [string, string | undefined][] = [
   ['a secret of the pod', '/var/lib/kubelet/pods/u1/volumes/kubernetes.io~secret/token'],
   ['the hosts file', '/var/lib/kubelet/pods/u1/etc-hosts'],
   ['the directory of all emptyDirs', directory],
+  ['a subPath of a volume that is no emptyDir', `${pod}/volume-subpaths/settings/app/0`],
+  ['a subPath of another pod', '/var/lib/kubelet/pods/u2/volume-subpaths/cache/app/0'],
+  ['the directory of all subPaths', `${pod}/volume-subpaths`],
 ];
-for (const [what, source] of others) test(`${what} is no emptyDir of the pod`, (t) => t.deepEqual(emptyDirsOf('u1', [spec([source, '/x'])]), []));
+for (const [what, source] of others) test(`${what} is no emptyDir of the pod`, (t) => t.deepEqual(emptyDirsOf('u1', [spec([source, '/x'])], sight([`${directory}/cache`])), []));
 
-test('a part of a volume makes the volume move, without a place of its own', (t) => {
-  t.deepEqual(emptyDirsOf('u1', [spec([`${directory}/cache/part`, '/part']), spec([`${directory}/cache`, '/cache'])]), [
-    { name: 'cache', path: `${directory}/cache`, mounts: [{ member: 1, destination: '/cache' }] },
-  ]);
+const sub = (container: string, index: number): string => `${pod}/volume-subpaths/cache/${container}/${index}`;
+const parts: [string, string, string][] = [
+  ['a directory of the volume', `${directory}/cache/data`, 'data'],
+  ['one deeper in it', `${directory}/cache/data/new files`, 'data/new files'],
+  ['all of it', `${directory}/cache`, ''],
+  ['on a file system of the kubelet alone', '/pods/u1/volumes/kubernetes.io~empty-dir/cache/data', 'data'],
+  ['in memory', '/data', 'data'],
+  ['all of what is in memory', '/', ''],
+  ['one that is called like the volume', `${directory}/cache/cache`, 'cache'],
+];
+for (const [what, root, part] of parts) {
+  test(`a subPath makes the volume move: ${what}`, (t) => {
+    const source = sub('app', 2);
+    t.deepEqual(emptyDirsOf('u1', [spec(), spec([source, '/part'])], sight([`${directory}/cache`], { [source]: root })), [
+      { name: 'cache', path: `${directory}/cache`, mounts: [{ member: 1, destination: '/part', source, part }] },
+    ]);
+  });
+}
+
+test('a volume that is mounted whole and in parts is one', (t) => {
+  const found = emptyDirsOf('u1', [spec([sub('app', 0), '/part'], [`${directory}/cache`, '/all'])], sight([`${directory}/cache`], { [sub('app', 0)]: `${directory}/cache/a` }));
+  t.deepEqual(found.map(({ name, mounts: seen }) => [name, seen.map(({ destination, part }) => [destination, part])]), [['cache', [['/part', 'a'], ['/all', '']]]]);
+});
+
+const inSight: [string, VolumeSight, boolean][] = [
+  ['a directory', sight([`${directory}/cache`, sub('app', 0)], { [sub('app', 0)]: `${directory}/cache/a` }), true],
+  ['a file', sight([`${directory}/cache`], { [sub('app', 0)]: `${directory}/cache/a` }), false],
+  ['a directory that was removed', sight([`${directory}/cache`, sub('app', 0)], { [sub('app', 0)]: `${directory}/cache/a//deleted` }), false],
+  ['a mount that the agent does not see', sight([`${directory}/cache`, sub('app', 0)]), false],
+];
+for (const [what, seen, passes] of inSight) {
+  test(`a subPath that is ${what} is ${passes ? 'no reason against a move' : 'refused'}`, (t) => {
+    const result = subPaths.run(emptyDirsOf('u1', [spec([`${directory}/cache`, '/all'], [sub('app', 0), '/part'])], seen), seen);
+    t.is('verdict' in result, !passes);
+    t.regex(result.fact, passes ? /^1 parts/ : /\/part of volume cache/);
+  });
+}
+
+test('a part that the files replaced is found by having no name any more', (t) => {
+  const own = mounts([`${directory}/cache`, '/all'], [sub('app', 0), '/lost'], [sub('app', 1), '/kept'], [`${pod}/volume-subpaths/settings/app/0`, '/settings'], [undefined, '/proc']);
+  const seen = sight([`${directory}/cache`]);
+  t.deepEqual(lostSubPaths('u1', own, seen), ['/lost']);
+  t.deepEqual(lostSubPaths('u2', own, seen), []);
+  t.deepEqual(lostSubPaths('u1', {}, seen), []);
 });
 
 test('containers without mounts have none, and what is no spec is said', (t) => {
-  t.deepEqual(emptyDirsOf('u1', ['{}', spec()]), []);
-  t.throws(() => emptyDirsOf('u1', ['{"mounts": 1}']), { code: 'ERR_SPEC_INVALID' });
+  t.deepEqual(emptyDirsOf('u1', ['{}', spec()], blank), []);
+  t.throws(() => emptyDirsOf('u1', ['{"mounts": 1}'], blank), { code: 'ERR_SPEC_INVALID' });
 });

@@ -9,6 +9,7 @@ import { readWishes, type Wishes } from '#cni/verbs/wishes.ts';
 import { networkConfig } from '#core/api/network-config.ts';
 import { annotations } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
+import { GodwitError } from '#core/errors.ts';
 import { stableIPs } from '#core/kube/resources.ts';
 import { testCluster, type TestCluster } from '#core/kube/testing/access.ts';
 import { silentLog } from '#core/log.ts';
@@ -29,7 +30,7 @@ interface Node {
   activated: number[];
 }
 
-function nodeOf({ api }: TestCluster, name: string): Node {
+function nodeOf({ api }: TestCluster, name: string, assertAlone: () => void = () => undefined): Node {
   const activated: number[] = [];
   const holders = new AddressHolders(api, name);
   let wishes: Wishes | undefined;
@@ -39,7 +40,7 @@ function nodeOf({ api }: TestCluster, name: string): Node {
     attachmentsOf: (netns) => Promise.resolve([{ network: 'stable', containerId: 'c1', ifName: 'net1', netns, addresses: wishes?.claim?.addresses ?? [], mac: '', mtu: 1500, epoch: 0, state: 'parked' }]),
     activate: (_link, epoch) => Promise.resolve(void activated.push(epoch)),
   };
-  const handle = clusterWide({ view: { pod: () => current, livePod: () => Promise.resolve(undefined), assertAlone: () => undefined }, networks: { config: () => config }, holders, links, log: silentLog }, ({ env, stdin }) => {
+  const handle = clusterWide({ view: { pod: () => current, livePod: () => Promise.resolve(undefined), assertAlone }, networks: { config: () => config }, holders, links, log: silentLog }, ({ env, stdin }) => {
     wishes = readWishes(parseRequest('ADD', env, stdin));
     parseNetwork(JSON.parse(stdin));
     return Promise.resolve({ exitCode: 0, stdout: '' });
@@ -84,6 +85,21 @@ test('what a pod asks for is what it gets', async (t) => {
   const { wishes } = await nodeOf(await cluster(t), 'a').add(first, { ips: ['198.18.0.77/24'], mac: '02:AA:00:00:00:07' });
   t.deepEqual(wishes?.claim?.addresses.toSorted(), ['198.18.0.77/24', 'fd00::1/64']);
   t.is(wishes?.claim?.mac, '02:aa:00:00:00:07');
+});
+
+test('a pod that nobody has claimed is no second holder beside its former self; its replacement is none either', async (t) => {
+  const kube = await cluster(t);
+  await nodeOf(kube, 'a').add(first);
+  const notAlone = nodeOf(kube, 'b', () => {
+    throw new GodwitError('ERR_FORMER_SELF', 'its former self may run on a');
+  });
+  const { error, wishes } = await notAlone.add(pod({ metadata: { uid: 'u2', annotations: { [annotations.lineage]: 'l1' } } }));
+  t.deepEqual(error, { code: 11, msg: 'its former self may run on a' });
+  t.is(wishes, undefined);
+  t.is((await notAlone.add(replacement)).error, undefined);
+  t.deepEqual(notAlone.activated, []);
+  const { items } = await kube.api.list(stableIPs);
+  t.deepEqual(items.map(({ status }) => status?.holder?.uid), ['u1', 'u1']);
 });
 
 test('an address that was released and is taken again has newer epochs than nodes can remember', async (t) => {

@@ -115,7 +115,7 @@ function stableNetworkSpec(namespace: string): object {
   return { ranges: [range], uplink, namespaces: [...new Set(['default', namespace])] };
 }
 
-/** A namespace with a policy and the stable network; the undo takes it away. */
+/** A namespace with a policy and the stable network; the undo begins to take it away. */
 export async function openNamespace(namespace: string): Promise<() => Promise<void>> {
   await apply(
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
@@ -123,7 +123,7 @@ export async function openNamespace(namespace: string): Promise<() => Promise<vo
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'shop', namespace }, spec: { selector: { matchLabels: { app: 'shop' } } } },
   );
   await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined));
-  return async () => void (await kubectl('delete', 'namespace', namespace, '--timeout=30s'));
+  return async () => void (await kubectl('delete', 'namespace', namespace, '--wait=false'));
 }
 
 const clean = { lost: 0, duplicated: 0, resets: 0, faults: [] };

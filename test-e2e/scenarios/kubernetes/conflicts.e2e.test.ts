@@ -135,6 +135,9 @@ scenario('a replacement that comes past the gate while no webhook answers is no 
   const restore = () => apply({ ...rest, metadata: { name: metadata.name } });
   t.teardown(restore);
   await kubectl('delete', 'mutatingwebhookconfiguration', 'godwit-controller');
+  const node = await nodeOf(namespace, pod);
+  t.teardown(async () => void (await kubectl('uncordon', node)));
+  await kubectl('cordon', node); // a replacement on the source's own node ends the move
   await whileCounting(t, address, async () => {
     assertMoved(t, await migrate(namespace, 'move', pod));
   });

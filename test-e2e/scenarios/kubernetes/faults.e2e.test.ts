@@ -87,6 +87,24 @@ for (const [what, fault] of Object.entries(otherFaults)) {
   for (const step of otherSteps) struck(what, fault, 'source', step, () => (what.includes('controller') ? renew('controller', 'deployment/godwit-controller') : served()));
 }
 
+scenario('a Job\'s pod, which may not start twice, moves in the second attempt, and no failed attempt of the Job is counted', ['client', 'nodes'], async (t) => {
+  await renew('node-agent', 'daemonset/godwit-node-agent');
+  const namespace = await namespaceFor(t, 'job');
+  await apply(owners.Job(namespace));
+  const pod = await podOf(namespace);
+  const source = await nodeOf(namespace, pod);
+  await whileCounting(t, await stableAddress(namespace, pod), async () => {
+    await startMigration(namespace, 'move', pod);
+    const { metadata } = await migrationOf(namespace, 'move');
+    await onNode(source).reaches(metadata.uid ?? '', 'copying');
+    await onNode(source).kill('agent');
+    const migration = await outcomeOf(namespace, 'move', 150_000);
+    assertMoved(t, migration);
+    t.true((migration.status?.attempts ?? 0) >= 2);
+  });
+  t.is(await kubectl('-n', namespace, 'get', 'job', 'batch', '-o', 'jsonpath={.status.failed}'), '');
+});
+
 /** What was killed before is back. */
 async function served(): Promise<void> {
   await eventually('all nodes', async () => ((await kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}')).trim() === 'True True True' ? true : undefined), 120_000);

@@ -1,10 +1,14 @@
 // Every interruption becomes a move, and what is no interruption is delivered at once (docs/interruptions.md has the table).
 import type { ExecutionContext } from 'ava';
-import type { Trigger } from '#core/api/migration.ts';
-import { apply, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, stableAddress, whileCounting } from './cluster.ts';
-import { onNode, workers } from './nodes.ts';
+import { z } from 'zod';
+import { hasCondition } from '#core/api/conditions.ts';
+import { isUnderway, migrationSchema, type Trigger } from '#core/api/migration.ts';
+import { apply, assertClean, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, readyPods, stableAddress, startCounter, whileCounting } from './cluster.ts';
+import { onNode, otherWorker, workers } from './nodes.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
 import { scenario } from './scenario.ts';
+
+const [worker = ''] = workers;
 
 /** The pod leaves its node by `interrupt`, and nobody notices. */
 async function assertMovedBy(t: ExecutionContext, namespace: string, trigger: Trigger, interrupt: (node: string, pod: string) => Promise<unknown>): Promise<void> {
@@ -30,6 +34,44 @@ for (const kind of ['StatefulSet', 'Deployment', 'bare pod'] as const) {
       await drain(node);
     });
   });
+}
+
+const drainedPods = 4;
+/** Of the controller, unless its flags say otherwise: moves that leave a node at a time. */
+const movesPerNode = 2;
+
+scenario('kubectl drain of a node with several pods: no more moves at a time than the limit, and no connection is lost', ['client'], async (t) => {
+  const namespace = await namespaceFor(t, 'drain-many');
+  const other = otherWorker(worker);
+  await kubectl('cordon', other);
+  t.teardown(async () => void (await kubectl('uncordon', worker, other)));
+  await apply(owners.StatefulSet(namespace, { replicas: drainedPods }));
+  const pods = await eventually('all pods', async () => {
+    const ready = await readyPods(namespace);
+    return ready.length === drainedPods ? ready : undefined;
+  });
+  await kubectl('uncordon', other);
+  const clients = await Promise.all(pods.map(async (pod) => startCounter(await stableAddress(namespace, pod), 1)));
+  let over = false;
+  let most = 0;
+  const watched = (async () => {
+    while (!over) most = Math.max(most, (await movesUnderway(namespace)));
+  })();
+  await drain(worker);
+  over = true;
+  await watched;
+  t.true(most >= 1 && most <= movesPerNode, `${most} moves at a time`);
+  for (const pod of pods) t.is(await nodeOf(namespace, pod), other);
+  for (const client of clients) await client.more(100, 30_000);
+  for (const client of clients) await assertClean(t, client);
+});
+
+const migrationListSchema = z.object({ items: z.array(migrationSchema) });
+
+/** Admitted, and not over. */
+async function movesUnderway(namespace: string): Promise<number> {
+  const { items } = migrationListSchema.parse(JSON.parse(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'json')));
+  return items.filter((migration) => isUnderway(migration) && hasCondition(migration.status?.conditions, 'Admitted')).length;
 }
 
 scenario('an eviction is refused with the reason and the time, and the pod moves', ['client'], async (t) => {
@@ -91,12 +133,12 @@ scenario('a node that shuts down', ['client', 'nodes'], async (t) => {
 
 scenario('a node that is uncordoned keeps what has not frozen', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'uncordon');
-  const only = { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['godwit-worker'] }] }] } } } };
+  const only = { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [workers[0]] }] }] } } } };
   await apply(owners.Deployment(namespace, { spec: only }));
   const pod = await podOf(namespace);
-  t.teardown(async () => void (await kubectl('uncordon', 'godwit-worker')));
-  await t.throwsAsync(kubectl('drain', 'godwit-worker', '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=6s'));
-  await kubectl('uncordon', 'godwit-worker');
+  t.teardown(async () => void (await kubectl('uncordon', worker)));
+  await t.throwsAsync(kubectl('drain', worker, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=6s'));
+  await kubectl('uncordon', worker);
   const { status } = await outcomeOf(namespace, await onlyMigration(namespace));
   t.is(status?.phase, 'Cancelled');
   t.is(await podOf(namespace), pod);
@@ -156,11 +198,11 @@ scenario('a pod that finds no room in time is evicted with the reason on its Mig
   const namespace = await namespaceFor(t, 'no-room');
   await apply(
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'hasty', namespace }, spec: { selector: { matchLabels: labels }, holdSeconds: 5, evictionDeadlineSeconds: 5, precedence: 1 } },
-    owners.Deployment(namespace, { spec: { containers: [redisContainer()], nodeSelector: { 'kubernetes.io/hostname': 'godwit-worker' } } }),
+    owners.Deployment(namespace, { spec: { containers: [redisContainer()], nodeSelector: { 'kubernetes.io/hostname': worker } } }),
   );
   await podOf(namespace);
-  t.teardown(async () => void (await kubectl('uncordon', 'godwit-worker')));
-  await kubectl('drain', 'godwit-worker', '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=60s');
+  t.teardown(async () => void (await kubectl('uncordon', worker)));
+  await kubectl('drain', worker, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=60s');
   const migration = await migrationOf(namespace, await onlyMigration(namespace));
   t.is(migration.status?.phase, 'Failed');
   t.is(migration.status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason, 'NoCandidate');

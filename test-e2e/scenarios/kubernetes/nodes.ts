@@ -3,13 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
-import { nodeNames, nodePid, plugIn, podman } from '#cluster/kind.ts';
-import { eventually } from './cluster.ts';
+import { engine } from '#cluster/engine.ts';
+import { nodeNames, nodePid, plugIn } from '#cluster/kind.ts';
+import { eventually, kubectl } from './cluster.ts';
 
-export const workers = ['godwit-worker', 'godwit-worker2'] as const;
+/** Two nodes with an agent, between which everything moves. */
+export const workers = (await kubectl('get', 'nodes', '-l', 'godwit.dev/agent-ready=true', '-o', 'jsonpath={.items[*].metadata.name}')).trim().split(' ').slice(0, 2);
 export const controlPlane = 'godwit-control-plane';
 
-export const otherWorker = (node: string): string => workers.find((worker) => worker !== node) ?? workers[0];
+export const otherWorker = (node: string): string => workers.find((worker) => worker !== node) ?? '';
 
 export interface NodeUnderTest {
   /** A command on the node; resolves with what it says. */
@@ -48,7 +50,7 @@ const graceOfShutdown = (all: string, critical: string): string[] =>
   ['sed', '-i', `s/^shutdownGracePeriod: .*/shutdownGracePeriod: ${all}/; s/^shutdownGracePeriodCriticalPods: .*/shutdownGracePeriodCriticalPods: ${critical}/`, '/var/lib/kubelet/config.yaml'];
 
 export function onNode(node: string): NodeUnderTest {
-  const exec = (...command: string[]): Promise<string> => podman('exec', node, ...command);
+  const exec = (...command: string[]): Promise<string> => engine('exec', node, ...command);
   return {
     exec,
     async allowGracefulShutdown() {
@@ -74,10 +76,10 @@ export function onNode(node: string): NodeUnderTest {
       await looked(`state ${state} of a handover on ${node}`, () => hasEntered(journals, migration, state));
     },
     installSharedVolumes: async () => void (await exec('sh', '-ec', `mkdir -p ${driverDirectory}; printf '%s' "$1" > ${driverDirectory}/shared; chmod 755 ${driverDirectory}/shared`, 'sh', driverScript)),
-    powerOff: async () => void (await podman('kill', '--signal', 'KILL', node)),
+    powerOff: async () => void (await engine('kill', '--signal', 'KILL', node)),
     async powerOn() {
       if ((await nodeNames()).includes(node)) return;
-      await podman('start', node);
+      await engine('start', node);
       await plugIn(node);
     },
   };
@@ -117,7 +119,7 @@ export const processesOf = (node: string, part: Part): Promise<number[]> => proc
 
 /** Processes of the node, by the cgroup of the container that it is. */
 async function processesOn(node: string, commandLine: RegExp): Promise<number[]> {
-  const container = (await podman('inspect', '-f', '{{.Id}}', node)).trim();
+  const container = (await engine('inspect', '-f', '{{.Id}}', node)).trim();
   return readdirSync('/proc').map(Number).filter((pid) => {
     if (!Number.isInteger(pid)) return false;
     try {

@@ -1,0 +1,150 @@
+// What the controller writes for a Migration, in which order, and that it may die at any point of it.
+import test, { type ExecutionContext } from 'ava';
+import { runningCluster, type Seed } from '#controller/testing/running-cluster.ts';
+import { findCondition } from '#core/api/conditions.ts';
+import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import { annotations, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import type { Pod } from '#core/api/pod.ts';
+import { Events } from '#core/kube/events.ts';
+import { migrations, pods } from '#core/kube/resources.ts';
+import { silentLog } from '#core/log.ts';
+import { at, condition, migration, pod } from '#core/testing/objects.ts';
+import { MigrationReconciler } from './reconciler.ts';
+import { Story } from './story.ts';
+
+const move = { namespace: 'default', name: 'move' };
+const shop = { namespace: 'default', name: 'shop-0' };
+
+async function rig(t: ExecutionContext, seed: Seed) {
+  const running = await runningCluster(t, seed);
+  const { api, server, cluster, clock, caughtUp } = running;
+  const ends: (string | undefined)[] = [];
+  const story = new Story(new Events(api, clock, silentLog, { controller: 'test', instance: 'test' }), clock);
+  const reconciler = new MigrationReconciler(cluster, { perNode: 2, perCluster: 5 }, story, (_migration, { conditions }) => void ends.push(findCondition(conditions, 'Succeeded')?.reason));
+  /** The next look, with all that the last one has written; resolves with what it writes, without events. */
+  const look = async (): Promise<string[]> => {
+    await caughtUp();
+    server.received.splice(0);
+    await reconciler.reconcile(move);
+    return server.received.filter(({ method, path }) => method !== 'GET' && !path.includes('/events')).map(({ method, path }) => `${method} ${path.split('/').slice(-2).join('/')}`);
+  };
+  return { ...running, look, ends, theMove: () => api.get(migrations, move), thePod: () => api.find(pods, shop) };
+}
+
+const held = (status: MigrationStatus = {}, parts: Parameters<typeof migration>[0] = {}): Migration =>
+  migration({ ...parts, status: { conditions: [condition('Admitted'), condition('Held')], strategy: 'SameName', source: { name: 'shop-0', uid: 'u1', nodeName: 'a' }, holdUntil: at(100), ...status } });
+const lonely = pod({ metadata: { labels: { app: 'shop' }, annotations: { [annotations.lineage]: 'l1' } } });
+
+test('a Migration is found by its labels, names its incarnation, and stays while its word is needed', async (t) => {
+  const { look, theMove } = await rig(t, { pods: [lonely], migrations: [migration()] });
+  t.deepEqual(await look(), ['PATCH migrations/move', 'PUT move/status']);
+  const { metadata, spec, status } = await theMove();
+  t.deepEqual(metadata.finalizers, [migrationFinalizer]);
+  t.deepEqual(metadata.labels, { [labels.sourceNode]: 'a', [labels.podUid]: 'u1', [labels.trigger]: 'User' });
+  t.is(spec.podUID, 'u1');
+  t.like(status, { phase: 'Holding', strategy: 'SameName', lineage: 'l1', generation: 1 });
+});
+
+test('a bare pod is written down before it is deleted, and made again once', async (t) => {
+  const { look, theMove, thePod, server } = await rig(t, { pods: [lonely], migrations: [held()] });
+  t.deepEqual(await look(), ['PUT move/status', 'PUT move/status', 'DELETE pods/shop-0']);
+  t.like(server.asked('DELETE', /pods\/shop-0/)[0]?.body, { gracePeriodSeconds: 0, preconditions: { uid: 'u1' } });
+  t.deepEqual(await look(), ['POST default/pods', 'PUT move/status']);
+  t.like(await thePod(), { metadata: { labels: { app: 'shop' }, annotations: { [annotations.lineage]: 'l1' } } });
+  t.not((await thePod())?.metadata.uid, 'u1');
+  t.true((await theMove()).status?.copyMade);
+  t.deepEqual(await look(), []);
+});
+
+test('a controller that dies before it remembers the copy makes no other', async (t) => {
+  const { look, theMove, server } = await rig(t, { pods: [], migrations: [held({ phase: 'Replacing', podManifest: JSON.stringify(lonely) })] });
+  server.fail('PUT', /move\/status/, { status: 500 }, 1);
+  await t.throwsAsync(look(), { code: 'ERR_KUBE_UNAVAILABLE' });
+  t.is(server.store.list({ kinds: '/api/v1/pods', namespace: 'default' }).length, 1);
+  server.store.remove('/api/v1/pods', 'default', 'shop-0');
+  await look();
+  t.true((await theMove()).status?.copyMade);
+});
+
+test('a copy that somebody deletes is not made again', async (t) => {
+  const { look, ends, server } = await rig(t, { pods: [], migrations: [held({ podManifest: JSON.stringify(lonely), copyMade: true })] });
+  t.deepEqual(await look(), ['PUT move/status']);
+  t.deepEqual(ends, ['ReplacementMissing']);
+  t.deepEqual(server.asked('POST', /pods$/), []);
+});
+
+const lost = held({ conditions: [condition('Admitted'), condition('Held'), condition('Succeeded', 'False', 'HandoverFailed')], podManifest: JSON.stringify(lonely), finishedAt: at(60) });
+
+test('a bare pod that was deleted in vain comes back', async (t) => {
+  const { look, thePod, theMove } = await rig(t, { pods: [], migrations: [lost] });
+  t.deepEqual(await look(), ['POST default/pods', 'PUT move/status']);
+  t.is((await thePod())?.metadata.name, 'shop-0');
+  t.true((await theMove()).status?.copyMade);
+  t.deepEqual(await look(), []);
+});
+
+const next = { name: 'shop-1', uid: 'u2' };
+
+test('of a ReplicaSet\'s pod the owner makes the next one while it terminates', async (t) => {
+  const { look, server } = await rig(t, { pods: [pod({ owner: 'ReplicaSet' }), pod({ owner: 'ReplicaSet', metadata: next })], migrations: [held({ strategy: 'NewName', target: next })] });
+  t.deepEqual(await look(), ['PUT move/status', 'DELETE pods/shop-0']);
+  const [{ body } = { body: undefined }] = server.asked('DELETE', /pods\/shop-0/);
+  t.deepEqual(Object.keys(Object(body)).toSorted(), ['apiVersion', 'kind', 'preconditions'], 'gracefully');
+});
+
+test('a Job does not count the attempt that goes on elsewhere', async (t) => {
+  const counted = pod({ owner: 'Job', metadata: { finalizers: [jobTrackingFinalizer, 'example.com/own'] } });
+  const { look, server } = await rig(t, { pods: [counted, pod({ owner: 'Job', metadata: next })], migrations: [held({ strategy: 'AfterDelete', target: next })] });
+  t.deepEqual(await look(), ['PUT move/status', 'PATCH pods/shop-0', 'DELETE pods/shop-0']);
+  t.like(server.asked('PATCH', /pods\/shop-0/)[0]?.body, { metadata: { finalizers: ['example.com/own'] } });
+});
+
+/** The server knows it, the watch does not yet. */
+const late: [string, Migration][] = [
+  ['cancelled', held({ phase: 'Replacing' }, { spec: { cancel: true } })],
+  ['deleted', held({ phase: 'Replacing' }, { metadata: { deletionTimestamp: at(60) } })],
+  ['given up', held({ phase: 'Replacing', conditions: [condition('Admitted'), condition('Held'), condition('Succeeded', 'False')] })],
+  ['held no longer', held({ phase: 'Replacing', holdUntil: at(61) })],
+  ['made anew', held({ phase: 'Replacing' }, { metadata: { uid: 'm2' } })],
+];
+for (const [what, meanwhile] of late) {
+  test(`nothing is deleted for a Migration that was ${what} a moment ago`, async (t) => {
+    const { server, look, thePod, caughtUp } = await rig(t, { pods: [lonely], migrations: [held({ phase: 'Replacing' })] });
+    await caughtUp();
+    server.fail('GET', /migrations\/move$/, { status: 200, body: meanwhile });
+    t.deepEqual(await look(), []);
+    t.is((await thePod())?.metadata.uid, 'u1');
+  });
+}
+
+test('a commit that comes in between wins over everything that was decided before', async (t) => {
+  const { put, look, theMove, ends, caughtUp } = await rig(t, { pods: [lonely], migrations: [held({}, { spec: { cancel: true } })] });
+  await caughtUp();
+  const commit: MigrationStatus['commit'] = { handover: 'm1-1', decision: 'committed', decidedAt: at(60) };
+  const looked = look();
+  put(held({ commit }, { spec: { cancel: true } }));
+  t.deepEqual(await looked, []);
+  t.deepEqual(ends, []);
+  t.like((await theMove()).status, { commit });
+});
+
+const gone = { conditions: [condition('Admitted'), condition('Held'), condition('Succeeded', 'False', 'Cancelled')], finishedAt: at(60) };
+const forgotten: [string, MigrationStatus, Pod[], boolean][] = [
+  ['whose source may run without an object', gone, [], false],
+  ['whose source has ended', { ...gone, handover: { id: 'm1-1', state: 'released' } }, [], true],
+  ['whose source runs on', gone, [lonely], true],
+];
+for (const [what, status, those, goes] of forgotten) {
+  test(`a deleted Migration ${what} ${goes ? 'goes' : 'stays'}`, async (t) => {
+    const { look, theMove } = await rig(t, { pods: those, migrations: [held(status, { metadata: { deletionTimestamp: at(60), finalizers: ['example.com/own', migrationFinalizer] } })] });
+    t.deepEqual(await look(), goes ? ['PATCH migrations/move'] : []);
+    t.deepEqual((await theMove()).metadata.finalizers, goes ? ['example.com/own'] : ['example.com/own', migrationFinalizer]);
+  });
+}
+
+test('the end is told once, when it was written', async (t) => {
+  const { look, ends } = await rig(t, { pods: [lonely], migrations: [held({}, { spec: { cancel: true } })] });
+  t.deepEqual(await look(), ['PUT move/status']);
+  await look();
+  t.deepEqual(ends, ['Cancelled']);
+});
