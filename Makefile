@@ -28,10 +28,14 @@ demo-cluster: cluster-install
 bench-cluster: cluster-install
 	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/cluster.ts
 
+# An API server with 5,000 nodes and 10,000 pods in it, and the controller; no cluster is made: make bench-controller NODES=500 PODS=1000
+bench-controller: setup-cluster
+	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/controller.ts
+
 setup-cluster:
 	@scripts/setup.sh cluster
 
-.PHONY: demo-cluster bench-cluster test-e2e cluster cluster-down cluster-install images setup-cluster
+.PHONY: demo-cluster bench-cluster bench-controller test-e2e cluster cluster-down cluster-install images setup-cluster
 .PHONY: demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]

@@ -18,7 +18,7 @@ export interface ControllerProcess extends AsyncDisposable {
   startUpMs: { ready: number; leading: number; settled: number };
   /** Since its start, of all its threads. */
   cpuSeconds(): number;
-  memoryMiB(): Promise<{ resident: number; residentPeak: number; heapUsed: number }>;
+  memoryMiB(): Promise<{ resident: number; residentPeak: number; heapTotal: number; heapUsed: number }>;
 }
 
 /** Resolves when it has nothing left to look at. */
@@ -41,7 +41,7 @@ export async function startControllerProcess(kubeconfig: string, folder: string)
     async memoryMiB() {
       const text = await ask('metrics');
       const inMebi = (name: string): number => round(valueOf(text, name) / mebi);
-      return { resident: inMebi('process_resident_memory_bytes'), residentPeak: peakMiB(daemon), heapUsed: inMebi('nodejs_heap_size_used_bytes') };
+      return { resident: inMebi('process_resident_memory_bytes'), residentPeak: peakMiB(daemon), heapTotal: inMebi('nodejs_heap_size_total_bytes'), heapUsed: inMebi('nodejs_heap_size_used_bytes') };
     },
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };

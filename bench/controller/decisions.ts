@@ -1,14 +1,14 @@
 // From an event in the API to the controller's written decision, as somebody else who watches sees it.
 import { hasCondition, withCondition } from '#core/api/conditions.ts';
 import { isUnderway, type Migration } from '#core/api/migration.ts';
-import { annotations, claimGate, groupVersion } from '#core/api/names.ts';
+import { annotations, claimGate } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
 import { migrations, pods } from '#core/kube/resources.ts';
 import { timestamp } from './nodes.ts';
 import { watchedLabel, type RunningPod } from './population.ts';
 import { timeUntil, type Observer } from './observer.ts';
-import { pod, type Owner } from './workloads.ts';
+import { newMigration, pod, type Owner } from './workloads.ts';
 
 /**
  * - admit: a Migration is made; it is admitted.
@@ -21,7 +21,6 @@ import { pod, type Owner } from './workloads.ts';
 export type Times = Record<'admit' | 'replace' | 'claim' | 'cancel' | 'release' | 'interrupt', number[]>;
 
 const holdMs = 600_000;
-const spec = { trigger: 'User', deadlineSeconds: 600, dryRun: false, cancel: false, ttlSecondsAfterFinished: 3600 } as const;
 const isGated = (object: Pod): boolean => object.spec.schedulingGates?.some(({ name }) => name === claimGate) === true;
 
 /** One event after the other, so that nothing waits for something else. Each of the pods moves once, or is evicted. */
@@ -36,16 +35,16 @@ export async function measureDecisions(observer: Observer, moving: readonly Runn
 }
 
 /** As far as it goes without agents: held, replaced and claimed; then it is cancelled. */
-async function move(observer: Observer, { name: podName, owner }: RunningPod, times: Times): Promise<void> {
+async function move(observer: Observer, running: RunningPod, times: Times): Promise<void> {
   const { api } = observer;
-  const { namespace } = owner;
-  const name = { name: `move-${podName}`, namespace };
+  const { name: podName, owner } = running;
+  const name = { name: `move-${podName}`, namespace: owner.namespace };
   const isIt = ({ metadata }: Migration | Pod): boolean => metadata.name === name.name;
-  const migration: Migration = { apiVersion: groupVersion, kind: 'Migration', metadata: name, spec: { ...spec, podName } };
-  const admitted = await timeUntil(observer.migrations, `admission of ${name.name}`, ({ object }) => isIt(object) && hasCondition(object.status?.conditions, 'Admitted'), async () => api.create(migrations, migration));
+  const admitted = await timeUntil(observer.migrations, `admission of ${name.name}`, ({ object }) => isIt(object) && hasCondition(object.status?.conditions, 'Admitted'), async () => api.create(migrations, newMigration(name.name, running)));
   times.admit.push(admitted.ms);
 
-  const replaced = await timeUntil(observer.pods, `deletion of ${podName}`, ({ type, object }) => object.metadata.name === podName && (type === 'deleted' || object.metadata.deletionTimestamp !== undefined), async () => hold(observer, name));
+  const isGone = ({ type, object: { metadata } }: { type: 'set' | 'deleted'; object: Pod }): boolean => (owner.kind === 'StatefulSet' ? type === 'deleted' : metadata.deletionTimestamp !== undefined);
+  const replaced = await timeUntil(observer.pods, `deletion of ${podName}`, (change) => change.object.metadata.name === podName && isGone(change), async () => hold(observer, name));
   times.replace.push(replaced.ms);
 
   const replacement = owner.kind === 'StatefulSet' ? podName : `${podName}-again`;

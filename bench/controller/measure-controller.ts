@@ -11,13 +11,14 @@ import { createKubeApi } from '#core/kube/api.ts';
 import { percentiles, round } from '../statistics.ts';
 import { startControlPlane } from './control-plane.ts';
 import { startControllerProcess } from './controller-process.ts';
-import { measureGrowth, measureHeartbeats } from './crowds.ts';
+import { measureGrowth, measureHeartbeats, measureQueue } from './crowds.ts';
 import { measureDecisions } from './decisions.ts';
 import { measureApi, startObserver } from './observer.ts';
 import { populate, type Size } from './population.ts';
 
 const binariesScript = fileURLToPath(new URL('../../test-e2e/cluster/binaries.sh', import.meta.url));
 const apiRuns = 100;
+const queuedMoves = 100;
 const say = (text: string): void => void stderr.write(`${text}\n`);
 
 /** @param runs pods that are moved, and as many that are evicted: six events each. Nothing of it is left, whatever happens. */
@@ -41,10 +42,11 @@ async function measure(size: Size, runs: number, running: AsyncDisposableStack) 
 
   say(`making ${size.nodes} nodes and ${size.pods} pods`);
   const startedAt = performance.now();
-  const watched = await populate(api, size, 2 * runs + 1);
+  const wanted = 2 * runs + queuedMoves + 1;
+  const watched = await populate(api, size, wanted);
   const populatedMs = round(performance.now() - startedAt);
   const [last, ...pods] = watched;
-  if (last === undefined || pods.length < 2 * runs) throw new RangeError(`${runs} runs need ${2 * runs + 1} pods`);
+  if (last === undefined || watched.length < wanted) throw new RangeError(`${runs} runs need ${wanted} pods`);
 
   const apiMs = await measureApi(api, connection, apiRuns);
   say('starting the controller');
@@ -52,16 +54,19 @@ async function measure(size: Size, runs: number, running: AsyncDisposableStack) 
   const startUp = { ms: controller.startUpMs, cpuSeconds: controller.cpuSeconds(), memoryMiB: await controller.memoryMiB() };
   say(`settled after ${startUp.ms.settled} ms`);
   const observer = running.use(await startObserver(api, connection));
-  const times = await measureDecisions(observer, pods.slice(0, runs), pods.slice(runs));
+  const cpuBefore = controller.cpuSeconds();
+  const times = await measureDecisions(observer, pods.slice(0, runs), pods.slice(runs, 2 * runs));
+  const cpuSeconds = controller.cpuSeconds() - cpuBefore;
   say('events measured');
   const growth = await measureGrowth(observer, last.owner);
   const heartbeats = await measureHeartbeats(observer, controller, size.nodes, last);
+  const queue = await measureQueue(observer, controller, pods.slice(2 * runs));
   const all = Object.values(times).flat();
   return {
     nodes: size.nodes, pods: size.pods, populatedMs, startUp,
-    eventToDecisionMs: { events: all.length, ...percentiles(all), byKind: Object.fromEntries(Object.entries(times).map(([kind, values]) => [kind, percentiles(values)])) },
+    eventToDecisionMs: { events: all.length, ...percentiles(all), cpuOfControllerPerEvent: round(cpuSeconds * 1000 / all.length), byKind: Object.fromEntries(Object.entries(times).map(([kind, values]) => [kind, percentiles(values)])) },
     apiServerMs: { put: percentiles(apiMs.put), putToWatch: percentiles(apiMs.putToWatch) },
-    growth, heartbeats,
+    growth, heartbeats, queue,
     memoryMiB: await controller.memoryMiB(),
   };
 }

@@ -19,9 +19,10 @@ export const digits = (number: number, length: number): string => number.toStrin
 export const addressIn = (network: number, number: number): string => `${network}.${(number >> 14) & 255}.${(number >> 6) & 255}.${(number & 63) * 4}`;
 export const nodeName = (number: number): string => `node-${String(number).padStart(5, '0')}`;
 
-function conditions(lastHeartbeatTime: string, ready: { status: string; message: string }) {
-  const pressures = ['MemoryPressure', 'DiskPressure', 'PIDPressure'].map((type) => ({ type, status: 'False', reason: `KubeletHasNo${type}`, message: `kubelet has no ${type}` }));
-  return [...pressures, { type: 'Ready', reason: 'KubeletStatus', ...ready }].map((condition) => ({ ...condition, lastHeartbeatTime, lastTransitionTime: startedAt }));
+function conditions(lastHeartbeatTime: string, { status, message }: { status: string; message: string }) {
+  const times = { lastHeartbeatTime, lastTransitionTime: startedAt };
+  const pressure = (type: string) => ({ type, status: 'False', reason: `KubeletHasNo${type}`, message: `kubelet has no ${type}`, ...times });
+  return [...['MemoryPressure', 'DiskPressure', 'PIDPressure'].map(pressure), { type: 'Ready', status, reason: 'KubeletStatus', message, ...times }];
 }
 
 const serves = { status: 'True', message: 'kubelet is posting ready status' };

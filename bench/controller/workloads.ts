@@ -1,6 +1,7 @@
 // Owners and their pods, all opted in, as a cluster with webhooks and kubelets has them.
 import { groupVersion, annotations, claimGate, runtimeClassName } from '#core/api/names.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
+import type { Migration } from '#core/api/migration.ts';
 import type { ReplicaSet, StatefulSet } from '#core/api/owners.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { addressIn, digits, timestamp } from './nodes.ts';
@@ -55,6 +56,11 @@ export function running(number: number): NonNullable<Pod['status']> {
 export function ownerObject(kind: Owner['kind'], name: string, namespace: string): StatefulSet & ReplicaSet {
   const template = { metadata: { labels: { app: name } }, spec: { runtimeClassName, containers: [{ name: 'app', image: `${image}:v1.4.2` }] } };
   return { metadata: { name, namespace }, spec: { replicas: podsPerOwner, selector: { matchLabels: { app: name } }, template, ...(kind === 'StatefulSet' ? { serviceName: name } : {}) } };
+}
+
+/** Of a user who wants the pod somewhere else. */
+export function newMigration(name: string, { name: podName, owner: { namespace } }: { name: string; owner: Owner }): Migration {
+  return { apiVersion: groupVersion, kind: 'Migration', metadata: { name, namespace }, spec: { podName, trigger: 'User', deadlineSeconds: 600, dryRun: false, cancel: false, ttlSecondsAfterFinished: 3600 } };
 }
 
 /** Every pod of the namespace is moved when interrupted. */

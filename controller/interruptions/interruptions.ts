@@ -27,8 +27,8 @@ export function interruptionOf(pod: Pod, policy: InterruptionPolicy | undefined,
 }
 
 /** The newest Migration by which that pod (UID) leaves or was to leave. */
-export function newestOf(migrations: readonly Migration[], podUid: string | undefined): Migration | undefined {
-  return migrations.filter((migration) => movesPod(migration, podUid)).toSorted(byAge)[0];
+export function newestOf(moves: readonly Migration[], podUid: string | undefined): Migration | undefined {
+  return moves.filter((migration) => movesPod(migration, podUid)).toSorted(byAge)[0];
 }
 
 /**

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Note, Refusal } from '#core/api/handover.ts';
 import { hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
 import { generationOf } from '#core/api/lineage.ts';
-import { isCancelled, isUnderway, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
+import { isCancelled, isUnderway, keptState, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
 import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
 import { completionIndexLabel } from '#core/api/names.ts';
@@ -71,18 +71,27 @@ function deadlineOf({ metadata, spec, status }: Migration, now: Date): number {
 }
 
 /** A finished Migration goes when its time has come; a bare pod that it deleted comes back first. */
-function retire({ migration: { spec, status }, pod, now }: Observation): Decision {
-  if (pod === undefined && status?.podManifest !== undefined && status.copyMade !== true && hasCondition(status.conditions, 'Succeeded', 'False')) return { action: 'create-copy', requeueAfterMs: lookAgainMs };
+function retire(observation: Observation): Decision {
+  if (owesCopy(observation)) return { action: 'create-copy', requeueAfterMs: lookAgainMs };
+  const { migration: { spec, status }, now } = observation;
   const leftMs = Date.parse(status?.finishedAt ?? now.toISOString()) + spec.ttlSecondsAfterFinished * 1000 - now.getTime();
   return leftMs <= 0 ? { action: 'delete-migration' } : { action: 'none', requeueAfterMs: leftMs };
 }
 
 /** A deleted Migration stays while its word is needed: the source may run without an object, or the replacement waits to be told that it may start. */
-function forget({ migration, pod, replacement, sourceNode }: Observation): Decision {
+function forget(observation: Observation): Decision {
+  if (owesCopy(observation)) return { action: 'create-copy', requeueAfterMs: lookAgainMs };
+  const { migration, pod, replacement, sourceNode } = observation;
   const objectIsThere = pod !== undefined && pod.metadata.uid === migration.status?.source?.uid && pod.metadata.deletionTimestamp === undefined;
   const sourceIsLoose = sourceMayRun(migration, sourceNode) && !objectIsThere;
   const isAwaited = hasCondition(migration.status?.conditions, 'Succeeded', 'False') && replacement !== undefined && !hasStarted(replacement);
   return sourceIsLoose || isAwaited ? { action: 'none', requeueAfterMs: lookAgainMs } : { action: 'forget' };
+}
+
+/** The move has deleted a bare pod, and failed: nobody else makes it again. */
+function owesCopy({ migration: { status }, pod }: Observation): boolean {
+  if (pod !== undefined || status?.podManifest === undefined || status.copyMade === true) return false;
+  return hasCondition(status.conditions, 'Succeeded', 'False') && status.handover?.state !== keptState;
 }
 
 const hasStarted = ({ status }: Pod): boolean => status?.containerStatuses?.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined) === true;

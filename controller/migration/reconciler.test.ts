@@ -45,6 +45,12 @@ test('a Migration is found by its labels, names its incarnation, and stays while
   t.like(status, { phase: 'Holding', strategy: 'SameName', lineage: 'l1', generation: 1 });
 });
 
+test('a Migration that bears its marks already gets its status only', async (t) => {
+  const marked = { finalizers: [migrationFinalizer], labels: { [labels.sourceNode]: 'a', [labels.podUid]: 'u1', [labels.trigger]: 'User' } };
+  const { look } = await rig(t, { pods: [lonely], migrations: [migration({ metadata: marked, spec: { podUID: 'u1' } })] });
+  t.deepEqual(await look(), ['PUT move/status']);
+});
+
 test('a bare pod is written down before it is deleted, and made again once', async (t) => {
   const { look, theMove, thePod, server } = await rig(t, { pods: [lonely], migrations: [held()] });
   t.deepEqual(await look(), ['PUT move/status', 'PUT move/status', 'DELETE pods/shop-0']);

@@ -22,6 +22,8 @@ const bare: [string, Observation, 'create-copy' | 'none' | 'delete-migration'][]
   ['its pod was not deleted', observe({ migration: over('False', manifest), pod: pod() }), 'none'],
   ['its copy was made', observe({ migration: over('False', { ...manifest, copyMade: true }) }), 'none'],
   ['its copy was made, and its time has come', observe({ migration: over('False', { ...manifest, copyMade: true }), now: time(700) }), 'delete-migration'],
+  ['its pod was kept, and deleted since', observe({ migration: over('False', { ...manifest, handover: { id: 'm1-1', state: 'kept' } }) }), 'none'],
+  ['its pod was deleted in vain, and so is the Migration', observe({ migration: over('False', manifest, true) }), 'create-copy'],
   ['it has moved, and the replacement was deleted since', observe({ migration: over('True', manifest) }), 'none'],
 ];
 for (const [what, observation, action] of bare) test(`a bare pod's Migration is over, and ${what}: ${action}`, (t) => t.is(decide(observation).action, action));

@@ -21,6 +21,7 @@ export class ServingCertificate {
   readonly #names: readonly string[];
   readonly #settings: { namespace: string; service: string };
   #issuedAtMs = 0;
+  #issuer = '';
 
   /** @param settings `service`: name of the Service and of the webhook configurations */
   constructor(cluster: Cluster, settings: { namespace: string; service: string }) {
@@ -37,6 +38,7 @@ export class ServingCertificate {
     const { certificate, key } = await issueServerCertificate(authority, [...this.#names], validFor(certificateDays, clock.date()));
     await this.#publish(authority.certificate);
     this.#issuedAtMs = clock.nowMs();
+    this.#issuer = authority.certificate;
     return { cert: certificate, key, minVersion: 'TLSv1.3' };
   }
 
@@ -45,8 +47,9 @@ export class ServingCertificate {
     const { api, clock, log } = this.#cluster;
     const look = async (): Promise<void> => {
       try {
-        if (clock.nowMs() - this.#issuedAtMs >= renewAfterMs) onRenewed(await this.options());
-        else await this.#publish((await clusterAuthority(api, this.#settings.namespace, clock)).certificate);
+        const { certificate } = await clusterAuthority(api, this.#settings.namespace, clock);
+        if (certificate !== this.#issuer || clock.nowMs() - this.#issuedAtMs >= renewAfterMs) onRenewed(await this.options());
+        else await this.#publish(certificate);
       } catch (error) {
         log.error({ error: asGodwitError(error).message }, 'Webhook certificate not looked after; tried again');
       }

@@ -90,8 +90,13 @@ export class ClusterView {
     });
   }
 
-  /** ERR_FORMER_SELF when a pod that no Migration has claimed must not start yet. */
-  assertAlone(pod: PodName): void {
+  /**
+   * ERR_FORMER_SELF when a pod that no Migration has claimed must not start yet.
+   *
+   * @param migration UID of the one that the pod says has claimed it
+   */
+  assertAlone(pod: PodName, migration?: string): void {
+    if (migration !== undefined && this.knownMigration(migration) !== undefined) return;
     const former = this.#formerSelf(pod);
     if (former !== undefined) throw new GodwitError('ERR_FORMER_SELF', `pod ${pod.namespace}/${pod.name}: its former self may run on ${former.status?.source?.nodeName ?? 'another node'} until Migration ${former.metadata.name} has released it`);
   }

@@ -110,7 +110,8 @@ export class KubernetesPodDesk implements PodDesk {
   /** A pod cannot claim for itself: what its annotation says must be what the Migration's status says of this very pod. */
   async #assertClaimed({ pod, spec }: Arrival): Promise<void> {
     const known = await this.#migrationOf(pod, spec);
-    if (known === undefined || isClaimedBy(known, pod)) return;
+    if (known === undefined) return this.#ports.view.assertAlone(pod);
+    if (isClaimedBy(known, pod)) return;
     const live = await this.#ports.view.liveMigration(pod.migration ?? '', { namespace: pod.namespace, name: spec.annotations?.[annotations.migrationName] });
     if (live !== undefined && isClaimedBy(live, pod)) return;
     throw new GodwitError('ERR_NOT_CLAIMED', `pod ${pod.namespace}/${pod.name} says that it is the replacement of Migration ${pod.migration ?? ''}, which knows nothing of it`);

@@ -187,3 +187,19 @@ test('kills that are expected and do not come leave no mark', (t) => {
   kills.deliver('u1', 'cancelled');
   t.false(isMarked(runDir, 'held', 'c1') || isMarked(runDir, 'held', 'c2'));
 });
+
+test('marks of kills that an agent before this one expected go with the end of the hold', (t) => {
+  const { kills, runDir, clock } = rig(t);
+  kills.expect('u1', ['c1'], 60_000);
+  const next = new HeldKills(clock, silentLog, runDir, () => Promise.resolve());
+  next.deliver('u1', 'cancelled', ['c1']);
+  t.false(isMarked(runDir, 'held', 'c1'));
+});
+
+test('a container whose kill comes later is held no longer than the first of its pod', async (t) => {
+  const { kills, kill, until } = rig(t);
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  await until(50_000);
+  kills.hold('u1', kill('c2', 'SIGTERM'), 60_000, graceMs);
+  t.is(kills.leftMs('c2'), 10_000);
+});

@@ -15,6 +15,8 @@ export interface HeldKill {
 
 interface PodHold {
   kills: HeldKill[];
+  /** When the hold is over (monotonic ms). */
+  endsAtMs: number;
   /** Between SIGTERM and SIGKILL, when both were asked for while they were held. */
   graceMs: number;
   cancel: () => void;
@@ -81,13 +83,14 @@ export class HeldKills {
   hold(podUid: string, kill: HeldKill, holdMs: number, graceMs: number): void {
     kill.conversation.hold();
     const hold = this.#pods.get(podUid);
-    if (hold === undefined || this.leftMs(kill.container) === undefined) this.expect(podUid, [kill.container], holdMs);
+    const endsAtMs = hold?.endsAtMs ?? this.#clock.nowMs() + holdMs;
+    if (hold === undefined || this.leftMs(kill.container) === undefined) this.expect(podUid, [kill.container], endsAtMs - this.#clock.nowMs());
     if (hold !== undefined) {
       hold.kills.push(kill);
       return;
     }
     this.#log.info({ podUid, container: kill.container, signal: kill.signal, holdMs }, 'Kill held');
-    this.#pods.set(podUid, { kills: [kill], graceMs, cancel: this.#clock.after(holdMs, () => void this.#expire(podUid)) });
+    this.#pods.set(podUid, { kills: [kill], endsAtMs, graceMs, cancel: this.#clock.after(holdMs, () => void this.#expire(podUid)) });
   }
 
   /** The kill is done: its container has gone on elsewhere, and ended here. */
@@ -98,9 +101,14 @@ export class HeldKills {
     if (kills.length > 0) this.#onEnd('moved');
   }
 
-  /** The signals reach the container now, in the order in which they were sent; from then on none is held any more. */
-  deliver(podUid: string, reason: string): void {
-    const { kills, containers, graceMs } = this.#take(podUid);
+  /**
+   * The signals reach the container now, in the order in which they were sent; from then on none is held any more.
+   *
+   * @param expected containers whose kills an agent before this one may have expected
+   */
+  deliver(podUid: string, reason: string, expected: readonly string[] = []): void {
+    const { kills, containers: own, graceMs } = this.#take(podUid);
+    const containers = new Set([...own, ...expected]);
     if (kills.length === 0) {
       for (const container of containers) unmark(this.#runDir, 'held', container);
       return;

@@ -36,7 +36,7 @@ const cases: [string, Partial<KillFacts>, ReturnType<typeof deliver> | ReturnTyp
   ['a node that is shutting down', { nodeIsShuttingDown: true }, hold('NodeShutdown', 15)],
   ['a node that is shutting down, and a patient program', { nodeIsShuttingDown: true, pod: pod({ spec: { terminationGracePeriodSeconds: 600 } }) }, hold('NodeShutdown', 60)],
   ['a node that is shutting down, and a program without grace', { nodeIsShuttingDown: true, pod: pod({ spec: { terminationGracePeriodSeconds: 0 } }) }, deliver('HoldExpired')],
-  ['preemption on a node that is shutting down', { nodeIsShuttingDown: true, pod: preempted }, hold('PreemptionByScheduler', 60)],
+  ['preemption on a node that is shutting down', { nodeIsShuttingDown: true, pod: preempted }, hold('NodeShutdown', 15)],
   ['a pod that the API server forgets with its node', { pod: interrupted('DeletionByPodGC') }, deliver('NotInterrupted')],
   ['a kill after the hold, of an unknown pod', { pod: undefined, heldForMs: 0 }, deliver('HoldExpired')],
   ['a kill after the hold, while a Migration holds', { pod: preempted, heldForMs: 0, migration: holding(at(130)) }, deliver('HoldExpired')],

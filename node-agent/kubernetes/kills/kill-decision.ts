@@ -33,7 +33,7 @@ export function decideKill({ pod, migration, policy, nodeIsShuttingDown, heldFor
   if (isFinished(pod)) return { decision: 'deliver', reason: 'Finished' };
   if (pod.spec.runtimeClassName !== runtimeClassName || policy === undefined) return { decision: 'deliver', reason: 'NotOptedIn' };
   if (policy.spec.action === 'Never') return { decision: 'deliver', reason: 'PolicyNever' };
-  const reason = disruptionReason(pod) ?? (nodeIsShuttingDown ? nodeShutdown : undefined);
+  const reason = nodeIsShuttingDown ? nodeShutdown : disruptionReason(pod);
   if (reason === undefined) return { decision: 'deliver', reason: 'NotInterrupted' };
   if (migration !== undefined && gaveUpLately(migration, now, policy.spec.evictionDeadlineSeconds)) return { decision: 'deliver', reason: 'MoveFailed' };
   return hold(reason, heldForMs ?? holdSecondsOf(reason, policy, pod) * 1000);

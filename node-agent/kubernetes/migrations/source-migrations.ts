@@ -78,10 +78,10 @@ export class SourceMigrations {
         handovers.abortFor(containersOf(podUid)[0]?.pod?.sandbox ?? '', action.reason);
         return { requeueAfterMs: lookAgainMs };
       case 'deliver':
-        kills.deliver(podUid, action.reason);
+        kills.deliver(podUid, action.reason, containersOf(podUid).map(({ id }) => id));
         return { requeueAfterMs: lookAgainMs };
       case 'keep':
-        kills.deliver(podUid, action.reason);
+        kills.deliver(podUid, action.reason, containersOf(podUid).map(({ id }) => id));
         await this.#letGo(migration, keptState);
         return {};
       case 'report-released':

@@ -58,7 +58,8 @@ function parsed(text: string): unknown {
 
 async function add(ports: ClusterWidePorts, request: CniRequest, call: CniCall, next: HandleCni): Promise<CniReply> {
   const pod = await podOf(ports, request);
-  if (pod.metadata.annotations?.[annotations.migration] === undefined) ports.view.assertAlone({ namespace: pod.metadata.namespace ?? '', name: pod.metadata.name, uid: pod.metadata.uid ?? '' });
+  const { namespace = '', name, uid = '', annotations: written = {} } = pod.metadata;
+  ports.view.assertAlone({ namespace, name, uid }, written[annotations.migration]);
   const localised = withNodeConfig(ports, call);
   const network = parseNetwork(parsed(localised.stdin));
   const { ips, mac } = readWishes(request);

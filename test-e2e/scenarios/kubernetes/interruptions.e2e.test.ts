@@ -52,13 +52,13 @@ scenario('kubectl drain of a node with several pods: no more moves at a time tha
   });
   await kubectl('uncordon', other);
   const clients = await Promise.all(pods.map(async (pod) => startCounter(await stableAddress(namespace, pod), 1)));
-  let over = false;
+  const over = new AbortController();
   let most = 0;
   const watched = (async () => {
-    while (!over) most = Math.max(most, (await movesUnderway(namespace)));
+    while (!over.signal.aborted) most = Math.max(most, (await movesUnderway(namespace)));
   })();
   await drain(worker);
-  over = true;
+  over.abort();
   await watched;
   t.true(most >= 1 && most <= movesPerNode, `${most} moves at a time`);
   for (const pod of pods) t.is(await nodeOf(namespace, pod), other);

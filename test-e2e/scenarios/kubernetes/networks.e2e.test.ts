@@ -94,13 +94,13 @@ scenario('a Service on stable addresses follows its pods, and what Multus says o
 
   let unready = 0;
   await whileCounting(t, address, async () => {
-    let over = false;
+    const over = new AbortController();
     const watched = (async () => {
-      while (!over) if ((await own())?.conditions.ready !== true) unready += 1;
+      while (!over.signal.aborted) if ((await own())?.conditions.ready !== true) unready += 1;
     })();
     assertMoved(t, await migrate(namespace, 'move', pod));
     await podOf(namespace);
-    over = true;
+    over.abort();
     await watched;
   });
   t.is(unready, 0, 'its endpoint is ready all the time');

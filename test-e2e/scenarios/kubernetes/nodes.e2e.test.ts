@@ -1,5 +1,4 @@
 // Nodes that die, cannot be reached or have no room, parts that are not there at all, certificates that have run out; and nothing is left behind.
-import type { ExecutionContext } from 'ava';
 import {
   apply, assertClean, assertMoved, eventually, kubectl, migrate, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, stableAddress, startCounter, startMigration, whileCounting,
 } from './cluster.ts';
