@@ -6,6 +6,7 @@ import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
+import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import { criuErrors, dumpMs, readCriuLog } from '#agent/criu/log.ts';
 
 export interface DumpRequest {
@@ -80,11 +81,11 @@ export class HeldDump {
 /** The child outlives the agent: killing CRIU in the middle of a dump would hurt the source. */
 function spawnCheckpoint({ runc, root, id, directories }: DumpRequest): ChildProcess {
   const output = openSync(join(directories.work, 'runc-checkpoint.log'), 'a', 0o600);
-  const args = [
-    '--root', root, 'checkpoint', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
+  const [program, ...args] = besideContainerd([
+    runc, '--root', root, 'checkpoint', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
     '--image-path', directories.images, '--work-path', directories.work, id,
-  ];
-  const child = spawn(runc, args, { detached: true, stdio: ['ignore', output, output] });
+  ]);
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
   return child;
 }

@@ -9,6 +9,7 @@ import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
+import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
@@ -141,7 +142,8 @@ const lazyPagesLimitMs = 10_000;
 /** Starts `criu lazy-pages` on the images; resolves when it listens. It ends by itself when all pages are in. */
 async function startLazyPages({ pages, work }: ImageDirectories): Promise<ChildProcess> {
   const output = openSync(join(work, 'lazy-pages.out'), 'a', 0o600);
-  const child = spawn('criu', ['lazy-pages', '-D', pages, '-W', work, '-o', 'lazy-pages.log'], { detached: true, stdio: ['ignore', output, output] });
+  const [program, ...args] = besideContainerd(['criu', 'lazy-pages', '-D', pages, '-W', work, '-o', 'lazy-pages.log']);
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
   const deadline = performance.now() + lazyPagesLimitMs;
   while (!existsSync(join(work, 'lazy-pages.socket'))) {

@@ -9,5 +9,11 @@ for node in $("$engine" ps --filter label=io.x-k8s.kind.role=worker --filter lab
 done
 kubectl=$(test-e2e/cluster/binaries.sh)/kubectl
 "$kubectl" apply -k manifests/overlays/kind
+
+# The images have the same name each time: pods that run older ones are replaced.
+images=$(sha256sum build/images/godwit.tar | cut -c1-16)
+before=$("$kubectl" get namespace godwit-system -o jsonpath='{.metadata.annotations.godwit\.test/images}')
+"$kubectl" annotate --overwrite namespace godwit-system "godwit.test/images=$images" >/dev/null
+if [ -n "$before" ] && [ "$before" != "$images" ]; then "$kubectl" -n godwit-system rollout restart daemonset/godwit-node-agent deployment/godwit-controller; fi
 "$kubectl" -n godwit-system rollout status daemonset/godwit-node-agent --timeout=120s
 "$kubectl" -n godwit-system rollout status deployment/godwit-controller --timeout=120s
