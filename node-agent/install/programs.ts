@@ -21,6 +21,12 @@ export function placePrograms(from: string, to: string): boolean {
   return true;
 }
 
+/** A removal that is cut short leaves no build that looks whole. */
+export function removePrograms(directory: string): void {
+  rmSync(join(directory, buildId), { force: true });
+  rmSync(directory, { recursive: true, force: true });
+}
+
 function idOf(directory: string): string | undefined {
   const path = join(directory, buildId);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;

@@ -8,6 +8,7 @@ import type { ContainerdNode, NodeFiles } from '#agent/install/node-port.ts';
 import { hasRecord } from '#agent/install/install-record.ts';
 import { linksOfPods, podsOfWrapper } from '#agent/install/node-use.ts';
 import { dumpOf } from '#agent/install/rehearsal.ts';
+import { removePrograms } from '#agent/install/programs.ts';
 import { presentDevices, removeDevices } from '#agent/install/stable-devices.ts';
 import { ifThere, nodeFiles, onNode, runOnNode } from '#agent/install/this-node.ts';
 import { pidsWhere } from '#agent/runtime/command-lines.ts';
@@ -37,7 +38,8 @@ export async function uninstall(what: Installed, containerd: () => ContainerdNod
   nodeFiles.remove(cniBinary);
   for (const bridge of await removeDevices(leasesIn(nodeFiles, `${stateDirectory}/leases`))) say(`bridge ${bridge} stays: others use it`);
   unmountBelow(`${programs}/bin/nsenter`, runDirectory);
-  for (const directory of [runDirectory, programs, stateDirectory]) rmSync(onNode(directory), { recursive: true, force: true });
+  removePrograms(onNode(programs));
+  for (const directory of [runDirectory, stateDirectory]) rmSync(onNode(directory), { recursive: true, force: true });
   if (nodeFiles.list(dropInDirectory).length === 0) ifThere(() => rmdirSync(onNode(dropInDirectory)));
   say('nothing of Godwit is left on this node');
 }
