@@ -60,7 +60,6 @@ export async function startController(settings: ControllerSettings, log: Log): P
   const events = new Events(api, clock, log, { controller: 'godwit.dev/controller', instance: process.env['HOSTNAME'] ?? service });
   const requests = new ListWatch({ api, connection, clock, log }, certificateRequests);
   requests.start();
-  const authority = await clusterAuthority(api, namespace, clock);
 
   election.start((signal) => {
     const run = (reconciler: Reconciler): Controller => {
@@ -73,7 +72,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
     const migrationReconciler = new MigrationReconciler(cluster, limits, new Story(events, clock), metrics.ended);
     const claims = new Claims(cluster, limits);
     const interruptions = new Interruptions(cluster);
-    const signer = new NodeSigner(api, authority, account('godwit-node-agent'), clock);
+    const signer = new NodeSigner(api, () => clusterAuthority(api, namespace, clock), account('godwit-node-agent'), clock);
     const ofMigrations = run({ name: 'migrations', reconcile: (name) => migrationReconciler.reconcile(name) });
     const ofClaims = run({ name: 'claims', reconcile: (name) => claims.reconcile(name) });
     const ofInterruptions = run({ name: 'interruptions', reconcile: (name) => interruptions.reconcile(name) });

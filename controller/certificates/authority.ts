@@ -23,7 +23,11 @@ export async function clusterAuthority(api: KubeApi, namespace: string, clock: C
 }
 
 async function storedAuthority(api: KubeApi, namespace: string, clock: Clock): Promise<CertificatePair | undefined> {
-  const data = (await api.find(secrets, { name: secretName, namespace }))?.data;
+  return usablePair(await api.find(secrets, { name: secretName, namespace }), clock);
+}
+
+function usablePair(secret: { data?: Record<string, string> | undefined } | undefined, clock: Clock): CertificatePair | undefined {
+  const data = secret?.data;
   const [certificate, key] = [data?.['tls.crt'], data?.['tls.key']];
   if (certificate === undefined || key === undefined) return undefined;
   const pair = { certificate: decode(certificate), key: decode(key) };
@@ -34,15 +38,17 @@ async function makeAuthority(api: KubeApi, namespace: string, clock: Clock): Pro
   const pair = await createAuthority(validFor(lifeDays, clock.date()));
   const data = { 'tls.crt': encode(pair.certificate), 'tls.key': encode(pair.key) };
   const earlier = await api.find(secrets, { name: secretName, namespace });
+  const other = usablePair(earlier, clock);
+  if (other !== undefined) return other; // another replica was faster
   try {
     if (earlier === undefined) await api.create(secrets, { metadata: { name: secretName, namespace }, type: 'kubernetes.io/tls', data });
     else await api.replace(secrets, { ...earlier, data });
     return pair;
   } catch (error) {
     if (!hasCode(error, 'ERR_KUBE_EXISTS') && !hasCode(error, 'ERR_KUBE_CONFLICT')) throw error;
-    const other = await storedAuthority(api, namespace, clock);
-    if (other === undefined) throw error;
-    return other;
+    const winner = await storedAuthority(api, namespace, clock);
+    if (winner === undefined) throw error;
+    return winner;
   }
 }
 
@@ -50,6 +56,10 @@ async function publish(api: KubeApi, namespace: string, certificate: string): Pr
   const name = { name: authorityConfigMap, namespace };
   const earlier = await api.find(configMaps, name);
   if (earlier?.data?.['ca.crt'] === certificate) return;
-  if (earlier !== undefined) await api.patch(configMaps, name, { data: { 'ca.crt': certificate } });
-  else await api.create(configMaps, { metadata: name, data: { 'ca.crt': certificate } });
+  try {
+    if (earlier === undefined) await api.create(configMaps, { metadata: name, data: { 'ca.crt': certificate } });
+    else await api.patch(configMaps, name, { data: { 'ca.crt': certificate } });
+  } catch (error) {
+    if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error; // another replica was faster
+  }
 }

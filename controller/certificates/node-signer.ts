@@ -29,11 +29,12 @@ export function decideSigning({ spec, status }: CertificateRequest, agent: strin
 
 export class NodeSigner {
   readonly #api: KubeApi;
-  readonly #authority: CertificatePair;
+  readonly #authority: () => Promise<CertificatePair>;
   readonly #agent: string;
   readonly #clock: Clock;
 
-  constructor(api: KubeApi, authority: CertificatePair, agent: string, clock: Clock) {
+  /** @param authority as it is now: it may have been made anew since this process began */
+  constructor(api: KubeApi, authority: () => Promise<CertificatePair>, agent: string, clock: Clock) {
     this.#api = api;
     this.#authority = authority;
     this.#agent = agent;
@@ -64,14 +65,15 @@ export class NodeSigner {
 
   async #issue(csr: Pkcs10CertificateRequest, node: string, seconds = longestLifeMs / 1000): Promise<string> {
     const now = this.#clock.date().getTime();
-    const authority = new X509Certificate(this.#authority.certificate);
+    const pair = await this.#authority();
+    const authority = new X509Certificate(pair.certificate);
     const certificate = await X509CertificateGenerator.create({
       subject: `CN=${node.slice(0, 64)}`,
       issuer: authority.subject,
       notBefore: new Date(now - skewMs),
       notAfter: new Date(now + Math.min(seconds * 1000, longestLifeMs)),
       publicKey: csr.publicKey,
-      signingKey: await signingKey(this.#authority.key),
+      signingKey: await signingKey(pair.key),
       signingAlgorithm: algorithm,
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
