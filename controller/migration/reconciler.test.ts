@@ -28,7 +28,7 @@ async function rig(t: ExecutionContext, seed: Seed) {
     await reconciler.reconcile(move);
     return server.received.filter(({ method, path }) => method !== 'GET' && !path.includes('/events')).map(({ method, path }) => `${method} ${path.split('/').slice(-2).join('/')}`);
   };
-  return { ...running, look, ends, theMove: () => api.get(migrations, move), thePod: () => api.find(pods, shop) };
+  return { ...running, look, ends, reconciler, theMove: () => api.get(migrations, move), thePod: () => api.find(pods, shop) };
 }
 
 const held = (status: MigrationStatus = {}, parts: Parameters<typeof migration>[0] = {}): Migration =>
@@ -153,4 +153,17 @@ test('the end is told once, when it was written', async (t) => {
   t.deepEqual(await look(), ['PUT move/status']);
   await look();
   t.deepEqual(ends, ['Cancelled']);
+});
+
+test('moves that are asked for at the same time keep to the limit of their node', async (t) => {
+  const names = ['shop-0', 'shop-1', 'shop-2', 'shop-3'];
+  const { api, reconciler, caughtUp } = await rig(t, {
+    pods: names.map((name) => pod({ metadata: { name, uid: `uid-${name}` } })),
+    migrations: names.map((name) => migration({ metadata: { name: `move-${name}`, uid: `move-${name}` }, spec: { podName: name } })),
+  });
+  await caughtUp();
+  await Promise.all(names.map((name) => reconciler.reconcile({ namespace: 'default', name: `move-${name}` })));
+  const { items } = await api.list(migrations);
+  t.is(items.filter(({ status }) => findCondition(status?.conditions, 'Admitted')?.status === 'True').length, 2);
+  t.is(items.filter(({ status }) => /2 moves leave a, 2 are allowed/.test(findCondition(status?.conditions, 'Admitted')?.message ?? '')).length, 2);
 });

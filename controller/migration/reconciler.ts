@@ -1,6 +1,6 @@
 // Carries out what `decide` says about a Migration.
 import { controllerOf, type Pod } from '#core/api/pod.ts';
-import { hasCondition } from '#core/api/conditions.ts';
+import { hasCondition, withCondition } from '#core/api/conditions.ts';
 import { lineageOf } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import { jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
@@ -23,6 +23,8 @@ export class MigrationReconciler {
   readonly #limits: Limits;
   readonly #story: Story;
   readonly #onEnd: (migration: Migration, status: MigrationStatus) => void;
+  /** Moves that were let begin, and the nodes that they leave, by UID: the watch may not have told yet. */
+  readonly #begun = new Map<string, string>();
 
   /** @param onEnd told once, when the end of a Migration was written */
   constructor(cluster: Cluster, limits: Limits, story: Story, onEnd: (migration: Migration, status: MigrationStatus) => void) {
@@ -63,7 +65,11 @@ export class MigrationReconciler {
 
   async #admission(migration: Migration, pod: Pod): Promise<NonNullable<Observation['admission']>> {
     const facts = { pod, policy: this.#cluster.policyOf(pod), claims: await this.#claimsOf(pod) };
-    const underway = this.#cluster.underway();
+    // From here to the end nothing is waited for: of two that ask at the same time the second one counts the first.
+    const { uid = '' } = migration.metadata;
+    const sourceNode = pod.spec.nodeName ?? '';
+    this.#begun.delete(uid);
+    const underway = this.#cluster.underway().map((other) => this.#asBegun(other));
     const rival = underway.find((other) => other.metadata.uid !== migration.metadata.uid && isAbout(other, pod) && goesFirst(other, migration));
     const place = () => candidates({
       pod,
@@ -74,13 +80,23 @@ export class MigrationReconciler {
       maxIncoming: this.#limits.perNode,
       rooms: this.#cluster.rooms,
     });
-    return {
-      refusals: podRefusals(facts),
-      notes: podNotes(facts),
-      lineage: lineageOf(pod),
-      rival: rival?.metadata.name,
-      wait: waitReason(underway.filter(({ metadata }) => metadata.uid !== migration.metadata.uid), pod.spec.nodeName ?? '', place, this.#limits),
-    };
+    const refusals = podRefusals(facts);
+    const wait = waitReason(underway.filter(({ metadata }) => metadata.uid !== uid), sourceNode, place, this.#limits);
+    if (refusals.length === 0 && wait === undefined && rival === undefined && !migration.spec.dryRun) this.#begun.set(uid, sourceNode);
+    return { refusals, wait, notes: podNotes(facts), lineage: lineageOf(pod), rival: rival?.metadata.name };
+  }
+
+  /** As the watch will have it. */
+  #asBegun(migration: Migration): Migration {
+    const { metadata: { uid = '' }, spec: { podName }, status = {} } = migration;
+    const nodeName = this.#begun.get(uid);
+    if (nodeName === undefined) return migration;
+    if (hasCondition(status.conditions, 'Admitted')) {
+      this.#begun.delete(uid);
+      return migration;
+    }
+    const conditions = withCondition(status.conditions ?? [], { type: 'Admitted', status: 'True', reason: 'Admitted', message: '' }, this.#cluster.clock.date());
+    return { ...migration, status: { ...status, conditions, source: { name: podName, nodeName, ...status.source } } };
   }
 
   async #prospect({ metadata: { namespace }, spec: { podName }, status = {} }: Migration, pod: Pod | undefined): Promise<Prospect> {

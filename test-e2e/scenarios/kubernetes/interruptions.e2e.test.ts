@@ -52,6 +52,7 @@ scenario('kubectl drain of a node with several pods: no more moves at a time tha
   });
   await kubectl('uncordon', other);
   const clients = await Promise.all(pods.map(async (pod) => startCounter(await stableAddress(namespace, pod), 1)));
+  for (const client of clients) t.teardown(async () => void (await client.stop().catch(() => undefined)));
   const over = new AbortController();
   let most = 0;
   const watched = (async () => {
