@@ -84,7 +84,7 @@ const removeCleaner = (): Promise<string> => kubectl('delete', '-k', manifests('
 /** Commands that say what is left of Godwit on a node; clean is who has nothing to say. */
 const traces: Record<string, string> = {
   files: 'ls -d /opt/godwit /opt/cni/bin/godwit /run/godwit /var/lib/godwit /etc/containerd/*godwit* /etc/containerd/conf.d/*godwit* 2>/dev/null || true',
-  'CNI configuration': 'grep -rlE "\"type\": *\"godwit\"" /etc/cni/net.d || true',
+  'CNI configuration': `grep -rlE '"type": *"godwit"' /etc/cni/net.d || true`,
   'handler of containerd': 'containerd config dump 2>/dev/null | grep godwit || true',
   devices: 'ip -o link | grep -E ": (gw-|gdw)" || true',
   'port of a bridge': `ip -o link show ${dataNetwork.uplink} | grep -o "master [^ ]*" || true`,
