@@ -53,15 +53,13 @@ scenario('a dead node: its pod starts afresh elsewhere with the same address, an
 const scaleController = (replicas: number) => kubectl('-n', 'godwit-system', 'scale', 'deployment', 'godwit-controller', `--replicas=${replicas}`);
 
 scenario('without the controller pods are made and evicted as without Godwit', [], async (t) => {
+  const namespace = await namespaceFor(t, 'without');
   await scaleController(0);
   t.teardown(async () => {
     await scaleController(2);
     await kubectl('-n', 'godwit-system', 'rollout', 'status', 'deployment/godwit-controller', '--timeout=90s');
   });
   await eventually('no controller', async () => ((await kubectl('-n', 'godwit-system', 'get', 'pods', '-l', 'app.kubernetes.io/name=godwit-controller', '-o', 'name')) === '' ? true : undefined));
-  await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: `e2e-without-${process.pid}` } });
-  const namespace = `e2e-without-${process.pid}`;
-  t.teardown(async () => void (await kubectl('delete', 'namespace', namespace, '--timeout=60s')));
   const shape = { spec: { terminationGracePeriodSeconds: 1 } };
   await apply(owners.Deployment(namespace, shape));
   const pod = await podOf(namespace);
