@@ -46,6 +46,8 @@ async function moves(owner: 'StatefulSet' | 'Deployment') {
   const report = await client.stop();
   await kubectl('-n', namespace, 'delete', owner.toLowerCase(), '--all', '--timeout=60s');
   await eventually('no pods', async () => ((await kubectl('-n', namespace, 'get', 'pods', '-o', 'name')) === '' ? true : undefined));
+  // A pod of the same name would else have two addresses for a while, its own and that of the one before.
+  await eventually('the addresses to be free', async () => ((await kubectl('get', 'stableips', '-o', 'name')).includes('stable.') ? undefined : true), 180_000);
   const succeeded = done.filter(({ status }) => status?.phase === 'Succeeded');
   const records = recordsOf(succeeded);
   return {
