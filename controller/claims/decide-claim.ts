@@ -1,6 +1,6 @@
 // Is a new pod the replacement that a Migration waits for? A pure answer; claims.ts carries it out.
 import { hasCondition } from '#core/api/conditions.ts';
-import { byAge, type Migration } from '#core/api/migration.ts';
+import { byAge, isFormerSelf, type Migration } from '#core/api/migration.ts';
 import { annotations, claimGate, completionIndexLabel, runtimeClassName } from '#core/api/names.ts';
 import { controllerOf, disruptionReason, isFinished, type Pod } from '#core/api/pod.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
@@ -34,7 +34,7 @@ export function decideClaim({ pod, waiting, loose, siblings, now }: ClaimFacts):
   if (pod.spec.schedulingGates?.some(({ name }) => name === claimGate) !== true) return adopt(pod, ready);
   if (ready !== undefined) return { decision: 'claim', migration: ready };
   // Until it is held, or over; and never beside another incarnation of its name.
-  if (wanting.length > 0 || loose.some((migration) => isFormerSelf(migration, pod))) return { decision: 'keep' };
+  if (wanting.length > 0 || loose.some((migration) => isFormerSelf(migration, pod.metadata))) return { decision: 'keep' };
   const ageMs = now.getTime() - Date.parse(pod.metadata.creationTimestamp ?? now.toISOString());
   return ageMs < keepMs && siblings.some(isLeaving) ? { decision: 'keep' } : { decision: 'release' };
 }
@@ -53,10 +53,6 @@ function wants({ spec, status, metadata }: Migration, pod: Pod, siblings: readon
   if (status.strategy === 'SameName') return spec.podName === pod.metadata.name && metadata.namespace === pod.metadata.namespace;
   if (status.strategy === 'AfterDelete') return status.source.completionIndex === pod.metadata.labels?.[completionIndexLabel];
   return siblings.some(({ metadata: { uid, deletionTimestamp } }) => uid === status.source?.uid && deletionTimestamp !== undefined);
-}
-
-function isFormerSelf({ spec, status }: Migration, { metadata }: Pod): boolean {
-  return status?.strategy === 'SameName' && spec.podName === metadata.name && status.source?.uid !== metadata.uid;
 }
 
 /** It is being interrupted, and its Migration may only be about to be made. */

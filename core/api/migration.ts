@@ -170,3 +170,8 @@ export function isLetGo(status: MigrationStatus | undefined): boolean {
   const state = status?.handover?.state;
   return state === releasedState || state === keptState;
 }
+
+/** Whether it moves an earlier pod of that name: beside its processes the pod would be a second instance. */
+export function isFormerSelf({ spec, status }: Migration, pod: { name: string; uid?: string | undefined }): boolean {
+  return status?.strategy === 'SameName' && spec.podName === pod.name && status.source?.uid !== pod.uid;
+}

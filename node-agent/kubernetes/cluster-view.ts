@@ -1,6 +1,6 @@
 // What this node's agent knows of the cluster: local copies that watches keep, and live questions where a copy may be late.
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import { byAge, isUnderway, movesPod, sourceMayRun, type Migration } from '#core/api/migration.ts';
+import { byAge, isFormerSelf, isUnderway, movesPod, sourceMayRun, type Migration } from '#core/api/migration.ts';
 import { isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
@@ -83,11 +83,8 @@ export class ClusterView {
   }
 
   /** The Migration of an earlier pod of that name whose processes may still run elsewhere. */
-  #formerSelf({ namespace, name, uid }: PodName): Migration | undefined {
-    return this.#caches.migrations.list(namespace).find((migration) => {
-      const { spec, status } = migration;
-      return status?.strategy === 'SameName' && spec.podName === name && status.source?.uid !== uid && sourceMayRun(migration, this.node(status.source?.nodeName ?? ''));
-    });
+  #formerSelf(pod: PodName): Migration | undefined {
+    return this.#caches.migrations.list(pod.namespace).find((migration) => isFormerSelf(migration, pod) && sourceMayRun(migration, this.node(migration.status?.source?.nodeName ?? '')));
   }
 
   /**
