@@ -11,6 +11,7 @@ import { errorCatalog } from '#core/error-catalog.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { createProgram } from '../cli/program.ts';
 import { agentMetrics } from '#agent/kubernetes/metrics.ts';
+import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
 import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { controllerMetrics } from '#controller/metrics.ts';
 import { podChecks, postStartNote } from '#controller/migration/refusals.ts';
@@ -65,7 +66,7 @@ const pages: Record<string, string> = {
   ),
   'preflight.md': preflightPage(
     [...Object.entries(podChecks).map(([code, { about }]) => ({ code, about })), postStartNote],
-    [...sourceCheckList, subPaths],
+    [...sourceCheckList, allRunning, subPaths],
     ['preflight/compatibility.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts', 'kubernetes/pod/target-checks.ts'].map(agentSource),
   ),
   'handover-states.md': statesPage(sourceMachine, targetMachine),

@@ -10,6 +10,9 @@ const of = (spec: Partial<Pod['spec']>): Facts => ({ pod: pod({ spec }) });
 const owned = (owner: string): Facts => ({ pod: pod({ owner }) });
 const device = (...resources: string[]): Facts => of({ containers: [{ name: 'app', resources: { limits: Object.fromEntries(resources.map((name) => [name, '1'])) } }] });
 type Spec = Partial<Pod['spec']>;
+type Container = Pod['spec']['containers'][number];
+const app = (more: Partial<Container> = {}, name = 'app'): Container => ({ name, ...more });
+const sidecar = (more: Partial<Container>): Container => ({ name: 'proxy', restartPolicy: 'Always', ...more });
 type Mounts = NonNullable<Pod['spec']['containers'][number]['volumeMounts']>;
 const volume = (kind: string, content: unknown = {}): Facts => of({ volumes: [{ name: 'cache', emptyDir: {} }, { name: 'store', [kind]: content }] });
 /** A pod that mounts claim `data` in each of the given ways, beside one that everybody may write. */
@@ -73,6 +76,23 @@ const rows: Record<string, Row> = {
       [of({ resourceClaims: [{ name: 'gpu', resourceClaimName: 'big' }] }), /: resource claim gpu$/],
       [of({ containers: [{ name: 'app', volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] }] }), /: block volume disk$/],
       [of({ initContainers: [{ name: 'side', volumeDevices: [{ name: 'disk' }] }], resourceClaims: [{ name: 'gpu' }], containers: [{ name: 'app', resources: { limits: { 'example.com/nic': '1' } } }] }), /: example\.com\/nic, resource claim gpu, block volume disk$/],
+    ],
+  },
+  PREFLIGHT_START_ORDER: {
+    passes: [
+      // one container has nobody to wait for, and the last one runs when it is started
+      of({ initContainers: [{ name: 'init', lifecycle: { postStart: {} } }], containers: [app({ lifecycle: { postStart: {} }, startupProbe: {}, livenessProbe: { failureThreshold: 1 } })] }),
+      of({ containers: [app({}, 'cache'), app({ lifecycle: { postStart: {} }, livenessProbe: { periodSeconds: 1 } })] }),
+      of({ initContainers: [sidecar({ lifecycle: { preStop: {} }, livenessProbe: {} })], containers: [app()] }),
+      of({ containers: [app({ startupProbe: {}, livenessProbe: { initialDelaySeconds: 5, failureThreshold: 1 } }), app({}, 'log')] }),
+      of({ containers: [app({ livenessProbe: { periodSeconds: 1, failureThreshold: 6 } }), app({}, 'log')] }),
+    ],
+    refused: [
+      [of({ initContainers: [sidecar({ startupProbe: { failureThreshold: 30 } })], containers: [app()] }), /startupProbe of proxy$/],
+      [of({ initContainers: [sidecar({ lifecycle: { postStart: {} } })], containers: [app()] }), /postStart of proxy$/],
+      [of({ containers: [app({ lifecycle: { postStart: {} }, livenessProbe: { failureThreshold: 1 } }), app({}, 'log')] }), /postStart of app, livenessProbe of app$/],
+      [of({ containers: [app({ livenessProbe: { periodSeconds: 1, failureThreshold: 5 } }), app({}, 'log')] }), /livenessProbe of app$/],
+      [of({ containers: [app({ startupProbe: { periodSeconds: 2 } }), app({}, 'log')] }), /startupProbe of app$/],
     ],
   },
 };

@@ -3,6 +3,7 @@ import type { Note, Refusal } from '#core/api/handover.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { runtimeClassName } from '#core/api/names.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
+import { startOrderChecks } from '#controller/migration/start-order.ts';
 import { volumeChecks } from '#controller/migration/volume-refusals.ts';
 
 /** A claim of the pod, as far as it matters. */
@@ -69,6 +70,7 @@ export const podChecks: Readonly<Record<string, PodCheck>> = {
       return names.length === 0 ? undefined : found(`it has devices of its node: ${names.join(', ')}`, 'CRIU cannot move the state of devices.');
     },
   },
+  ...startOrderChecks,
 };
 
 /** Names of what cannot be on another node. */

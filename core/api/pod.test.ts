@@ -1,7 +1,7 @@
 // What a pod or a node says of itself, read as Kubernetes means it.
 import test from 'ava';
 import { interrupted, node, pod } from '#core/testing/objects.ts';
-import { disruptionReason, gracePeriodSeconds, isNodeReady, isShuttingDown, type Node } from './pod.ts';
+import { disruptionReason, gracePeriodSeconds, isNodeReady, isShuttingDown, runningTogether, type Node } from './pod.ts';
 
 test('an interruption is what something does to the pod, not that the API server forgets the pods of a node that is gone', (t) => {
   t.is(disruptionReason(interrupted('PreemptionByScheduler')), 'PreemptionByScheduler');
@@ -23,4 +23,11 @@ for (const [what, one, wanted] of nodes) test(`a node that is ${what}`, (t) => t
 
 test('a pod that says nothing of its grace has that of Kubernetes', (t) => {
   t.deepEqual([undefined, 0, 600].map((terminationGracePeriodSeconds) => gracePeriodSeconds(pod({ spec: { terminationGracePeriodSeconds } }))), [30, 0, 600]);
+});
+
+test('sidecars start before the containers, each in the order of the spec; other init containers have ended by then', (t) => {
+  const initContainers = [{ name: 'migrate' }, { name: 'proxy', restartPolicy: 'Always' }, { name: 'warm' }, { name: 'log', restartPolicy: 'Always' }];
+  const names = (spec: Parameters<typeof pod>[0]) => runningTogether(pod(spec)).map(({ name }) => name);
+  t.deepEqual(names({ spec: { initContainers, containers: [{ name: 'app' }, { name: 'cache' }] } }), ['proxy', 'log', 'app', 'cache']);
+  t.deepEqual(names({}), ['app']);
 });

@@ -5,6 +5,8 @@ import { objectMetaSchema } from '#core/api/objects.ts';
 const quantities = z.record(z.string(), z.union([z.string(), z.number()]));
 const resources = z.looseObject({ requests: quantities.optional(), limits: quantities.optional() });
 
+const probe = z.looseObject({ initialDelaySeconds: z.number().optional(), periodSeconds: z.number().optional(), failureThreshold: z.number().optional() });
+
 const container = z.looseObject({
   name: z.string(),
   image: z.string().optional(),
@@ -14,7 +16,8 @@ const container = z.looseObject({
   tty: z.boolean().optional(),
   lifecycle: z.looseObject({ postStart: z.unknown().optional(), preStop: z.unknown().optional() }).optional(),
   resources: resources.optional(),
-  livenessProbe: z.looseObject({ periodSeconds: z.number().optional(), failureThreshold: z.number().optional() }).optional(),
+  livenessProbe: probe.optional(),
+  startupProbe: probe.optional(),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() })).optional(),
   volumeDevices: z.array(z.looseObject({ name: z.string() })).optional(),
   ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.number(), protocol: z.string().optional() })).optional(),
@@ -103,6 +106,12 @@ export const nodeSchema = z.looseObject({
     .optional(),
 });
 export type Node = z.infer<typeof nodeSchema>;
+
+/** The containers that run side by side, in the order in which the kubelet starts them: sidecars, then the others. */
+export function runningTogether({ spec }: Pick<Pod, 'spec'>): Pod['spec']['containers'] {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  return [...sidecars, ...spec.containers];
+}
 
 /** The owner that makes replacements of a pod, if it has one. */
 export function controllerOf(object: Pick<Pod, 'metadata'>) {

@@ -1,6 +1,7 @@
 // The agent on a node of a cluster: pods, Migrations, StableIPs; the Migration's status as arbiter.
 import { peerPort } from '#core/api/names.ts';
 import type { Migration } from '#core/api/migration.ts';
+import { runningTogether } from '#core/api/pod.ts';
 import { systemClock } from '#core/clock.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { createKubeApi } from '#core/kube/api.ts';
@@ -66,10 +67,16 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     onArrived: async (netns, { name, uid }) => holders.holdAll(await links.attachmentsOf(netns), { name, uid }),
   };
   const metrics = agentMetrics({ heldKills: () => kills.count, underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
+  const leavingPodOf = (uid: string, migration: string, known: Migration | undefined): LeavingPod => {
+    const containers = containersOf(uid);
+    const pod = view.lastSeen(uid);
+    const expected = pod === undefined ? containers.map((registration) => registration.pod?.container ?? '') : runningTogether(pod).map(({ name }) => name);
+    return { migration, containers, expected, sessions: sessionsDuring(known) };
+  };
   const leavingPod = (handover: string, sandbox: string): LeavingPod => {
     const uid = registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod?.uid ?? '';
     const migration = migrationOfHandover(handover)?.uid ?? '';
-    return { migration, containers: containersOf(uid), sessions: sessionsDuring(view.knownMigration(migration)) };
+    return leavingPodOf(uid, migration, view.knownMigration(migration));
   };
   const openLinks = async (netns: string, { name, uid }: PodContainer): Promise<void> => {
     for (const link of await links.attachmentsOf(netns)) {
@@ -101,7 +108,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({
         node, api, cache: watches.migrations, view, handovers: engine, kills, clock, log, containersOf,
-        preflight: async (podUid, migration) => new PodSource(host, `plan-${podUid}`, () => ({ migration: podUid, containers: containersOf(podUid), sessions: sessionsDuring(migration) })).facts(),
+        preflight: async (podUid, migration) => new PodSource(host, `plan-${podUid}`, () => leavingPodOf(podUid, podUid, migration)).facts(),
       });
       const controller = new Controller({ name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) }, clock, log);
       const follow = new AbortController();

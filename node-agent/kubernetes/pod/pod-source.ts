@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { FileRoot } from '#agent/files/port.ts';
+import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
 import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/member-images.ts';
 import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
@@ -15,8 +16,10 @@ import { unmark } from '#agent/runtime/marks.ts';
 export interface LeavingPod {
   /** UID of the Migration. */
   migration: string;
-  /** Its containers, in the order in which the kubelet starts them. */
+  /** Its containers that run, in the order in which the kubelet starts them. */
   containers: Registration[];
+  /** Names of all that have to run for the pod to be whole. */
+  expected: string[];
   /** What becomes of `kubectl exec` sessions that stay: they end when something interrupts the pod, and stand in a user's way. */
   sessions: 'refuse' | 'end';
 }
@@ -57,14 +60,17 @@ export class PodSource implements SourcePort {
   }
 
   async facts(): Promise<SourceFacts> {
-    const { migration, containers, sessions } = this.#pod();
+    const { migration, containers, expected, sessions } = this.#pod();
     this.#members = containers.map((registration, index) => ({ registration, source: new PlainSource(this.#host, memberKey(this.#handover, index), registration.id, sessions) }));
     const all = await Promise.all(this.#members.map(({ source }) => source.facts()));
     const [first] = all;
     const identity = containers[0]?.pod;
     if (first === undefined || identity === undefined) throw new Error('a pod without containers');
     this.#volumes = emptyDirsOf(identity.uid, all.map(({ spec }) => spec.spec), volumeSight);
-    const parts = subPaths.run(this.#volumes, volumeSight);
+    const ofPod = [
+      { ...allRunning, result: allRunning.run(expected, containers.map(({ pod }) => pod?.container ?? '')) },
+      { ...subPaths, result: subPaths.run(this.#volumes, volumeSight) },
+    ];
     this.#roots = [...all.map((_, member) => ({ member })), ...this.#volumes.map((volume) => ({ member: volume.mounts[0]?.member ?? 0, volume }))];
     const named = <Entry extends { fact: string }>(entries: readonly Entry[], index: number): Entry[] =>
       containers.length === 1 ? [...entries] : entries.map((entry) => ({ ...entry, fact: `${containers[index]?.pod?.container ?? ''}: ${entry.fact}` }));
@@ -81,8 +87,8 @@ export class PodSource implements SourcePort {
       descriptors: [],
       foreignAddresses: first.foreignAddresses,
       memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
-      checks: [...all.flatMap(({ checks }, index) => named(checks, index)), { check: subPaths.check, code: subPaths.code, fact: parts.fact }],
-      refusals: [...all.flatMap(({ refusals }, index) => named(refusals, index)), ...('verdict' in parts ? [{ code: subPaths.code, fact: parts.fact, remedy: parts.remedy }] : [])],
+      checks: [...all.flatMap(({ checks }, index) => named(checks, index)), ...ofPod.map(({ check, code, result: { fact } }) => ({ check, code, fact }))],
+      refusals: [...all.flatMap(({ refusals }, index) => named(refusals, index)), ...ofPod.flatMap(({ code, result }) => ('verdict' in result ? [{ code, fact: result.fact, remedy: result.remedy }] : []))],
       notes: all.flatMap(({ notes }, index) => named(notes, index)),
     };
   }
