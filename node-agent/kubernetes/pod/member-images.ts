@@ -1,5 +1,6 @@
 // The containers of a pod are dumped side by side into one stream of images: each name says whose image it is.
 import { GodwitError } from '#core/errors.ts';
+import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 
 /** Key of the image directories of container number `index`. */
@@ -38,6 +39,41 @@ export class MemberSinks {
       },
       write: (number, bytes) => this.#sink.write(numbers.get(number) ?? -1, bytes),
     };
+  }
+}
+
+/** The other end of `MemberSinks`: each image into the inbox of its container. */
+export class MemberInboxes {
+  readonly #inboxes: ImageInbox[] = [];
+  /** By the numbers of the stream. */
+  readonly #receiving = new Map<number, ImageInbox>();
+
+  /** Of the next container. */
+  add(inbox: ImageInbox): void {
+    this.#inboxes.push(inbox);
+  }
+
+  open(number: number, name: string): void {
+    const { index, image } = parseMemberImage(name, this.#inboxes.length);
+    const inbox = this.#inboxes[index];
+    if (inbox === undefined) throw new GodwitError('ERR_INTERNAL', `container ${index} has no inbox`);
+    this.#receiving.set(number, inbox);
+    inbox.open(number, image);
+  }
+
+  write(number: number, bytes: Buffer): void {
+    const inbox = this.#receiving.get(number);
+    if (inbox === undefined) throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
+    inbox.write(number, bytes);
+  }
+
+  seal(sent: readonly SentImage[]): void {
+    const parsed = sent.map(({ name, bytes }) => ({ ...parseMemberImage(name, this.#inboxes.length), bytes }));
+    for (const [own, inbox] of this.#inboxes.entries()) inbox.seal(parsed.filter(({ index }) => index === own).map(({ image, bytes }) => ({ name: image, bytes })));
+  }
+
+  get totalBytes(): number {
+    return this.#inboxes.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
   }
 }
 

@@ -1,6 +1,6 @@
 // A pod as the target of a handover: the kubelet makes sandbox and containers, each waiting `create` becomes a restore.
 // All containers but the last are restored frozen, since the kubelet starts the next one only when `create` has returned.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PodSpec } from '#core/wire/messages.ts';
@@ -16,26 +16,20 @@ import { epochNow } from '#agent/engine/timeline.ts';
 import { fileLimits, fileMover } from '#agent/files/mover.ts';
 import type { FileReceiver } from '#agent/files/port.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
-import { memberKey, parseMemberImage } from '#agent/kubernetes/pod/member-images.ts';
+import { MemberInboxes, memberKey } from '#agent/kubernetes/pod/member-images.ts';
+import { RestoredContainers, restoredContainersSchema } from '#agent/kubernetes/pod/restored-containers.ts';
 import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
 import { emptyDirPath, lostSubPaths } from '#agent/kubernetes/pod/volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
-import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
-import { askToFreeze, removeSibling, separateFromContainer, thawCgroup } from '#agent/runtime/freezer.ts';
+import { askToFreeze, removeSibling, separateFromContainer } from '#agent/runtime/freezer.ts';
 import { networkNamespace } from '#agent/runtime/oci-spec.ts';
-import { readRuncState, readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
+import { readRuncState } from '#agent/runtime/runc-state.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
 
-const recoverySchema = z.object({
-  boot: z.string(),
-  migration: z.string(),
-  members: z.number().int(),
-  sandbox: z.string().optional(),
-  containers: z.array(z.object({ id: z.string(), root: z.string() })),
-});
+const recoverySchema = restoredContainersSchema.extend({ boot: z.string(), migration: z.string(), sandbox: z.string().optional() });
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
@@ -66,12 +60,10 @@ export class PodTarget implements TargetPort {
   #request: TargetRequest | undefined;
   #first: Arrival | undefined;
   #members: Member[] = [];
-  #containers: { id: string; root: string }[] = [];
+  readonly #inboxes = new MemberInboxes();
+  #restored: RestoredContainers;
   #migration = '';
   #sandbox: string | undefined;
-  #memberCount = 0;
-  /** Image numbers of the stream: whose they are. */
-  readonly #images = new Map<number, Member>();
   #left: LeftBehind | undefined;
   /** Those whose `create` waits. */
   readonly #taken = new Set<Arrival>();
@@ -79,24 +71,23 @@ export class PodTarget implements TargetPort {
   constructor(host: PodTargetHost, handover: string) {
     this.#host = host;
     this.#handover = handover;
+    this.#restored = new RestoredContainers(host.config.runDir, { members: 0, containers: [] });
   }
 
   journalFacts(): Record<string, unknown> {
-    return { boot: bootId(), migration: this.#migration, members: this.#memberCount, sandbox: this.#sandbox, containers: this.#containers };
+    return { boot: bootId(), migration: this.#migration, sandbox: this.#sandbox, ...this.#restored.facts() };
   }
 
   recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone' {
-    const { boot, migration, members, sandbox, containers } = recoverySchema.parse(facts);
+    const { boot, migration, sandbox, ...restored } = recoverySchema.parse(facts);
     this.#migration = migration;
-    this.#memberCount = members;
     this.#sandbox = sandbox;
-    this.#containers = containers;
-    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, members - 1))).images);
+    this.#restored = new RestoredContainers(this.#host.config.runDir, restored);
+    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, restored.members - 1))).images);
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
-    const last = containers.length === members ? containers.at(-1) : undefined;
-    const state = last === undefined ? undefined : readRuncStateIfAny(last.root, last.id);
-    if (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`))) return 'ready';
-    return state === undefined ? 'gone' : 'ended';
+    const fate = this.#restored.fate();
+    if (this.#left.alive || fate === 'runs') return 'ready';
+    return fate === 'none' ? 'gone' : 'ended';
   }
 
   async announce(request: TargetRequest, limitMs: number): Promise<LinkSite | undefined> {
@@ -105,7 +96,7 @@ export class PodTarget implements TargetPort {
     if (pod === undefined || name === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', 'the source hands over a container, this node takes pods');
     this.#request = request;
     this.#migration = pod.migration;
-    this.#memberCount = pod.containers.length;
+    this.#restored = new RestoredContainers(this.#host.config.runDir, { members: pod.containers.length, containers: [] });
     const expected = this.#host.arrivals.expect(pod.migration, name.name);
     const first = await withDeadline(expected, limitMs, 'the first container of the replacement');
     this.#first = first;
@@ -131,6 +122,7 @@ export class PodTarget implements TargetPort {
       const directories = openImageDirectories(imageRoot, memberKey(this.#handover, index));
       const inbox = await ImageInbox.create(directories.images, descriptors, freeImageBytes(imageRoot));
       const arrival = index === 0 ? Promise.resolve(first) : this.#expect(pod.migration, name);
+      this.#inboxes.add(inbox);
       this.#members.push({ name, inbox, arrival, frozen: false });
     }
     const netns = networkNamespace(first.spec);
@@ -155,7 +147,7 @@ export class PodTarget implements TargetPort {
     const directories = imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, index));
     member.id = arrival.oci.id;
     member.root = arrival.oci.root;
-    this.#containers.push({ id: arrival.oci.id, root: arrival.oci.root });
+    this.#restored.begun({ id: arrival.oci.id, root: arrival.oci.root });
     const hooks = this.#host.hooks.open(directories.images, this.#isLast(index) ? [] : ['pre-resume']);
     member.restore = new HeldRestore({ ...arrival, directories, hooks, lazy: request.lazy });
     return member.restore;
@@ -173,23 +165,15 @@ export class PodTarget implements TargetPort {
   }
 
   openImage(number: number, name: string): void {
-    const { index, image } = parseMemberImage(name, this.#members.length);
-    const member = this.#member(index);
-    this.#images.set(number, member);
-    member.inbox.open(number, image);
+    this.#inboxes.open(number, name);
   }
 
   writeImage(number: number, bytes: Buffer): void {
-    const member = this.#images.get(number);
-    if (member === undefined) throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
-    member.inbox.write(number, bytes);
+    this.#inboxes.write(number, bytes);
   }
 
   sealImages(sent: SentImage[]): void {
-    const parsed = sent.map(({ name, bytes }) => ({ ...parseMemberImage(name, this.#members.length), bytes }));
-    for (const [index, { inbox }] of this.#members.entries()) {
-      inbox.seal(parsed.filter((image) => image.index === index).map(({ image, bytes }) => ({ name: image, bytes })));
-    }
+    this.#inboxes.seal(sent);
   }
 
   async restore(limitMs: number): Promise<void> {
@@ -224,15 +208,15 @@ export class PodTarget implements TargetPort {
   }
 
   async resume(limitMs: number): Promise<number> {
-    for (const { id } of this.#containers) mark(this.#host.config.runDir, 'restored', id);
+    this.#restored.mark();
     if (this.#left === undefined) await this.#dropForeignAddresses();
     try {
       const resumedAt = await this.#resumeLast(limitMs);
-      this.#thawEarly();
+      this.#restored.thawEarly();
       return resumedAt;
     } catch (error) {
-      if (!this.#hasRun()) throw error;
-      this.#thawEarly();
+      if (this.#restored.fate() === 'none') throw error;
+      this.#restored.thawEarly();
       return epochNow(); // what failed came after CRIU was told to let them run
     }
   }
@@ -244,15 +228,8 @@ export class PodTarget implements TargetPort {
       return restore.resume(limitMs);
     }
     const resumedAt = await this.#left.resume(limitMs);
-    if (resumedAt === undefined && !this.#hasRun()) throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
+    if (resumedAt === undefined && this.#restored.fate() === 'none') throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
     return resumedAt ?? epochNow();
-  }
-
-  #thawEarly(): void {
-    for (const { id, root } of this.#containers.slice(0, -1)) {
-      const state = readRuncStateIfAny(root, id);
-      if (state !== undefined) thawCgroup(state.freezerCgroup, state.cgroupVersion);
-    }
   }
 
   async #dropForeignAddresses(): Promise<void> {
@@ -278,16 +255,16 @@ export class PodTarget implements TargetPort {
   async abandon(limitMs: number): Promise<void> {
     this.#host.arrivals.forget(this.#migration);
     await this.#left?.endRestore(limitMs);
-    await this.#endEarly(limitMs); // first, since CRIU may wait for tasks that stand still
+    await this.#restored.endEarly(limitMs); // first, since CRIU may wait for tasks that stand still
     for (const { restore, inbox, frozen } of this.#members) {
       if (restore !== undefined && !frozen) await restore.abandon(inbox, limitMs);
       else inbox.close();
     }
     for (const arrival of this.#taken) this.#letGoOf(arrival);
-    for (const { id } of this.#containers) unmark(this.#host.config.runDir, 'restored', id);
+    this.#restored.unmark();
     if (this.#sandbox !== undefined) unmark(this.#host.config.runDir, 'arrived', this.#sandbox);
     this.#left?.close();
-    for (let index = 0; index < this.#memberCount; index += 1) removeImageDirectories(this.#host.imageRoot, memberKey(this.#handover, index));
+    for (const key of this.#memberKeys()) removeImageDirectories(this.#host.imageRoot, key);
   }
 
   /** A `create` waits for the next attempt; but when the pod has lost containers before it, it begins anew. */
@@ -302,32 +279,17 @@ export class PodTarget implements TargetPort {
     this.#host.arrivals.keep(arrival);
   }
 
-  /** Containers that were restored and kept frozen end without having run. */
-  async #endEarly(limitMs: number): Promise<void> {
-    for (const { id, root } of this.#containers.slice(0, this.#memberCount - 1)) {
-      const state = readRuncStateIfAny(root, id);
-      if (state === undefined) continue;
-      killFrozen(state);
-      await awaitEmpty(state, limitMs);
-    }
-  }
-
   #removeImages(): void {
     const { imageRoot } = this.#host;
-    for (let index = 0; index < this.#memberCount; index += 1) {
-      const key = memberKey(this.#handover, index);
-      void untilLoaded(imageDirectoriesOf(imageRoot, key).images).then(() => removeImageDirectories(imageRoot, key));
-    }
+    for (const key of this.#memberKeys()) void untilLoaded(imageDirectoriesOf(imageRoot, key).images).then(() => removeImageDirectories(imageRoot, key));
   }
 
-  /** Whether the last container's processes were restored: runc forgets a container whose restore failed, not one that ended since. */
-  #hasRun(): boolean {
-    const last = this.#containers.length === this.#memberCount ? this.#containers.at(-1) : undefined;
-    return last !== undefined && readRuncStateIfAny(last.root, last.id) !== undefined;
+  #memberKeys(): string[] {
+    return Array.from({ length: this.#restored.count }, (_, index) => memberKey(this.#handover, index));
   }
 
   imageBytes(): number {
-    return this.#members.reduce((sum, { inbox }) => sum + inbox.totalBytes, 0);
+    return this.#inboxes.totalBytes;
   }
 
   criuMs(): number | undefined {
@@ -336,7 +298,7 @@ export class PodTarget implements TargetPort {
   }
 
   #isLast(index: number): boolean {
-    return index === this.#memberCount - 1;
+    return index === this.#restored.count - 1;
   }
 
   #member(index: number): Member {
