@@ -84,7 +84,14 @@ async function drain() {
   const migrations = await Promise.all(list.map((name) => migrationOf(namespace, name)));
   await kubectl('-n', namespace, 'delete', 'statefulset', '--all', '--timeout=60s');
   const sum = (field: 'lost' | 'duplicated' | 'resets') => reports.reduce((total, report) => total + report[field], 0);
-  return { pods: drainedPods, moved: migrations.filter(({ status }) => status?.phase === 'Succeeded').length, lost: sum('lost'), duplicated: sum('duplicated'), resets: sum('resets'), totalMs, freezeMs: percentiles(freezesOf(recordsOf(migrations))), freezesMs: freezesOf(recordsOf(migrations)).map(Math.round), totalsMs: migrations.map(({ metadata, status }) => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp)) };
+  const freezes = freezesOf(recordsOf(migrations));
+  return {
+    pods: drainedPods, moved: migrations.filter(({ status }) => status?.phase === 'Succeeded').length,
+    lost: sum('lost'), duplicated: sum('duplicated'), resets: sum('resets'), totalMs,
+    freezeMs: percentiles(freezes), freezesMs: freezes.map(Math.round),
+    longestSilenceMs: Math.max(...reports.map(({ longestSilenceMs }) => longestSilenceMs)),
+    totalsMs: migrations.map(({ metadata, status }) => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp)),
+  };
 }
 
 interface Times {
