@@ -150,6 +150,12 @@ const entries = {
     meaning: 'No such container runs on this node under Godwit.',
     remedy: '`godwit ps` lists the containers; start them with `--runc-binary godwit-runc` (or RuntimeClass godwit).',
   },
+  ERR_CRIU_KILLED: {
+    reason: 'CriuKilled',
+    retryable: true,
+    meaning: 'CRIU got a SIGKILL while it held the restored processes, which never ran; the source goes on.',
+    remedy: 'See in the kernel log of the target whether memory was short there.',
+  },
   ERR_DEADLINE: {
     reason: 'DeadlineExceeded',
     retryable: true,

@@ -1,18 +1,22 @@
-// What Node cannot do by itself and stable links need: enter a network namespace, talk netlink in one step, raw frames.
+// What Node cannot do by itself and stable links need: enter a network namespace, talk netlink in one step, raw frames, sockets of others.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NAPI_VERSION 8
@@ -342,6 +346,37 @@ static napi_value packet_drops(napi_env env, napi_callback_info info) {
 	return number(env, counts.tp_drops);
 }
 
+/** Whether `fd` is a TCP socket in repair mode; then it is so no longer. */
+static bool end_repair(int fd) {
+	int protocol = 0, repair = 0, off = 0;
+	socklen_t size = sizeof protocol, repair_size = sizeof repair;
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 || protocol != IPPROTO_TCP) return false;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &repair_size) != 0 || repair == 0) return false;
+	return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof off) == 0;
+}
+
+// endTcpRepair(pid): takes all TCP sockets of a process out of repair mode; how many were in it. A process that is gone has none.
+static napi_value end_tcp_repair(napi_env env, napi_callback_info info) {
+	napi_value argv[1];
+	int pid, ended = 0;
+	char path[64];
+	if (!arguments(env, info, 1, argv) || !as_int(env, argv[0], &pid)) return NULL;
+	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process < 0) return errno == ESRCH ? number(env, 0) : throw_errno(env, "pidfd_open");
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	DIR *fds = opendir(path);
+	for (struct dirent *entry; fds != NULL && (entry = readdir(fds)) != NULL;) {
+		if (entry->d_name[0] == '.') continue;
+		int fd = (int)syscall(SYS_pidfd_getfd, process, atoi(entry->d_name), 0);
+		if (fd < 0) continue; // closed meanwhile
+		ended += end_repair(fd);
+		close(fd);
+	}
+	if (fds != NULL) closedir(fds);
+	close(process);
+	return number(env, ended);
+}
+
 NAPI_MODULE_INIT() {
 	static const struct {
 		const char *name;
@@ -356,6 +391,7 @@ NAPI_MODULE_INIT() {
 		{"packetSend", packet_send},
 		{"packetReceive", packet_receive},
 		{"packetDrops", packet_drops},
+		{"endTcpRepair", end_tcp_repair},
 	};
 	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
 		napi_value function;

@@ -1,4 +1,4 @@
-// The typed face of the N-API addon: namespaces, netlink in one step, raw frames, files that survive a power cut.
+// The typed face of the N-API addon: namespaces, netlink in one step, raw frames, sockets of others, files that survive a power cut.
 import { close } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
@@ -13,11 +13,13 @@ interface Addon {
   packetSend(fd: number, ifIndex: number, frame: Buffer): void;
   packetReceive(fd: number, max: number): Buffer[];
   packetDrops(fd: number): number;
+  /** Takes all TCP sockets of a process out of repair mode; how many were in it. */
+  endTcpRepair(pid: number): number;
 }
 
 const addon: Addon = createRequire(import.meta.url)('../../build/godwit-links.node');
 
-export const { netlinkOpen, netlinkRequest, netlinkRequestOffLoop, writeDurably, packetOpen, packetSend, packetReceive, packetDrops } = addon;
+export const { netlinkOpen, netlinkRequest, netlinkRequestOffLoop, writeDurably, packetOpen, packetSend, packetReceive, packetDrops, endTcpRepair } = addon;
 
 /**
  * Runs `call` inside the network namespace and returns what it returns. Only synchronous work: a promise would go on in

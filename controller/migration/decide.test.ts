@@ -24,6 +24,10 @@ const held = (strategy: Strategy, status: MigrationStatus = {}, spec: Partial<Mi
   migration({ spec, status: { conditions: [admitted, condition('Held')], source, strategy, ...status } });
 const successor = (nodeName: string | undefined): Pod => pod({ owner: 'StatefulSet', metadata: { uid: 'u2' }, spec: { nodeName } });
 const target = { name: 'shop-0', uid: 'u2', nodeName: 'b' };
+const committed: MigrationStatus = {
+  conditions: [admitted, condition('Held'), condition('Claimed'), condition('Committed')], target, holdUntil: at(60),
+  commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'activating' },
+};
 const rolledBack: MigrationStatus['handover'] = { id: 'm1-1', state: 'rolled-back', error: { code: 'ERR_DUMP', reason: 'DumpFailed', message: 'm', remedy: 'r', retryable: true } };
 
 const strategies: [string | undefined, Strategy][] = [['StatefulSet', 'SameName'], [undefined, 'SameName'], ['ReplicaSet', 'NewName'], ['Job', 'AfterDelete']];
@@ -98,6 +102,8 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['a replacement of another template', { migration: held('SameName'), pod: successor(undefined), prospect: 'different' }, 'ReplacementDiffers'],
   ['a replacement on the node of its source', { migration: held('SameName'), pod: successor('a'), prospect: 'misplaced' }, 'ReplacementMisplaced'],
   ['the handover that succeeded', { migration: held('SameName', { commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'succeeded' } }) }, 'Moved'],
+  ['the commit, when the node of the source was deleted', { migration: held('SameName', committed), sourceNode: undefined }, 'Moved'],
+  ['the commit, when the node of the source does not come back', { migration: held('NewName', committed), sourceNode: node('a', { spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } }) }, 'Moved'],
 ];
 for (const [what, facts, reason, detail = /./] of ends) {
   test(`${what} ends it: ${reason}`, (t) => {
@@ -122,20 +128,15 @@ test('every reason to end has its row', (t) => {
   t.deepEqual(Object.keys(migrationReasons).filter((reason) => reason !== 'Running' && !ends.some(([, , ended]) => ended === reason)), []);
 });
 
-const committed: MigrationStatus = {
-  conditions: [admitted, condition('Held'), condition('Claimed'), condition('Committed')], target, holdUntil: at(60),
-  commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'activating' },
-};
-
 test('after the commit neither deadline, hold, cancellation nor deletion counts', (t) => {
   const { metadata, ...rest } = held('SameName', { ...committed, phase: 'Releasing' }, { cancel: true });
-  t.deepEqual(decide(observe({ now: time(1_000), migration: { ...rest, metadata: { ...metadata, deletionTimestamp: at(9) } } })), { action: 'none' });
+  t.deepEqual(decide(observe({ now: time(1_000), migration: { ...rest, metadata: { ...metadata, deletionTimestamp: at(9) } } })), { action: 'none', requeueAfterMs: 1_000 });
 });
 
 test('the commit shows as a phase, which is written once', (t) => {
   const { action, status = {} } = decide(observe({ migration: held('SameName', { ...committed, phase: 'HandingOver' }) }));
   t.deepEqual({ action, status }, { action: 'none', status: { ...held('SameName', committed).status, phase: 'Releasing' } });
-  t.deepEqual(decide(observe({ migration: held('SameName', status) })), { action: 'none' });
+  t.deepEqual(decide(observe({ migration: held('SameName', status) })), { action: 'none', requeueAfterMs: 1_000 });
 });
 
 const terminating = { deletionTimestamp: at(9) };

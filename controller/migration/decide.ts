@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Note, Refusal } from '#core/api/handover.ts';
 import { hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
 import { generationOf } from '#core/api/lineage.ts';
-import { isCancelled, isUnderway, keptState, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
+import { isCancelled, isNodeGone, isUnderway, keptState, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
 import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
 import { completionIndexLabel } from '#core/api/names.ts';
@@ -52,14 +52,19 @@ export function strategyOf(pod: Pod): ReplacementStrategy {
 
 export function decide(observation: Observation): Decision {
   const { migration, now } = observation;
-  const { conditions = [], commit, handover } = migration.status ?? {};
+  const { conditions = [], commit } = migration.status ?? {};
   if (!isUnderway(migration)) return migration.metadata.deletionTimestamp === undefined ? retire(observation) : forget(observation);
-  if (commit?.decision === 'committed') return handover?.state === 'succeeded' ? finish(observation, 'Moved') : { action: 'none', ...changed(migration, migration.status ?? {}) };
+  if (commit?.decision === 'committed') return isReleased(observation) ? finish(observation, 'Moved') : { action: 'none', ...changed(migration, migration.status ?? {}), requeueAfterMs: lookAgainMs };
   if (isCancelled(migration)) return finish(observation, 'Cancelled');
   const leftMs = deadlineOf(migration, now) - now.getTime();
   if (leftMs <= 0) return finish(observation, expiredReason(observation));
   const decision = hasCondition(conditions, 'Admitted') ? proceed(observation) : admit(observation);
   return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, leftMs) };
+}
+
+/** The source agent has said so, or will never say anything again. */
+function isReleased({ migration: { status }, sourceNode }: Observation): boolean {
+  return status?.handover?.state === 'succeeded' || isNodeGone(sourceNode);
 }
 
 const wait = (): Decision => ({ action: 'none' });

@@ -5,14 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import type { HookCall, HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
+import { all, criuKilled, endOrphans, runcProcesses, waitsForCriu } from '#agent/criu/restore-family.ts';
 import { pidsWhere } from '#agent/runtime/command-lines.ts';
 
 const pollMs = 20;
-
-/** runc processes that dump to or restore from `images`. */
-function runcProcesses(images: string): number[] {
-  return pidsWhere((args) => args.includes(images) && (args.includes('checkpoint') || args.includes('restore')));
-}
 
 /** Daemons that still bring pages of these images in. */
 function pageDaemons(images: string): number[] {
@@ -45,7 +41,7 @@ export class LeftBehind {
     await this.#gone(limitMs);
   }
 
-  /** Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this was seen. */
+  /** Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this was seen; ERR_CRIU_KILLED when it never will. */
   async resume(limitMs: number): Promise<number | undefined> {
     const seen: { resumedAt?: number } = {};
     this.#held ??= this.#watch.next('post-restore');
@@ -54,7 +50,10 @@ export class LeftBehind {
       seen.resumedAt = call.arrivedAt;
       return call.proceed();
     });
-    await this.#gone(limitMs);
+    const gone = this.#gone(limitMs);
+    const orphans = endOrphans(this.#images, gone, waitsForCriu); // the former agent may have told CRIU to let go
+    await gone;
+    if (orphans.ended) throw criuKilled();
     return seen.resumedAt;
   }
 
@@ -63,6 +62,7 @@ export class LeftBehind {
     this.#held ??= this.#watch.next('post-restore');
     void this.#held.then((call) => call.abort());
     const gone = this.#gone(limitMs);
+    endOrphans(this.#images, gone, all);
     void ImageInbox.leftIn(this.#images).spoil(gone.catch(() => undefined)).catch(() => undefined); // no pipe: the restore was not there yet, or is past it
     await gone;
     for (const pid of pageDaemons(this.#images)) process.kill(pid, 'SIGTERM');

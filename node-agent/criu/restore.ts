@@ -9,6 +9,7 @@ import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
+import { all, criuKilled, endOrphans, isAlive, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
 import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
@@ -27,6 +28,7 @@ export class HeldRestore {
   readonly #request: RestoreRequest;
   readonly #exited: Promise<number>;
   #held: HookCall | undefined;
+  #criu: number | undefined;
   #lazyPages: ChildProcess | undefined;
 
   constructor(request: RestoreRequest) {
@@ -40,6 +42,7 @@ export class HeldRestore {
    */
   async prepared(inbox: ImageInbox, limitMs: number): Promise<void> {
     await withDeadline(inbox.awaited(this.#exited), limitMs, 'the restore to wait for its images');
+    this.#criu = restoreFamily(this.#images).criu; // looked for now, since it costs milliseconds that the freeze does not have
   }
 
   /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE. */
@@ -53,7 +56,11 @@ export class HeldRestore {
     });
     const held = Promise.race([this.#request.hooks.next('post-restore'), failed]);
     void inbox.release(this.#exited).catch(() => undefined); // a pipe that is gone shows as the restore's own failure
-    this.#held = await withDeadline(held, limitMs, 'the restore');
+    const orphans = endOrphans(this.#images, held, all);
+    this.#held = await withDeadline(held, limitMs, 'the restore').catch((error: unknown) => {
+      throw orphans.ended ? criuKilled() : error;
+    });
+    this.#criu ??= restoreFamily(this.#images).criu;
     return { pid: this.#held.pid };
   }
 
@@ -64,34 +71,45 @@ export class HeldRestore {
   async finishFrozen(freeze: () => void, limitMs: number): Promise<void> {
     const before = this.#request.hooks.next('pre-resume');
     const after = this.#request.hooks.next('post-resume');
-    const failed = this.#exited.then((code) => {
-      if (code !== 0) throw this.#error(code);
-      return undefined;
-    });
-    this.#held?.proceed();
-    const call = await withDeadline(Promise.race([before, failed.then(() => before)]), limitMs, 'the end of the restore');
+    const { done } = await this.#letGo(limitMs);
+    const call = await withDeadline(Promise.race([before, done.then(() => before)]), limitMs, 'the end of the restore');
     freeze();
     call.proceed();
     void after.then((last) => last.proceed());
-    await withDeadline(failed, limitMs, 'the end of runc restore');
+    await withDeadline(done, limitMs, 'the end of runc restore');
   }
 
   /** The tasks run. Resolves with the time (epoch ms) at which they did. */
   async resume(limitMs: number): Promise<number> {
     const running = this.#request.hooks.next('post-resume');
-    const failed = this.#exited.then((code) => {
-      if (code !== 0) throw this.#error(code);
-      return undefined;
-    });
-    this.#held?.proceed();
-    const call = await withDeadline(Promise.race([running, failed.then(() => running)]), limitMs, 'resuming');
+    const { done } = await this.#letGo(limitMs);
+    const call = await withDeadline(Promise.race([running, done.then(() => running)]), limitMs, 'resuming');
     call.proceed();
-    await withDeadline(failed, limitMs, 'the end of runc restore');
+    await withDeadline(done, limitMs, 'the end of runc restore');
     return call.arrivedAt;
+  }
+
+  /** CRIU is told that the tasks may run. The promise within rejects when runc ends with an error; ERR_CRIU_KILLED when they never will. */
+  async #letGo(limitMs: number): Promise<{ done: Promise<void> }> {
+    if (this.#criu !== undefined && !isAlive(this.#criu)) {
+      this.#held?.abort(); // the script outlives CRIU, and keeps runc waiting as well
+      endOrphans(this.#images, this.#exited, all);
+      await withDeadline(this.#exited, limitMs, 'the end of a restore whose CRIU was killed');
+      throw criuKilled();
+    }
+    this.#held?.proceed();
+    const orphans = endOrphans(this.#images, this.#exited, waitsForCriu);
+    return { done: this.#ended(orphans) };
+  }
+
+  async #ended(orphans: { readonly ended: boolean }): Promise<void> {
+    const code = await this.#exited;
+    if (code !== 0) throw orphans.ended ? criuKilled() : this.#error(code);
   }
 
   /** CRIU ends what it restored, wherever it is; resolves when nothing of it is left. */
   async abandon(inbox: ImageInbox, limitMs: number): Promise<void> {
+    endOrphans(this.#images, this.#exited, all);
     if (this.#held === undefined) {
       void this.#request.hooks.next('post-restore').then((call) => call.abort());
       await inbox.spoil(this.#exited);
@@ -100,6 +118,10 @@ export class HeldRestore {
     }
     await withDeadline(this.#exited, limitMs, 'the end of the abandoned restore');
     this.#lazyPages?.kill();
+  }
+
+  get #images(): string {
+    return this.#request.directories.images;
   }
 
   /** Resolves when all pages are in (at once without lazy pages): from then on the images are not needed. */

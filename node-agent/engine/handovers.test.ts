@@ -4,7 +4,7 @@ import { GodwitError } from '#core/errors.ts';
 import type { Message } from '#core/wire/messages.ts';
 import { PeerConnection } from '#agent/transfer/connection.ts';
 import type { Handovers } from './handovers.ts';
-import type { Arbiter } from './ports.ts';
+import type { Arbiter, Decision } from './ports.ts';
 import type { Story } from './simulation/faults.ts';
 import { containerId, nodeFacts } from './simulation/fake-source.ts';
 import { SimulatedNode } from './simulation/node.ts';
@@ -18,16 +18,16 @@ const request: Message = {
 };
 const id = '00000000-0000-0000-0000-000000000001';
 
-const arbiter = (): Arbiter => ({ commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked') });
+const arbiter = (): Arbiter => ({ commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') });
 
 function engine(node: SimulatedNode): Handovers {
   if (node.handovers === undefined) throw new Error('the node has no engine');
   return node.handovers;
 }
 
-function rig(story: Partial<Story> = {}) {
+function rig(story: Partial<Story> = {}, { whose = arbiter, gone = () => false }: { whose?: () => Arbiter; gone?: () => boolean } = {}) {
   const world = new World({ ...calm, ...story });
-  const nodes = { a: new SimulatedNode('a', world, arbiter), b: new SimulatedNode('b', world, arbiter) };
+  const nodes = { a: new SimulatedNode('a', world, whose, gone), b: new SimulatedNode('b', world, whose, gone) };
   nodes.a.peers = { b: nodes.b };
   nodes.b.peers = { a: nodes.a };
   nodes.a.start();
@@ -153,3 +153,51 @@ test('a restarted agent still knows how its handovers ended', async (t) => {
   await world.clock.run(() => nodes.a.alive, 10_000);
   t.like(nodes.a.handovers?.get(handover), { state: 'rolled-back', startedAt: before.startedAt, error: before.error });
 });
+
+/** An object in the cluster. */
+function remembering(): Arbiter {
+  let decision: Decision | undefined;
+  return { commit: () => Promise.resolve((decision ??= 'committed')), revoke: () => Promise.resolve((decision ??= 'revoked')), outcome: () => Promise.resolve(decision ?? 'pending') };
+}
+
+const yearMs = 365 * 24 * 3_600_000;
+
+test('a source that dies right after its commit is not waited for, where the arbiter can be asked', async (t) => {
+  const told = remembering();
+  const { a, b, nodes, world } = rig({ absentMs: [yearMs] }, { whose: () => ({ ...told, commit: async (...args) => {
+    const decision = await told.commit(...args);
+    nodes.a.crash();
+    return decision;
+  } }) });
+  a.begin({ container: containerId, to: 'b' });
+  t.true(await world.clock.run(() => b.list()[0]?.state === 'succeeded', 300_000));
+  t.false(nodes.a.alive);
+  t.is(world.copy, 'running');
+});
+
+test('a source that dies before its commit is waited for', async (t) => {
+  const told = remembering();
+  const { a, b, nodes, world } = rig({ absentMs: [yearMs] }, { whose: () => ({ ...told, commit: () => {
+    nodes.a.crash();
+    return Promise.withResolvers<Decision>().promise;
+  } }) });
+  a.begin({ container: containerId, to: 'b' });
+  t.false(await world.clock.run(() => b.list()[0]?.finishedAt !== undefined, 300_000));
+  t.is(b.list()[0]?.state, 'awaiting-commit');
+  t.is(world.copy, 'held');
+});
+
+for (const isGone of [true, false]) {
+  test(`a target that dies after the commit, ${isGone ? 'and is declared gone: the source lets go' : 'may come back: the source waits'}`, async (t) => {
+    const told = remembering();
+    const { a, nodes, world } = rig({ absentMs: [yearMs] }, { gone: () => isGone, whose: () => ({ ...told, commit: async (...args) => {
+      const decision = await told.commit(...args);
+      nodes.b.crash();
+      return decision;
+    } }) });
+    a.begin({ container: containerId, to: 'b' });
+    await world.clock.run(() => a.list()[0]?.finishedAt !== undefined, 3_600_000);
+    t.is(a.list()[0]?.state, isGone ? 'succeeded' : 'activating');
+    t.false(world.sourceRuns);
+  });
+}

@@ -128,6 +128,8 @@ export interface Arbiter {
   commit(handover: string, epoch: number): Promise<Decision>;
   /** Revokes it unless it is committed. */
   revoke(handover: string): Promise<Decision>;
+  /** What was decided, where others than the source can know; `pending` may still become either. */
+  outcome(handover: string): Promise<Decision | 'pending'>;
 }
 
 export type Decision = 'committed' | 'revoked';
@@ -142,6 +144,8 @@ export interface EnginePorts {
   /** Names of the nodes that this one may hand over to. */
   peers(): string[];
   connect(node: string): Promise<PeerConnection>;
+  /** Whether somebody has declared that the node will not come back, and nothing runs there any more. */
+  isGone(node: string): boolean;
   source(handover: string, container: string): SourcePort;
   target(handover: string): TargetPort;
   targetChecks: TargetChecks;

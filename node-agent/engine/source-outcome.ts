@@ -1,4 +1,4 @@
-// What became of a handover, as the target learns it: told by the source, or asked of it until it answers. Nobody guesses.
+// What became of a handover, as the target learns it: told by the source, or asked of the arbiter and the source until one knows. Nobody guesses.
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
@@ -34,7 +34,7 @@ export class SourceOutcome {
 
   /**
    * Says `restored` and listens. When the connection is gone, or says nothing (a node that vanished closes none),
-   * the source is asked until it answers. `onLost` is told when the connection is of no use any more.
+   * arbiter and source are asked until one answers. `onLost` is told when the connection is of no use any more.
    */
   await(connection: PeerConnection | undefined, onLost: () => void): void {
     const { clock, config: { deadlines } } = this.#ports;
@@ -63,7 +63,7 @@ export class SourceOutcome {
     const decided = observe(this.decided);
     await Promise.resolve(); // a decision made before is seen
     for (let pauseMs = askPauseMs; !decided.over; pauseMs = Math.min(pauseMs * 2, longestAskPauseMs)) {
-      const asked = withDeadline(this.#ask(), 2 * commitMs, 'asking for the outcome', clock);
+      const asked = withDeadline(this.#ask(), 3 * commitMs, 'asking for the outcome', clock);
       const outcome = await asked.catch((error: unknown) => {
         this.#ports.log.warn({ handover: id, node: from, error: asGodwitError(error).message }, 'Source did not tell the outcome');
         return 'pending' as const;
@@ -73,7 +73,18 @@ export class SourceOutcome {
     }
   }
 
+  /** The arbiter first: a source that died after its commit will not tell. */
   async #ask(): Promise<Decision | 'pending'> {
+    const { arbiter, clock, config: { deadlines: { commitMs } }, log } = this.#ports;
+    const { id } = this.#identity;
+    const known = await withDeadline(arbiter.outcome(id), commitMs, 'asking the arbiter', clock).catch((error: unknown) => {
+      log.warn({ handover: id, error: asGodwitError(error).message }, 'Arbiter did not tell the outcome');
+      return 'pending' as const;
+    });
+    return known === 'pending' ? this.#askSource() : known;
+  }
+
+  async #askSource(): Promise<Decision | 'pending'> {
     const connection = await this.#ports.connect(this.#identity.from);
     try {
       await connection.send({ type: 'hello', protocol: protocolVersion, handover: this.#identity.id, sentAt: epochNow(), purpose: 'outcome' });

@@ -222,7 +222,7 @@ export class SourceRun {
     if (answer === 'revoked') throw new GodwitError('ERR_COMMIT_REFUSED', 'the arbiter refused the commit');
   }
 
-  /** Tells the target of the commit until it says what became of it. */
+  /** Tells the target of the commit until it says what became of it. One that is gone may have run: the source does not go on from an older state. */
   async #awaitActivated(limitMs: number): Promise<'lost' | void> {
     try {
       const connection = this.#connection ?? (await this.#connect('settle', limitMs));
@@ -236,7 +236,8 @@ export class SourceRun {
     } catch (error) {
       this.#connection?.destroy();
       this.#connection = undefined;
-      throw error;
+      if (!this.#ports.isGone(this.#handover.identity.to)) throw error;
+      this.#ports.log.warn({ handover: this.#handover.identity.id, node: this.#handover.identity.to }, 'The target is gone for good, and the workload with it');
     }
     return undefined;
   }

@@ -1,6 +1,6 @@
 // The agent on a node of a cluster: pods, Migrations, StableIPs; the Migration's status as arbiter.
 import { peerPort } from '#core/api/names.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { isNodeGone, type Migration } from '#core/api/migration.ts';
 import { runningTogether } from '#core/api/pod.ts';
 import { systemClock } from '#core/clock.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -98,6 +98,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     },
     ports: {
       arbiter: new MigrationArbiter(api, view, clock),
+      isGone: (name) => isNodeGone(view.node(name)),
       source: (handover, sandbox) => new PodSource(host, handover, () => leavingPod(handover, sandbox)),
       target: (handover) => new PodTarget(podHost, handover),
       targetChecks: (request) => Promise.resolve(podTargetRefusals(request, new Set(networks.all().keys()))),

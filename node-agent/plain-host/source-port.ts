@@ -27,6 +27,7 @@ import { askToFreeze } from '#agent/runtime/freezer.ts';
 import { awaitSessions, endSessions, type ExecGate } from '#agent/runtime/exec-gate.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
+import { endTcpRepair } from '#cni/native/addon.ts';
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
 import { unmark } from '#agent/runtime/marks.ts';
@@ -152,10 +153,10 @@ export class PlainSource implements SourcePort {
     const dump = this.#dump;
     if (dump === undefined) throw new GodwitError('ERR_DUMP', 'the dump was not started');
     const tail = new ImageTail(imageDirectoriesOf(this.#host.imageRoot, this.#handover).images, sink, unsentImages);
-    return tail.follow(dump.dump(limitMs).then(() => this.#freezeAgain()));
+    return tail.follow(dump.dump(limitMs).finally(() => this.#freezeAgain()));
   }
 
-  /** CRIU thaws the cgroup when it has seized the tasks. Frozen again, they stay where they are even if CRIU dies now. */
+  /** CRIU thaws the cgroup when it has seized the tasks. Frozen again, they stay where they are even if CRIU has died or dies now. */
   #freezeAgain(): void {
     const { freezerCgroup, cgroupVersion } = this.#state();
     askToFreeze(freezerCgroup, cgroupVersion);
@@ -175,7 +176,14 @@ export class PlainSource implements SourcePort {
     if (this.#dump !== undefined) await this.#dump.abandon(limitMs);
     else await this.#left().endDump('abort', limitMs);
     const registration = this.#host.registry.get(this.#id);
-    if (registration !== undefined) forgetCheckpoint(registration.root, this.#id);
+    if (registration === undefined) return;
+    forgetCheckpoint(registration.root, this.#id);
+    this.#mendSockets(readRuncStateIfAny(registration.root, this.#id));
+  }
+
+  /** CRIU puts TCP sockets into repair mode, in which they neither send nor receive; one that was killed has left them so. */
+  #mendSockets(state: RuncState | undefined): void {
+    for (const pid of state === undefined ? [] : processesOf(state)) endTcpRepair(pid);
   }
 
   async remove(): Promise<void> {

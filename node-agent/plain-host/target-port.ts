@@ -8,6 +8,7 @@ import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDi
 import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
+import { neverRan } from '#agent/criu/restore-family.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
 import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
@@ -143,7 +144,7 @@ export class PlainTarget implements TargetPort {
     try {
       return await this.#resume(limitMs);
     } catch (error) {
-      if (this.#hasRun()) return epochNow(); // what failed came after CRIU was told to let them run
+      if (!neverRan(error) && this.#hasRun()) return epochNow(); // what failed came after CRIU was told to let them run
       throw error;
     }
   }

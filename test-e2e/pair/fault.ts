@@ -18,6 +18,8 @@ export const faultSchema = z.strictObject({
     /** The agent gets SIGKILL. */
     z.strictObject({ kind: z.literal('crash') }),
     z.strictObject({ kind: z.literal('throw') }),
+    /** Whatever CRIU runs on the host gets SIGKILL, as of the kernel when memory is short. */
+    z.strictObject({ kind: z.literal('kill-criu') }),
     z.strictObject({ kind: z.literal('delay'), delayMs: z.number() }),
     /** All connections to peers break. */
     z.strictObject({ kind: z.literal('disconnect') }),

@@ -35,6 +35,7 @@ function due(step: string, when: 'before' | 'after') {
 function strike(step: string, action: NonNullable<ReturnType<typeof due>>): void {
   if (action.kind === 'crash') process.kill(process.pid, 'SIGKILL');
   if (action.kind === 'throw') throw new Error(`ordered fault at ${step}`);
+  if (action.kind === 'kill-criu') spawnSync('pkill', ['-KILL', '-x', 'criu']);
   if (action.kind === 'disconnect') for (const connection of connections) connection.destroy();
   if (action.kind === 'truncate') truncate(action.image);
   if (action.kind === 'fill') fill();

@@ -94,6 +94,32 @@ test.serial('a part of an image is missing', async (t) => {
   await strike(t, 'source', { step: 'connection.sendImage', action: { kind: 'pretend' } }, 'rolled-back', 'ERR_IMAGES_INVALID');
 });
 
+test.serial('CRIU is killed in the middle of the dump: the source goes on, though a connection with unread bytes may end', async (t) => {
+  await order(ordeal.home, { step: 'connection.sendImage', action: { kind: 'kill-criu' } });
+  const { record, report } = await endure(ordeal);
+  t.is(record.state, 'rolled-back');
+  t.is(record.error?.code, 'ERR_DUMP');
+  t.is(report.duplicated, 0);
+  t.true(report.lost <= report.resets, JSON.stringify(report));
+});
+
+test.serial('CRIU is killed while it holds the dump, and the target cannot restore', async (t) => {
+  await order(otherHost(ordeal), { step: 'target.restore', action: { kind: 'throw' } });
+  await strike(t, 'source', { step: 'source.dump', when: 'after', action: { kind: 'kill-criu' } }, 'rolled-back');
+});
+
+test.serial('CRIU is killed while it holds the dump: the target has it all', async (t) => {
+  await strike(t, 'source', { step: 'source.dump', when: 'after', action: { kind: 'kill-criu' } }, 'succeeded');
+});
+
+test.serial('CRIU is killed before it restores', async (t) => {
+  await strike(t, 'target', { step: 'target.restore', action: { kind: 'kill-criu' } }, 'rolled-back', 'ERR_RESTORE');
+});
+
+test.serial('CRIU is killed while it holds the copy: the source takes the workload back', async (t) => {
+  await strike(t, 'target', { step: 'target.resume', action: { kind: 'kill-criu' } }, 'rolled-back', 'ERR_TARGET_LOST');
+});
+
 test.serial('CRIU cannot restore', async (t) => {
   await strike(t, 'target', { step: 'target.restore', action: { kind: 'truncate', image: 'core-' } }, 'rolled-back', 'ERR_RESTORE');
 });
@@ -202,16 +228,18 @@ for (const [state, verdict] of [['restoring', 'rolled-back'], ['activating', 'su
   });
 }
 
-test.serial('the hook of a restored copy ends alone: the source takes the workload back', async (t) => {
-  const target = otherHost(ordeal);
-  await order(target, { step: 'journal.target.activating', action: crash });
-  const outcome = await endure(ordeal, async () => {
-    await until(async () => (await processOf(target, 'agent')) === undefined);
-    await target.must(['pkill', '-KILL', '--full', 'godwit-criu-hook']);
-    await until(async () => (await target.exec(['pgrep', '-x', 'criu'])).code !== 0);
-  }, 3_000);
-  exact(t, outcome, 'rolled-back', 'ERR_TARGET_LOST');
-});
+for (const [what, whom] of [['the hook of a restored copy ends alone', ['--full', 'godwit-criu-hook']], ['CRIU of a restored copy is killed while the agent is away', ['-x', 'criu']]] as const) {
+  test.serial(`${what}: the source takes the workload back`, async (t) => {
+    const target = otherHost(ordeal);
+    await order(target, { step: 'journal.target.activating', action: crash });
+    const outcome = await endure(ordeal, async () => {
+      await until(async () => (await processOf(target, 'agent')) === undefined);
+      await target.must(['pkill', '-KILL', ...whom]);
+      await until(async () => (await target.exec(['pgrep', '-x', 'criu'])).code !== 0);
+    }, 3_000);
+    exact(t, outcome, 'rolled-back', 'ERR_TARGET_LOST');
+  });
+}
 
 test.serial('the old holder stays silent when its agent comes back late', async (t) => {
   await order(ordeal.home, { step: 'links.surrender', action: crash });

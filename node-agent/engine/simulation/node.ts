@@ -23,6 +23,7 @@ export class SimulatedNode {
   readonly name: NodeName;
   readonly #world: World;
   readonly #arbiter: (life: Life) => Arbiter;
+  readonly #isGone: () => boolean;
   readonly #journals = new Map<string, WrittenEntry[]>();
   #life: Life | undefined;
   #wires: Wire[] = [];
@@ -30,7 +31,9 @@ export class SimulatedNode {
   handovers: Handovers | undefined;
   peers: Partial<Record<NodeName, SimulatedNode>> = {};
 
-  constructor(name: NodeName, world: World, arbiter: (life: Life) => Arbiter) {
+  /** @param isGone whether somebody has declared that the other node will not come back */
+  constructor(name: NodeName, world: World, arbiter: (life: Life) => Arbiter, isGone = () => false) {
+    this.#isGone = isGone;
     this.name = name;
     this.#world = world;
     this.#arbiter = arbiter;
@@ -98,6 +101,7 @@ export class SimulatedNode {
       files: fakeFiles(life),
       arbiter: this.#arbiter(life),
       peers: () => [other],
+      isGone: this.#isGone,
       connect: () => life.step('connect', () => this.#connect(life, other)),
       source: () => fakeSource(life),
       target: () => fakeTarget(life, fakeFiles(life)),

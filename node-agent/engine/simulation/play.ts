@@ -83,6 +83,7 @@ function arbiterOf({ arbiter }: Story): (life: Life) => Arbiter {
   return (life) => ({
     commit: () => life.step('commit', () => decide('committed')),
     revoke: () => life.step('revoke', () => decide('revoked')),
+    outcome: () => life.step('outcome', () => (arbiter === 'journal' ? 'pending' : (decision ?? 'pending'))),
   });
 }
 

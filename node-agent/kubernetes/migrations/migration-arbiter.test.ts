@@ -1,8 +1,9 @@
 // Each attempt is decided once, by whoever writes first; who asks again hears the same.
 import test from 'ava';
-import { condition, at, migration } from '#core/testing/objects.ts';
+import { condition, at, migration, node } from '#core/testing/objects.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import type { Node } from '#core/api/pod.ts';
 import type { KubeApi, ObjectCache, KubeObject } from '#core/kube/port.ts';
 import { VirtualClock } from '#agent/engine/simulation/virtual-clock.ts';
 import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
@@ -21,7 +22,7 @@ const notHere = (): Promise<never> => Promise.reject(new Error('an arbiter does 
 const failure = (code: 'ERR_KUBE_CONFLICT' | 'ERR_KUBE_NOT_FOUND' | 'ERR_KUBE_UNAVAILABLE'): GodwitError => new GodwitError(code, 'from the server');
 
 /** One Migration on the server; `meanwhile` is what others do to it just before a write. */
-function rig({ object = moving(), known = object, meanwhile = [] }: { object?: Migration; known?: Migration; meanwhile?: (() => Migration | undefined)[] } = {}) {
+function rig({ object = moving(), known = object, meanwhile = [], nodes = [node('a')] }: { object?: Migration; known?: Migration; meanwhile?: (() => Migration | undefined)[]; nodes?: Node[] } = {}) {
   let stored: Migration | undefined = { ...object, metadata: { ...object.metadata, resourceVersion: '1' } };
   const writes: string[] = [];
   const api: KubeApi = {
@@ -36,9 +37,9 @@ function rig({ object = moving(), known = object, meanwhile = [] }: { object?: M
       stored = { ...stored, ...next, metadata: { ...stored.metadata, resourceVersion: String(Number(stored.metadata.resourceVersion) + 1) } };
       return next;
     },
-    find: notHere, list: notHere, create: notHere, patch: notHere, delete: notHere, evict: notHere,
+    find: (resource) => Promise.resolve(stored === undefined ? undefined : resource.parse(stored)), list: notHere, create: notHere, patch: notHere, delete: notHere, evict: notHere,
   };
-  const view = new ClusterView('a', api, { pods: cacheOf(), nodes: cacheOf(), migrations: cacheOf(known), policies: cacheOf() });
+  const view = new ClusterView('a', api, { pods: cacheOf(), nodes: cacheOf(...nodes), migrations: cacheOf(known), policies: cacheOf() });
   return { arbiter: new MigrationArbiter(api, view, new VirtualClock()), writes, stored: () => stored, status: () => stored?.status };
 }
 
@@ -161,4 +162,39 @@ test('a server that does not answer has decided nothing', async (t) => {
   const { arbiter } = rig({ meanwhile: [() => { throw failure('ERR_KUBE_UNAVAILABLE'); }] });
   await t.throwsAsync(arbiter.commit(first, 4), { code: 'ERR_KUBE_UNAVAILABLE' });
   t.is(await arbiter.revoke(first), 'revoked');
+});
+
+const onNodeA = { source: { name: 'shop-0', nodeName: 'a', uid: 'u1' } };
+const outOfService = node('a', { spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } });
+const said = (handover: string, decision: 'committed' | 'revoked') => moving({ status: { ...onNodeA, commit: { handover, decision, decidedAt: at(1) } } });
+
+type Outcome = Awaited<ReturnType<MigrationArbiter['outcome']>>;
+const outcomes: [string, Partial<NonNullable<Parameters<typeof rig>[0]>>, Outcome][] = [
+  ['nothing was decided yet', {}, 'pending'],
+  ['it is committed', { object: said(first, 'committed') }, 'committed'],
+  ['it is revoked', { object: said(first, 'revoked') }, 'revoked'],
+  ['a later attempt was decided', { object: said(second, 'committed') }, 'revoked'],
+  ['its node does not come back', { nodes: [outOfService] }, 'revoked'],
+  ['its node was deleted', { nodes: [] }, 'revoked'],
+  ['it is committed, and its node does not come back', { object: said(first, 'committed'), nodes: [outOfService] }, 'committed'],
+  ['the Migration was made anew under its name', { object: moving({ status: onNodeA, metadata: { uid: '00000000-0000-4000-8000-000000000002' } }), known: moving() }, 'revoked'],
+];
+for (const [what, { object = moving({ status: onNodeA }), ...others }, wanted] of outcomes) {
+  test(`a target that cannot ask the source: ${what}`, async (t) => {
+    const { arbiter, status } = rig({ object, ...others });
+    t.is(await arbiter.outcome(first), wanted);
+    if (wanted === 'pending') t.is(status()?.commit, undefined);
+    else t.is(await arbiter.outcome(first), wanted, 'the same for ever');
+  });
+}
+
+test('a Migration that the node has not seen yet decides nothing', async (t) => {
+  const { arbiter } = rig({ known: migration({ metadata: { uid: 'another' } }) });
+  t.is(await arbiter.outcome(first), 'pending');
+});
+
+test('a commit comes too late for a target that was told that there will be none', async (t) => {
+  const { arbiter } = rig({ object: moving({ status: onNodeA }), nodes: [outOfService] });
+  t.is(await arbiter.outcome(first), 'revoked');
+  t.is(await arbiter.commit(first, 4), 'revoked');
 });

@@ -1,6 +1,6 @@
 // The Migration's status is where a handover is decided: written once per attempt, by compare-and-set.
 import { withCondition } from '#core/api/conditions.ts';
-import { isCancelled, isUnderway, type Migration } from '#core/api/migration.ts';
+import { isCancelled, isNodeGone, isUnderway, type Migration } from '#core/api/migration.ts';
 import type { Clock } from '#core/clock.ts';
 import { GodwitError } from '#core/errors.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
@@ -27,6 +27,19 @@ export class MigrationArbiter implements Arbiter {
 
   revoke(handover: string): Promise<Decision> {
     return this.#decide(handover, () => ({ decision: 'revoked' }));
+  }
+
+  /** The status says it; of a source whose node is gone for good without a commit there will be none. */
+  async outcome(handover: string): Promise<Decision | 'pending'> {
+    const own = migrationOfHandover(handover);
+    const name = this.#nameOf(handover);
+    if (own === undefined || name === undefined) return 'pending';
+    const migration = await this.#api.find(migrations, name);
+    if (migration?.metadata.uid !== own.uid) return 'revoked';
+    const { commit, source } = migration.status ?? {};
+    if (commit?.handover === handover) return commit.decision;
+    if (commit !== undefined && attemptOf(commit.handover) > own.attempt) return 'revoked';
+    return isNodeGone(this.#view.node(source?.nodeName ?? '')) ? this.revoke(handover) : 'pending';
   }
 
   /** A Migration that was deleted, or made anew under its name, commits nothing: its handover is revoked for ever. */

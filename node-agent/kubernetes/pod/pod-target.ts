@@ -10,6 +10,7 @@ import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
 import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
+import { neverRan } from '#agent/criu/restore-family.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
 import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
@@ -215,7 +216,7 @@ export class PodTarget implements TargetPort {
       this.#restored.thawEarly();
       return resumedAt;
     } catch (error) {
-      if (this.#restored.fate() === 'none') throw error;
+      if (neverRan(error) || this.#restored.fate() === 'none') throw error;
       this.#restored.thawEarly();
       return epochNow(); // what failed came after CRIU was told to let them run
     }

@@ -30,14 +30,16 @@ export async function kubectlWith(input: string, ...args: string[]): Promise<str
 
 const apiLimitMs = 90_000;
 
-/** An API server that refuses connections is waited for: scenarios kill it. Nothing has been done when it does. */
+/** An API server that refuses connections, or does not know its roles yet, is waited for: scenarios kill it. Nothing has been done when it does. */
+const notServedYet = /connection refused|was refused|User "kubernetes-admin" cannot/;
+
 async function whenServed(call: () => Promise<string>): Promise<string> {
   const deadline = Date.now() + apiLimitMs;
   for (;;) {
     try {
       return await call();
     } catch (error) {
-      if (Date.now() > deadline || !/connection refused|was refused/.test(String(error))) throw error;
+      if (Date.now() > deadline || !notServedYet.test(String(error))) throw error;
       await sleep(pollMs);
     }
   }

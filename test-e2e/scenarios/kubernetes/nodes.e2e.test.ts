@@ -117,7 +117,8 @@ for (const [what, block] of Object.entries({
   });
 }
 
-scenario('a target that dies in the middle of a move: the source goes on, and the pod moves when the node is back', ['client', 'nodes'], async (t) => {
+/** Before the commit the source goes on; after it, it waits for the target's word that nothing ran there. */
+scenario('a target that dies in the middle of a move: nothing is lost, and the pod moves when the node is back', ['client', 'nodes'], async (t) => {
   const namespace = await namespaceFor(t, 'target-dies');
   await apply(owners.Deployment(namespace));
   const pod = await podOf(namespace);
@@ -133,9 +134,37 @@ scenario('a target that dies in the middle of a move: the source goes on, and th
     const { metadata } = await migrationOf(namespace, 'move');
     await onNode(source).reaches(metadata.uid ?? '', 'dumping');
     await target.powerOff();
-    await eventually('the roll-back', async () => ((await migrationOf(namespace, 'move')).status?.handover?.state === 'rolled-back' ? true : undefined), 90_000);
+    await eventually('the roll-back or the commit', async () => {
+      const { handover, commit } = (await migrationOf(namespace, 'move')).status ?? {};
+      return handover?.state === 'rolled-back' || commit?.decision === 'committed' ? true : undefined;
+    }, 90_000);
     await target.powerOn();
     assertMoved(t, await outcomeOf(namespace, 'move', 280_000));
+  });
+});
+
+scenario('a source that dies right after the commit: the target goes on, and the Migration ends when the node is declared out of service', ['client', 'nodes'], async (t) => {
+  const namespace = await namespaceFor(t, 'source-dies');
+  await apply(owners.StatefulSet(namespace));
+  const pod = await podOf(namespace);
+  const node = await nodeOf(namespace, pod);
+  const source = onNode(node);
+  t.teardown(async () => {
+    await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service-').catch(() => undefined);
+    await source.powerOn();
+    await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s');
+    await renewedAgents();
+  });
+  await whileCounting(t, await stableAddress(namespace, pod), async () => {
+    await startMigration(namespace, 'move', pod);
+    const { metadata } = await migrationOf(namespace, 'move');
+    await onNode(otherWorker(node)).reaches(metadata.uid ?? '', 'activating');
+    await source.powerOff();
+    t.is((await migrationOf(namespace, 'move')).status?.commit?.decision, 'committed');
+    await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service=nodeshutdown:NoExecute');
+    const { status } = await outcomeOf(namespace, 'move', 120_000);
+    t.is(status?.phase, 'Succeeded', JSON.stringify(status));
+    t.is(await nodeOf(namespace, pod), otherWorker(node));
   });
 });
 
