@@ -1,4 +1,5 @@
 // In a cluster: moves under the own name and under a new one, a drain of a node with ten pods, and what pods pay that did not opt in.
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { recordOf } from '#cli/kubectl/migration-record.ts';
@@ -16,6 +17,7 @@ import { machineFacts, percentiles, round, runsOf, wholeNumberOf } from './stati
 const connections = 8;
 const between = 2000;
 const drainedPods = 10;
+const singleMoves = 5;
 const plainPods = 10;
 const runs = runsOf(50);
 const namespace = `godwit-bench-${process.pid}`;
@@ -62,9 +64,10 @@ async function moves(owner: 'StatefulSet' | 'Deployment') {
   };
 }
 
-/** All pods on one node, each with a client; then the node is drained. */
+/** Each of the pods on one node has a client; some move alone, then the node is drained. */
 async function drain() {
   const [drained = '', other = ''] = workers;
+  using share = oneShareOfTheCores();
   const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference: { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [drained] }] } }] } };
   await kubectl('cordon', other);
   await apply(owners.StatefulSet(namespace, { replicas: drainedPods, spec: { affinity } }));
@@ -74,7 +77,10 @@ async function drain() {
   }, 120_000);
   await kubectl('uncordon', other);
   const clients: ClientProcess[] = [];
-  for (const name of names) clients.push(await startCounter(await stableAddress(namespace, name), 1));
+  for (const name of names) clients.push(await startCounter(await stableAddress(namespace, name), connections, share.launcher));
+  const alone = [];
+  for (const [nth, name] of names.slice(0, singleMoves).entries()) for (const way of ['away', 'back']) alone.push(await migrate(namespace, `alone-${nth}-${way}`, name));
+  for (const client of clients) await client.more(between, 120_000);
   const started = Date.now();
   await kubectl('drain', drained, '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=170s');
   const totalMs = Date.now() - started;
@@ -85,13 +91,22 @@ async function drain() {
   await kubectl('-n', namespace, 'delete', 'statefulset', '--all', '--timeout=60s');
   const sum = (field: 'lost' | 'duplicated' | 'resets') => reports.reduce((total, report) => total + report[field], 0);
   const freezes = freezesOf(recordsOf(migrations));
+  const single = percentiles(freezesOf(recordsOf(alone)));
   return {
+    connections, singleFreezeMs: single, freezeRatio: round(percentiles(freezes).p50 / single.p50),
     pods: drainedPods, moved: migrations.filter(({ status }) => status?.phase === 'Succeeded').length,
     lost: sum('lost'), duplicated: sum('duplicated'), resets: sum('resets'), totalMs,
     freezeMs: percentiles(freezes), freezesMs: freezes.map(Math.round),
     longestSilenceMs: Math.max(...reports.map(({ longestSilenceMs }) => longestSilenceMs)),
     totalsMs: migrations.map(({ metadata, status }) => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp)),
   };
+}
+
+/** The clients stand for other machines: together they weigh as much as the cluster, not each of them. The undo takes their cgroup away. */
+function oneShareOfTheCores(): { launcher: readonly string[] } & Disposable {
+  const cgroup = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup'].filter((path) => existsSync(path)).map((path) => `${path}/godwit-bench-${process.pid}`)[0] ?? '';
+  mkdirSync(cgroup);
+  return { launcher: ['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs; exec "$@"`, 'sh'], [Symbol.dispose]: () => rmdirSync(cgroup) };
 }
 
 interface Times {
@@ -141,15 +156,19 @@ async function bystanders() {
   return { pods: plainPods, before: summary(before), absent: summary(absent), after: summary(after), createRatio: ratio('create'), deleteRatio: ratio('delete'), ofTheRuntimeClass: summary(runtimeClass) };
 }
 
+const parts = {
+  moves: async () => [await moves('StatefulSet'), await moves('Deployment')],
+  drain,
+  notOptedIn: bystanders,
+  controller: () => measureController({ nodes: wholeNumberOf('NODES', 5_000), pods: wholeNumberOf('PODS', 10_000) }, wholeNumberOf('EVENTS', 60)),
+};
+const wanted = process.env['PARTS']?.split(',');
+
 const close = await openNamespace(namespace);
 try {
-  const sameName = await moves('StatefulSet');
-  const newName = await moves('Deployment');
-  const drained = await drain();
-  const notOptedIn = await bystanders();
-  const size = { nodes: wholeNumberOf('NODES', 5_000), pods: wholeNumberOf('PODS', 10_000) };
-  const controller = await measureController(size, wholeNumberOf('EVENTS', 60));
-  console.log(JSON.stringify({ benchmark: 'cluster', machine: machineFacts(), moves: [sameName, newName], drain: drained, notOptedIn, controller }));
+  const results: Record<string, unknown> = {};
+  for (const [name, measure] of Object.entries(parts)) if (wanted === undefined || wanted.includes(name)) results[name] = await measure();
+  console.log(JSON.stringify({ benchmark: 'cluster', machine: machineFacts(), ...results }));
 } finally {
   await kubectl('uncordon', ...workers);
   await close();

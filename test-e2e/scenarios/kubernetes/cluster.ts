@@ -80,11 +80,15 @@ export async function onClient(...command: string[]): Promise<string> {
   return run(program, [...prefix, ...command], { limitMs: 10_000 });
 }
 
-/** A Redis client outside of the cluster, whose own count is the oracle. */
-export async function startCounter(address: string, connections = 4): Promise<ClientProcess> {
+/**
+ * A Redis client outside of the cluster, whose own count is the oracle.
+ *
+ * @param launcher what it is started by, as `nice`
+ */
+export async function startCounter(address: string, connections = 4, launcher: readonly string[] = []): Promise<ClientProcess> {
   const program = join(clusterDirectory, '../workloads/clients/redis-counter.ts');
   await eventually(`an answer of ${address}`, () => onClient('bash', '-c', `exec 3<>/dev/tcp/${address}/6379`).catch(() => undefined));
-  const [first, ...prefix] = target.client;
+  const [first = '', ...prefix] = [...launcher, ...target.client];
   const child = spawn(first, [...prefix, process.execPath, program, address, '6379', JSON.stringify({ connections, idle: 0 })], { stdio: ['pipe', 'pipe', 'pipe'] });
   const client = new ClientProcess('redis-counter', child);
   await client.ready();
