@@ -1,5 +1,5 @@
 // In a cluster: moves under the own name and under a new one, a drain of a node with ten pods, and what pods pay that did not opt in.
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { recordOf } from '#cli/kubectl/migration-record.ts';
@@ -90,6 +90,7 @@ async function drain() {
   const migrations = await Promise.all(list.map((name) => migrationOf(namespace, name)));
   await kubectl('-n', namespace, 'delete', 'statefulset', '--all', '--timeout=60s');
   const sum = (field: 'lost' | 'duplicated' | 'resets') => reports.reduce((total, report) => total + report[field], 0);
+  for (const { metadata, status } of migrations) if (status?.phase !== 'Succeeded' || status.attempts !== 1) say(`${metadata.name}: ${JSON.stringify(status)}`);
   const freezes = freezesOf(recordsOf(migrations));
   const single = percentiles(freezesOf(recordsOf(alone)));
   return {
@@ -98,6 +99,7 @@ async function drain() {
     lost: sum('lost'), duplicated: sum('duplicated'), resets: sum('resets'), totalMs,
     freezeMs: percentiles(freezes), freezesMs: freezes.map(Math.round),
     longestSilenceMs: Math.max(...reports.map(({ longestSilenceMs }) => longestSilenceMs)),
+    stepsMs: medianSteps(recordsOf(migrations)), singleStepsMs: medianSteps(recordsOf(alone)),
     totalsMs: migrations.map(({ metadata, status }) => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp)),
   };
 }
@@ -106,6 +108,7 @@ async function drain() {
 function oneShareOfTheCores(): { launcher: readonly string[] } & Disposable {
   const cgroup = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup'].filter((path) => existsSync(path)).map((path) => `${path}/godwit-bench-${process.pid}`)[0] ?? '';
   mkdirSync(cgroup);
+  for (const [file, weight] of [['cpu.shares', '64'], ['cpu.weight', '6']] as const) if (existsSync(`${cgroup}/${file}`)) writeFileSync(`${cgroup}/${file}`, weight);
   return { launcher: ['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs; exec "$@"`, 'sh'], [Symbol.dispose]: () => rmdirSync(cgroup) };
 }
 

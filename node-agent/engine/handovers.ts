@@ -8,7 +8,6 @@ import { definedNumbers, Handover, type HandoverIdentity } from '#agent/engine/h
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
 import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
-import { FreezeTurns } from '#agent/engine/freeze-turns.ts';
 import { pause } from '#agent/engine/pause.ts';
 import { planHandover } from '#agent/engine/plan.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
@@ -34,7 +33,6 @@ interface Running<Run> {
 export class Handovers {
   readonly #ports: EnginePorts;
   readonly #journals: JournalStore;
-  readonly #turns = new FreezeTurns();
   readonly #sources = new Map<string, Running<SourceRun>>();
   readonly #targets = new Map<string, Running<TargetRun>>();
   readonly #records = new Map<string, HandoverRecord>();
@@ -169,7 +167,7 @@ export class Handovers {
     const { afterCrash } = sourceMachine[state];
     const handover = this.#recoveredHandover(facts, state, afterCrash, at);
     if (isTerminal(sourceMachine, state)) return;
-    const run = new SourceRun(this.#ports, handover, this.#ports.source(id, container), this.#turns);
+    const run = new SourceRun(this.#ports, handover, this.#ports.source(id, container));
     run.recover(facts);
     this.#run(this.#sources, handover, run, sourceMachine, afterCrash);
   }
@@ -197,7 +195,7 @@ export class Handovers {
 
   #startSource(identity: HandoverIdentity): HandoverRecord {
     const handover = this.#newHandover(identity);
-    const run = new SourceRun(this.#ports, handover, this.#ports.source(identity.id, identity.container), this.#turns);
+    const run = new SourceRun(this.#ports, handover, this.#ports.source(identity.id, identity.container));
     this.#run(this.#sources, handover, run, sourceMachine, 'preparing');
     return handover.record();
   }

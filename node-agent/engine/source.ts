@@ -6,7 +6,6 @@ import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import { commitEffect } from '#agent/engine/commit.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
-import type { FreezeTurns } from '#agent/engine/freeze-turns.ts';
 import { pause } from '#agent/engine/pause.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
@@ -24,10 +23,6 @@ const unqueueMs = 15;
 /** Late files beyond this number are sent in another round before the freeze. */
 const fewFiles = 64;
 const maxRounds = 4;
-/** Longest wait for the freezes of others on this node. */
-const turnMs = 3_000;
-/** Files that change meanwhile are worth another round. */
-const longTurnMs = 50;
 /** How long a target that takes nothing is waited for before it is told that the handover is over. */
 const farewellMs = 1_000;
 
@@ -35,8 +30,6 @@ export class SourceRun {
   readonly #ports: EnginePorts;
   readonly #handover: Handover;
   readonly #source: SourcePort;
-  readonly #turns: FreezeTurns;
-  #endTurn: () => void = () => undefined;
   #facts: SourceFacts | undefined;
   #attachments: Attachment[] = [];
   #senders: FileSender[] = [];
@@ -50,8 +43,7 @@ export class SourceRun {
   /** The target's word that it can run its copy, or why not. */
   #restored: Promise<unknown> | undefined;
 
-  constructor(ports: EnginePorts, handover: Handover, source: SourcePort, turns: FreezeTurns) {
-    this.#turns = turns;
+  constructor(ports: EnginePorts, handover: Handover, source: SourcePort) {
     this.#ports = ports;
     this.#handover = handover;
     this.#source = source;
@@ -155,18 +147,6 @@ export class SourceRun {
     // Asked for now, since it costs milliseconds that the freeze does not have.
     measures.connections = this.#source.liveConnections();
     await this.#forLinks(async (link) => void this.#neighbours.push(...(await this.#ports.links.neighbours(link))));
-    await this.#awaitTurn(limitMs);
-  }
-
-  async #awaitTurn(limitMs: number): Promise<void> {
-    const { clock } = this.#ports;
-    const asked = clock.nowMs();
-    const from = epochNow();
-    this.#endTurn = await this.#turns.take(clock, turnMs);
-    if (this.#over) this.#endTurn();
-    if (clock.nowMs() - asked < longTurnMs) return;
-    this.#handover.timeline.add('await-turn', from, epochNow());
-    await this.#sendFiles(noFiles, limitMs);
   }
 
   /** One round over all file roots; resolves when the target has applied it. */
@@ -253,7 +233,6 @@ export class SourceRun {
         return 'lost';
       }
       this.#takeMeasures(answer);
-      this.#endTurn();
     } catch (error) {
       this.#connection?.destroy();
       this.#connection = undefined;
@@ -325,7 +304,6 @@ export class SourceRun {
   }
 
   async #finish(): Promise<void> {
-    this.#endTurn();
     this.#connection?.end();
     for (const sender of this.#senders.splice(0)) await sender[Symbol.asyncDispose]();
     this.#source.cleanUp();
