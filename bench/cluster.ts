@@ -18,7 +18,7 @@ const connections = 8;
 const between = 2000;
 const drainedPods = 10;
 const singleMoves = 5;
-const plainPods = 10;
+const plainPods = 30;
 const runs = runsOf(50);
 const namespace = `godwit-bench-${process.pid}`;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
