@@ -63,5 +63,14 @@ export async function down(): Promise<void> {
   await unwireData();
   const all = lines(await engine('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
   if (all.length > 0) await engine('rm', '--force', '--volumes', '--time', '2', ...all);
+  await removeVolumes();
   rmSync(runDirectory, { recursive: true, force: true });
+}
+
+/** With podman kind gives the volumes of its nodes names, and labels them with the name of the node: they outlive their containers. */
+async function removeVolumes(): Promise<void> {
+  for (const node of ['control-plane', 'worker', 'worker2']) {
+    const volumes = lines(await engine('volume', 'ls', '--quiet', '--filter', `label=${clusterName}-${node}=true`));
+    if (volumes.length > 0) await engine('volume', 'rm', ...volumes);
+  }
 }

@@ -77,4 +77,6 @@ unshare --mount --fork bash -ec '
 
 say "importing the node into podman"
 tar -C "$n" -c . | podman import --quiet -c 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]' -c 'ENV container=docker' -c 'STOPSIGNAL SIGRTMIN+3' - "$image" >&2
+# Those that it follows: each has gigabytes. One that a cluster still runs stays.
+podman images --format '{{.Repository}}:{{.Tag}}' "${image%:*}" | grep -vxF "$image" | xargs -r -n 1 podman rmi >/dev/null 2>&1 || true
 echo "$image"
