@@ -24,7 +24,7 @@ test-e2e: hosts
 demo-cluster: cluster-install
 	@$(NODE) test-e2e/demo/cluster.ts
 
-# Prints one JSON object as its last line: make bench-cluster RUNS=50
+# Prints one JSON object as its last line: make bench-cluster RUNS=50 [PARTS=moves,drain,notOptedIn,controller]
 bench-cluster: cluster-install
 	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/cluster.ts
 
