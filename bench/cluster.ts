@@ -24,6 +24,8 @@ const namespace = `godwit-bench-${process.pid}`;
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const timeOf = (text: string | undefined): number => Date.parse(text ?? '');
+/** From its creation to its end. */
+const totalMsOf = ({ metadata, status }: Migration): number => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp);
 const clean = ({ lost, duplicated, resets, operations }: Awaited<ReturnType<ClientProcess['stop']>>) => ({ lost, duplicated, resets, operations });
 /** The Migrations that succeeded, as records of their handovers. */
 const recordsOf = (migrations: readonly Migration[]): HandoverRecord[] => migrations.map(recordOf).filter((record) => record !== undefined);
@@ -57,7 +59,7 @@ async function moves(owner: 'StatefulSet' | 'Deployment') {
     ...freezeFigures(records),
     silenceMinusFreezeMs: percentiles(gapsMinusFreeze(records, report.silences)),
     longestSilenceMs: report.longestSilenceMs,
-    totalMs: percentiles(succeeded.map(({ metadata, status }) => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp))),
+    totalMs: percentiles(succeeded.map(totalMsOf)),
     deleteToReadyMs: percentiles(deleteToReadyMs),
     attempts: percentiles(succeeded.map(({ status }) => status?.attempts ?? 1)),
     stepsMs: medianSteps(records),
@@ -67,7 +69,7 @@ async function moves(owner: 'StatefulSet' | 'Deployment') {
 /** Each of the pods on one node has a client; some move alone, then the node is drained. */
 async function drain() {
   const [drained = '', other = ''] = workers;
-  using share = oneShareOfTheCores();
+  using light = lightweightClients();
   const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference: { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [drained] }] } }] } };
   await kubectl('cordon', other);
   await apply(owners.StatefulSet(namespace, { replicas: drainedPods, spec: { affinity } }));
@@ -77,7 +79,7 @@ async function drain() {
   }, 120_000);
   await kubectl('uncordon', other);
   const clients: ClientProcess[] = [];
-  for (const name of names) clients.push(await startCounter(await stableAddress(namespace, name), connections, share.launcher));
+  for (const name of names) clients.push(await startCounter(await stableAddress(namespace, name), connections, light.launcher));
   const alone = [];
   for (const [nth, name] of names.slice(0, singleMoves).entries()) for (const way of ['away', 'back']) alone.push(await migrate(namespace, `alone-${nth}-${way}`, name));
   for (const client of clients) await client.more(between, 120_000);
@@ -91,22 +93,23 @@ async function drain() {
   await kubectl('-n', namespace, 'delete', 'statefulset', '--all', '--timeout=60s');
   const sum = (field: 'lost' | 'duplicated' | 'resets') => reports.reduce((total, report) => total + report[field], 0);
   for (const { metadata, status } of migrations) if (status?.phase !== 'Succeeded' || status.attempts !== 1) say(`${metadata.name}: ${JSON.stringify(status)}`);
-  const freezes = freezesOf(recordsOf(migrations));
-  const single = percentiles(freezesOf(recordsOf(alone)));
+  const [records, singleRecords] = [recordsOf(migrations), recordsOf(alone)];
+  const freezes = freezesOf(records);
+  const single = percentiles(freezesOf(singleRecords));
   return {
     connections, singleFreezeMs: single, freezeRatio: round(percentiles(freezes).p50 / single.p50),
     pods: drainedPods, moved: migrations.filter(({ status }) => status?.phase === 'Succeeded').length,
     lost: sum('lost'), duplicated: sum('duplicated'), resets: sum('resets'), totalMs,
     freezeMs: percentiles(freezes), freezesMs: freezes.map(Math.round),
     longestSilenceMs: Math.max(...reports.map(({ longestSilenceMs }) => longestSilenceMs)),
-    stepsMs: medianSteps(recordsOf(migrations)), singleStepsMs: medianSteps(recordsOf(alone)),
-    totalsMs: migrations.map(({ metadata, status }) => timeOf(status?.finishedAt) - timeOf(metadata.creationTimestamp)),
+    stepsMs: medianSteps(records), singleStepsMs: medianSteps(singleRecords),
+    totalsMs: migrations.map(totalMsOf),
   };
 }
 
-/** The clients stand for other machines: together they weigh as much as the cluster, not each of them. The undo takes their cgroup away. */
-function oneShareOfTheCores(): { launcher: readonly string[] } & Disposable {
-  const cgroup = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup'].filter((path) => existsSync(path)).map((path) => `${path}/godwit-bench-${process.pid}`)[0] ?? '';
+/** The clients stand for other machines: together they get little of the cores that the nodes share. The undo takes their cgroup away. */
+function lightweightClients(): { launcher: readonly string[] } & Disposable {
+  const cgroup = `${existsSync('/sys/fs/cgroup/cpu') ? '/sys/fs/cgroup/cpu' : '/sys/fs/cgroup'}/godwit-bench-${process.pid}`;
   mkdirSync(cgroup);
   for (const [file, weight] of [['cpu.shares', '64'], ['cpu.weight', '6']] as const) if (existsSync(`${cgroup}/${file}`)) writeFileSync(`${cgroup}/${file}`, weight);
   return { launcher: ['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs; exec "$@"`, 'sh'], [Symbol.dispose]: () => rmdirSync(cgroup) };

@@ -1,10 +1,10 @@
 // The processes of one restore: runc, CRIU below it, and what CRIU restores, which is runc's child too. When CRIU is killed the restored tasks
 // wait for its word for ever, and runc with them, since they hold its socket to CRIU.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import process from 'node:process';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
 import { pidsWhere } from '#agent/runtime/command-lines.ts';
+import { allPids, killProcess, parentOf } from '#agent/runtime/processes.ts';
 
 export interface RestoreFamily {
   /** Undefined when it has not begun yet, or was killed. */
@@ -25,13 +25,8 @@ export function runcProcesses(images: string): number[] {
 export function restoreFamily(images: string): RestoreFamily {
   const runc = new Set(runcProcesses(images));
   const own = readlinkSync('/proc/self/ns/pid');
-  const children = runc.size === 0 ? [] : readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => runc.has(parentOf(pid)));
+  const children = runc.size === 0 ? [] : allPids().filter((pid) => runc.has(parentOf(pid)));
   return { criu: children.find((pid) => namespaceOf(pid) === own), restored: children.filter((pid) => ![own, undefined].includes(namespaceOf(pid))) };
-}
-
-/** Whether the process is there and has not ended. */
-export function isAlive(pid: number): boolean {
-  return !/^$|\) [ZX] /.test(read(`/proc/${pid}/stat`));
 }
 
 /**
@@ -47,7 +42,7 @@ export function endOrphans(images: string, over: Promise<unknown>, which: (pid: 
     const { criu, restored } = restoreFamily(images);
     const left = criu === undefined ? restored.filter(which) : [];
     orphans.ended ||= left.length > 0;
-    for (const pid of left) end(pid);
+    for (const pid of left) killProcess(pid);
     setTimeout(look, lookEveryMs);
   };
   setTimeout(look, lookEveryMs);
@@ -88,21 +83,11 @@ function mappingOf(maps: string, address: number): string {
   return '';
 }
 
-const parentOf = (pid: number): number => Number(/\) \S (\d+) /.exec(read(`/proc/${pid}/stat`))?.[1] ?? 0);
-
 function namespaceOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {
     return undefined; // it has ended
-  }
-}
-
-function end(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has ended by itself
   }
 }
 

@@ -9,9 +9,10 @@ import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
-import { all, criuKilled, endOrphans, isAlive, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
+import { all, criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
 import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
+import { isAlive } from '#agent/runtime/processes.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 export interface RestoreRequest {

@@ -1,17 +1,17 @@
 // Ends a container that stands still, without letting it run once more.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import { thawCgroup } from '#agent/runtime/freezer.ts';
+import { killProcess } from '#agent/runtime/processes.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
 
 const pollMs = 2;
 
 /** Every process gets its SIGKILL before the cgroup is thawed: what a frozen process does first is to die. */
 export function killFrozen(state: RuncState): void {
-  for (const pid of membersOf(state)) kill(pid);
+  for (const pid of membersOf(state)) killProcess(pid);
   thawCgroup(state.freezerCgroup, state.cgroupVersion);
 }
 
@@ -30,13 +30,5 @@ function membersOf({ freezerCgroup }: RuncState): number[] {
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV')) return []; // the cgroup is gone
     throw error;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

@@ -1,10 +1,9 @@
 // Keeps `runc exec` waiting while its container freezes: whoever joins a container from outside is in no dump.
-import { readFileSync } from 'node:fs';
-import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
 import { outsiders } from '#agent/runtime/process-tree.ts';
+import { killProcess, parentOf } from '#agent/runtime/processes.ts';
 import { processesOf } from '#agent/runtime/source-container.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
@@ -66,26 +65,7 @@ const endLimitMs = 1_000;
 
 /** Ends them as the end of the container would; ERR_FREEZE when they stay. */
 export async function endSessions(state: RuncState): Promise<void> {
-  for (const pid of sessionsIn(state)) kill(pid);
+  for (const pid of sessionsIn(state)) killProcess(pid);
   const left = await awaitSessions(state, endLimitMs);
   if (left.length > 0) throw new GodwitError('ERR_FREEZE', `processes ${left.join(', ')}, started in the container from outside, do not end`);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
-}
-
-/** A process that has ended counts as its own parent. */
-function parentOf(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return pid;
-    throw error;
-  }
 }
