@@ -9,7 +9,7 @@ import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
-import { all, criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
+import { criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
 import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import { isAlive } from '#agent/runtime/processes.ts';
@@ -30,6 +30,10 @@ export class HeldRestore {
   readonly #exited: Promise<number>;
   #held: HookCall | undefined;
   #criu: number | undefined;
+  /** CRIU was told to let go: tasks may run. */
+  #mayRun = false;
+  /** What a CRIU that is killed leaves is ended from the restore on. */
+  #orphans: { readonly ended: boolean } = { ended: false };
   #lazyPages: ChildProcess | undefined;
 
   constructor(request: RestoreRequest) {
@@ -52,15 +56,13 @@ export class HeldRestore {
       inbox.linkTo(this.#request.directories.pages);
       this.#lazyPages = await startLazyPages(this.#request.directories);
     }
+    this.#orphans = endOrphans(this.#images, this.#exited, (pid) => !this.#mayRun || waitsForCriu(pid));
     const failed = this.#exited.then((code) => {
       throw this.#error(code);
     });
     const held = Promise.race([this.#request.hooks.next('post-restore'), failed]);
     void inbox.release(this.#exited).catch(() => undefined); // a pipe that is gone shows as the restore's own failure
-    const orphans = endOrphans(this.#images, held, all);
-    this.#held = await withDeadline(held, limitMs, 'the restore').catch((error: unknown) => {
-      throw orphans.ended ? criuKilled() : error;
-    });
+    this.#held = await withDeadline(held, limitMs, 'the restore');
     this.#criu ??= restoreFamily(this.#images).criu;
     return { pid: this.#held.pid };
   }
@@ -72,7 +74,8 @@ export class HeldRestore {
   async finishFrozen(freeze: () => void, limitMs: number): Promise<void> {
     const before = this.#request.hooks.next('pre-resume');
     const after = this.#request.hooks.next('post-resume');
-    const { done } = await this.#letGo(limitMs);
+    await this.#letGo(limitMs);
+    const done = this.#ended();
     const call = await withDeadline(Promise.race([before, done.then(() => before)]), limitMs, 'the end of the restore');
     freeze();
     call.proceed();
@@ -83,34 +86,34 @@ export class HeldRestore {
   /** The tasks run. Resolves with the time (epoch ms) at which they did. */
   async resume(limitMs: number): Promise<number> {
     const running = this.#request.hooks.next('post-resume');
-    const { done } = await this.#letGo(limitMs);
+    await this.#letGo(limitMs);
+    const done = this.#ended();
     const call = await withDeadline(Promise.race([running, done.then(() => running)]), limitMs, 'resuming');
     call.proceed();
     await withDeadline(done, limitMs, 'the end of runc restore');
     return call.arrivedAt;
   }
 
-  /** CRIU is told that the tasks may run. The promise within rejects when runc ends with an error; ERR_CRIU_KILLED when they never will. */
-  async #letGo(limitMs: number): Promise<{ done: Promise<void> }> {
+  /** CRIU is told that the tasks may run; ERR_CRIU_KILLED when they never will. */
+  async #letGo(limitMs: number): Promise<void> {
     if (this.#criu !== undefined && !isAlive(this.#criu)) {
       this.#held?.abort(); // the script outlives CRIU, and keeps runc waiting as well
-      endOrphans(this.#images, this.#exited, all);
       await withDeadline(this.#exited, limitMs, 'the end of a restore whose CRIU was killed');
       throw criuKilled();
     }
+    this.#mayRun = true;
     this.#held?.proceed();
-    const orphans = endOrphans(this.#images, this.#exited, waitsForCriu);
-    return { done: this.#ended(orphans) };
   }
 
-  async #ended(orphans: { readonly ended: boolean }): Promise<void> {
+  /** Rejects when runc ends with an error. */
+  async #ended(): Promise<void> {
     const code = await this.#exited;
-    if (code !== 0) throw orphans.ended ? criuKilled() : this.#error(code);
+    if (code !== 0) throw this.#error(code);
   }
 
   /** CRIU ends what it restored, wherever it is; resolves when nothing of it is left. */
   async abandon(inbox: ImageInbox, limitMs: number): Promise<void> {
-    endOrphans(this.#images, this.#exited, all);
+    this.#mayRun = false; // whoever gives it up knows that nothing ran
     if (this.#held === undefined) {
       void this.#request.hooks.next('post-restore').then((call) => call.abort());
       await inbox.spoil(this.#exited);
@@ -140,6 +143,7 @@ export class HeldRestore {
   }
 
   #error(code: number): GodwitError {
+    if (this.#orphans.ended) return criuKilled();
     const errors = criuErrors(readCriuLog(join(this.#request.directories.work, 'restore.log')));
     return new GodwitError('ERR_RESTORE', `runc restore ended with ${code}: ${errors.join('; ') || 'CRIU gave no reason'}`, { details: { criu: errors } });
   }
