@@ -1,6 +1,7 @@
 // The controller, put together: watches, webhooks on every replica, decisions on the leader.
 import { randomUUID } from 'node:crypto';
 import { annotations, runtimeClassName } from '#core/api/names.ts';
+import type { Migration } from '#core/api/migration.ts';
 import { isShuttingDown, type Pod } from '#core/api/pod.ts';
 import { Events } from '#core/kube/events.ts';
 import { serveStatus } from '#core/status-server.ts';
@@ -21,6 +22,7 @@ import { Claims } from '#controller/claims/claims.ts';
 import { Cluster } from '#controller/cluster.ts';
 import { Interruptions } from '#controller/interruptions/interruptions.ts';
 import { keepPolicyStatuses } from '#controller/interruptions/policy-statuses.ts';
+import { Uncordons } from '#controller/interruptions/uncordons.ts';
 import type { Limits } from '#controller/migration/limits.ts';
 import { MigrationReconciler } from '#controller/migration/reconciler.ts';
 import { keepStableNetworks } from '#controller/network/keep-stable-networks.ts';
@@ -72,10 +74,12 @@ export async function startController(settings: ControllerSettings, log: Log): P
     const migrationReconciler = new MigrationReconciler(cluster, limits, new Story(events, clock), metrics.ended);
     const claims = new Claims(cluster, limits);
     const interruptions = new Interruptions(cluster);
+    const uncordons = new Uncordons(cluster);
     const signer = new NodeSigner(api, () => clusterAuthority(api, namespace, clock), account('godwit-node-agent'), clock);
     const ofMigrations = run({ name: 'migrations', reconcile: (name) => migrationReconciler.reconcile(name) });
     const ofClaims = run({ name: 'claims', reconcile: (name) => claims.reconcile(name) });
     const ofInterruptions = run({ name: 'interruptions', reconcile: (name) => interruptions.reconcile(name) });
+    const ofUncordons = run({ name: 'uncordons', reconcile: (name) => uncordons.reconcile(name) });
     const ofRequests = run({ name: 'node-signer', reconcile: (name) => signer.reconcile(name) });
 
     const onPod = (pod: Pod): void => {
@@ -89,27 +93,32 @@ export async function startController(settings: ControllerSettings, log: Log): P
     keepStableNetworks(leading);
     keepPolicyStatuses(leading);
     subscribe(cluster.pods.onChange(({ object }) => onPod(object)));
-    subscribe(cluster.migrations.onChange(({ object: { metadata, spec } }) => {
-      ofMigrations.add(metadata);
-      ofClaims.add({ namespace: metadata.namespace, name: spec.podName });
+    const onMigration = (migration: Migration): void => {
+      ofMigrations.add(migration.metadata);
+      const node = uncordons.nodeOf(migration);
+      if (node !== undefined) ofUncordons.add({ name: node });
+    };
+    subscribe(cluster.migrations.onChange(({ object }) => {
+      onMigration(object);
+      ofClaims.add({ namespace: object.metadata.namespace, name: object.spec.podName });
     }));
     subscribe(requests.onChange(({ object }) => ofRequests.add(object.metadata)));
     subscribe(cluster.nodes.onChange(({ object, ...change }) => {
       const before = 'previous' in change ? change.previous : undefined;
-      if (before?.spec?.unschedulable === true && object.spec?.unschedulable !== true) void interruptions.uncordoned(object.metadata.name).catch((error: unknown) => log.error({ error: String(error) }, 'Moves of an uncordoned node not cancelled'));
+      if (object.spec?.unschedulable !== true) ofUncordons.add({ name: object.metadata.name });
       if (!isShuttingDown(object) || (before !== undefined && isShuttingDown(before))) return;
       for (const { metadata } of cluster.podsOn(object.metadata.name)) ofInterruptions.add(metadata);
     }));
     for (const pod of cluster.pods.list()) onPod(pod);
-    for (const { metadata } of cluster.migrations.list()) ofMigrations.add(metadata);
+    for (const migration of cluster.migrations.list()) onMigration(migration);
     for (const { metadata } of requests.list()) ofRequests.add(metadata);
   });
 
   return {
     async close() {
       await election.close();
+      await statusServer.close(); // not ready any more
       await webhooks.close();
-      await statusServer.close();
       await requests.close();
       await cluster.close();
       connection.close();

@@ -80,13 +80,4 @@ export class Interruptions {
     await ensureMigration(api, interruptionMigration(pod, trigger, policy.spec.holdSeconds, newest));
     return {};
   }
-
-  /** A node that is uncordoned keeps the pods that a drain has not moved yet. */
-  async uncordoned(node: string): Promise<void> {
-    const moves = this.#cluster.underway().filter(({ spec, status }) => spec.trigger === 'Drain' && status?.source?.nodeName === node && status.commit?.decision !== 'committed');
-    for (const { metadata } of moves) {
-      this.#cluster.log.info({ migration: metadata.name, node }, 'Node uncordoned: move cancelled');
-      await this.#cluster.api.patch(migrations, { name: metadata.name, namespace: metadata.namespace }, { spec: { cancel: true } });
-    }
-  }
 }

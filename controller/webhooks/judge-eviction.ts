@@ -1,8 +1,10 @@
 // What the eviction webhook has to know for its decision, and the Migration that it begins.
 import { z } from 'zod';
-import { selects } from '#core/api/interruption-policy.ts';
-import { annotations, systemNamespace } from '#core/api/names.ts';
-import { pods, podDisruptionBudgets } from '#core/kube/resources.ts';
+import { policyFor, selects } from '#core/api/interruption-policy.ts';
+import { annotations, runtimeClassName, systemNamespace } from '#core/api/names.ts';
+import type { Pod } from '#core/api/pod.ts';
+import type { KubeApi } from '#core/kube/port.ts';
+import { interruptionPolicies, nodes, pods, podDisruptionBudgets } from '#core/kube/resources.ts';
 import type { Cluster } from '#controller/cluster.ts';
 import { ensureMigration, interruptionMigration, newestOf } from '#controller/interruptions/interruptions.ts';
 import type { AdmissionRequest, Verdict } from '#controller/webhooks/admission.ts';
@@ -21,17 +23,14 @@ export async function judgeEviction(cluster: Cluster, { own, onEviction }: Evict
   const { api, clock, migrations } = cluster;
   const { name = '', namespace, dryRun, userInfo } = request;
   const pod = await api.find(pods, { name, namespace });
-  const policy = pod === undefined ? undefined : cluster.policyOf(pod);
+  const { policy, node, exhaustedBudgets } = pod?.spec.runtimeClassName === runtimeClassName ? await around(api, pod) : nothingAround;
   const migration = newestOf(migrations.list(namespace), pod?.metadata.uid);
-  const budgets = pod === undefined || policy === undefined ? [] : (await api.list(podDisruptionBudgets, { namespace })).items;
-  const exhausted = budgets.filter(({ spec, status }) => selects(spec?.selector ?? {}, pod?.metadata.labels) && (status?.disruptionsAllowed ?? 0) === 0);
   const arrived = pod?.metadata.annotations?.[annotations.migration];
-  const nodeIsCordoned = cluster.nodes.get({ name: pod?.spec.nodeName ?? '' })?.spec?.unschedulable === true;
+  const nodeIsCordoned = node?.spec?.unschedulable === true;
   const decision = decideEviction({
-    pod, policy, migration, nodeIsCordoned,
+    pod, policy, migration, nodeIsCordoned, exhaustedBudgets,
     arrivedBy: arrived === undefined ? undefined : migrations.list(namespace).find(({ metadata }) => metadata.uid === arrived),
     namesUid: evictionSchema.safeParse(request.object).data?.deleteOptions?.preconditions?.uid !== undefined,
-    exhaustedBudgets: exhausted.map(({ metadata }) => metadata.name),
     own: own.includes(userInfo?.username ?? '') || namespace === systemNamespace,
     now: clock.date(),
   });
@@ -40,4 +39,13 @@ export async function judgeEviction(cluster: Cluster, { own, onEviction }: Evict
   }
   onEviction(decision.verdict.allowed ? 200 : decision.verdict.code);
   return decision.verdict;
+}
+
+const nothingAround = { policy: undefined, node: undefined, exhaustedBudgets: [] };
+
+/** Asked of the API server: `kubectl drain` evicts right after it has cordoned, and a watch that is late about a policy would let the pod go. */
+async function around(api: KubeApi, { metadata: { namespace, labels }, spec: { nodeName = '' } }: Pod) {
+  const [policies, node, budgets] = await Promise.all([api.list(interruptionPolicies, { namespace }), api.find(nodes, { name: nodeName }), api.list(podDisruptionBudgets, { namespace })]);
+  const exhausted = budgets.items.filter(({ spec, status }) => selects(spec?.selector ?? {}, labels) && (status?.disruptionsAllowed ?? 0) === 0);
+  return { policy: policyFor(policies.items, labels), node, exhaustedBudgets: exhausted.map(({ metadata }) => metadata.name) };
 }

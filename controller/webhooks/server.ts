@@ -1,7 +1,9 @@
-// The webhooks over HTTPS, with a certificate of the cluster's own authority that is renewed without a restart.
+// The webhooks over HTTPS, with a certificate of the cluster's own authority that is renewed without a restart. Whoever goes does not leave
+// the API server without an answer: an eviction that nobody judges is let through.
 import { createServer } from 'node:https';
 import express from 'express';
 import { asGodwitError } from '#core/errors.ts';
+import { pause } from '#core/pause.ts';
 import type { Cluster } from '#controller/cluster.ts';
 import { allowed, reviewAnswer, reviewSchema, type AdmissionRequest, type Verdict } from '#controller/webhooks/admission.ts';
 import { judgeEviction, type EvictionSettings } from '#controller/webhooks/judge-eviction.ts';
@@ -15,9 +17,19 @@ export interface WebhookSettings extends EvictionSettings {
   namespace: string;
 }
 
+/** An API server may ask a replica for so long after it was told to end: that it is no endpoint any more gets about with a delay. */
+const lingerMs = 6_000;
+/** The API server waits no longer than 5 s for an answer (webhooks.yaml). With `lingerMs` within the 10 s that a node which shuts down usually gives. */
+const lastAnswersMs = 3_000;
+
 export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings): Promise<{ close(): Promise<void> }> {
-  const { log } = cluster;
+  const { log, clock } = cluster;
   const app = express();
+  let leaving = false;
+  app.use((_request, response, next) => {
+    if (leaving) response.set('Connection', 'close'); // the next question goes to another replica
+    next();
+  });
   app.use(express.json({ limit: '4mb' }));
   const review = (path: string, judge: (request: AdmissionRequest) => Promise<Verdict> | Verdict): void => {
     const answer = async (request: express.Request, response: express.Response): Promise<void> => {
@@ -48,11 +60,15 @@ export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings)
   await promise;
   const stop = certificate.keep((options) => server.setSecureContext(options));
   return {
-    close: () =>
-      new Promise((done) => {
-        stop();
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
+    /** Answers on for a while. */
+    async close() {
+      leaving = true;
+      await pause(clock, lingerMs);
+      stop();
+      const answered = new Promise<void>((done) => server.close(() => done()));
+      const cancel = clock.after(lastAnswersMs, () => server.closeAllConnections());
+      await answered;
+      cancel();
+    },
   };
 }

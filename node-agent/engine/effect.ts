@@ -4,7 +4,7 @@ import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, type GodwitError } from '#core/errors.ts';
 import type { Handover } from '#agent/engine/handover.ts';
 import type { Outcome } from '#agent/engine/machine.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 import type { Effect } from '#agent/engine/run.ts';
 
 export interface Step {

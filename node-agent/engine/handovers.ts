@@ -8,7 +8,7 @@ import { definedNumbers, Handover, type HandoverIdentity } from '#agent/engine/h
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
 import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 import { planHandover } from '#agent/engine/plan.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
 import { runMachine } from '#agent/engine/run.ts';

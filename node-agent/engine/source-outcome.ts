@@ -4,7 +4,7 @@ import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
 import { protocolVersion } from '#core/wire/messages.ts';
 import type { HandoverIdentity } from '#agent/engine/handover.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 import type { Decision, EnginePorts } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';

@@ -6,7 +6,7 @@ import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import { commitEffect } from '#agent/engine/commit.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import type { Handover } from '#agent/engine/handover.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect } from '#agent/engine/run.ts';

@@ -12,7 +12,7 @@ import type { KubeApi } from '#core/kube/port.ts';
 import { certificateRequests, configMaps } from '#core/kube/resources.ts';
 import type { Log } from '#core/log.ts';
 import type { AgentConfig } from '#agent/config.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 
 export interface CertificatePorts {
   api: KubeApi;

@@ -7,7 +7,7 @@ import type { Clock } from '#core/clock.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
 import { observe } from '#core/settled.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { decideKill, type KillDecision } from '#agent/kubernetes/kills/kill-decision.ts';
 import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';

@@ -1,7 +1,7 @@
 // One life of a simulated agent: everything it does goes through here, so that it can fail, hang or die at any step.
 import type { Clock } from '#core/clock.ts';
 import { GodwitError } from '#core/errors.ts';
-import { pause } from '#agent/engine/pause.ts';
+import { pause } from '#core/pause.ts';
 import type { FaultKind } from './faults.ts';
 import type { NodeName, World } from './world.ts';
 

@@ -60,6 +60,11 @@ export async function eventually<T>(what: string, look: () => Promise<T | undefi
   }
 }
 
+/** All pods of a part of Godwit are there, and ready. */
+export async function rolledOut(part: 'daemonset/godwit-node-agent' | 'deployment/godwit-controller'): Promise<void> {
+  await kubectl('-n', 'godwit-system', 'rollout', 'status', part, '--timeout=120s');
+}
+
 export async function nodeOf(namespace: string, pod: string): Promise<string> {
   return (await kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.spec.nodeName}')).trim();
 }

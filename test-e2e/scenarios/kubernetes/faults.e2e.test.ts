@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  apply, assertMoved, eventually, kubectl, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, stableAddress, startMigration, whileCounting,
+  apply, assertMoved, eventually, kubectl, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, rolledOut, stableAddress, startMigration, whileCounting,
 } from './cluster.ts';
 import { controlPlane, onNode, otherWorker, processesOf, type Part } from './nodes.ts';
 import { scenario } from './scenario.ts';
@@ -55,9 +55,9 @@ const otherFaults: Readonly<Record<string, Fault>> = {
 const otherSteps = process.env['FAULTS'] === 'all' ? steps.source : ['dumping'];
 
 /** The kubelet waits longer and longer for a container that dies again and again; a new pod's count begins anew. */
-async function renew(part: 'node-agent' | 'controller', workload: string): Promise<void> {
-  await kubectl('-n', 'godwit-system', 'delete', 'pod', '-l', `app.kubernetes.io/name=godwit-${part}`, '--grace-period=1');
-  await kubectl('-n', 'godwit-system', 'rollout', 'status', workload, '--timeout=90s');
+async function renew(workload: Parameters<typeof rolledOut>[0]): Promise<void> {
+  await kubectl('-n', 'godwit-system', 'delete', 'pod', '-l', `app.kubernetes.io/name=${workload.split('/')[1]}`, '--grace-period=1');
+  await rolledOut(workload);
 }
 
 function struck(what: string, fault: Fault, side: Side, step: string, prepare: () => Promise<void>): void {
@@ -82,13 +82,13 @@ function struck(what: string, fault: Fault, side: Side, step: string, prepare: (
   });
 }
 
-for (const [what, fault, side, states] of agentFaults) for (const step of states) struck(what, fault, side, step, () => renew('node-agent', 'daemonset/godwit-node-agent'));
+for (const [what, fault, side, states] of agentFaults) for (const step of states) struck(what, fault, side, step, () => renew('daemonset/godwit-node-agent'));
 for (const [what, fault] of Object.entries(otherFaults)) {
-  for (const step of otherSteps) struck(what, fault, 'source', step, () => (what.includes('controller') ? renew('controller', 'deployment/godwit-controller') : served()));
+  for (const step of otherSteps) struck(what, fault, 'source', step, () => (what.includes('controller') ? renew('deployment/godwit-controller') : served()));
 }
 
 scenario('a Job\'s pod, which may not start twice, moves in the second attempt, and no failed attempt of the Job is counted', ['client', 'nodes'], async (t) => {
-  await renew('node-agent', 'daemonset/godwit-node-agent');
+  await renew('daemonset/godwit-node-agent');
   const namespace = await namespaceFor(t, 'job');
   await apply(owners.Job(namespace));
   const pod = await podOf(namespace);

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { clusterEnv } from '#cluster/engine.ts';
 import { clusterDirectory, dataNetwork } from '#cluster/paths.ts';
 import { run } from '#cluster/run.ts';
-import { apply, assertMoved, eventually, kubectl, migrate, namespaceFor, podOf } from './cluster.ts';
+import { apply, assertMoved, eventually, kubectl, migrate, namespaceFor, podOf, rolledOut } from './cluster.ts';
 import { onNode, processesOf, workers } from './nodes.ts';
 import { scenario } from './scenario.ts';
 import { owners, shell } from './workloads.ts';
@@ -51,7 +51,7 @@ scenario('an agent that is started again finds everything in place and leaves co
   const [agent] = await processesOf(node, 'agent');
   await onNode(node).kill('agent');
   await eventually('another agent', async () => (await processesOf(node, 'agent')).find((pid) => pid !== agent), 90_000);
-  await kubectl(...system, 'rollout', 'status', 'daemonset/godwit-node-agent', '--timeout=90s');
+  await rolledOut('daemonset/godwit-node-agent');
   t.deepEqual((await running()).containerd, containerd);
   const [pod = ''] = (await kubectl(...system, 'get', 'pods', '-l', 'app.kubernetes.io/name=godwit-node-agent', '--field-selector', `spec.nodeName=${node}`, '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
   t.regex(await kubectl(...system, 'logs', pod), /the node has this build, containerd left alone/);

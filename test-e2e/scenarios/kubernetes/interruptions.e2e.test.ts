@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { hasCondition } from '#core/api/conditions.ts';
 import { isUnderway, migrationSchema, type Trigger } from '#core/api/migration.ts';
-import { apply, assertClean, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, readyPods, stableAddress, startCounter, whileCounting } from './cluster.ts';
+import { apply, assertClean, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, rolledOut, readyPods, stableAddress, startCounter, whileCounting } from './cluster.ts';
 import { onNode, otherWorker, workers } from './nodes.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
 import { scenario } from './scenario.ts';
@@ -122,6 +122,7 @@ scenario('preemption by a pod of higher priority', ['client'], async (t) => {
 });
 
 scenario('a node that shuts down', ['client', 'nodes'], async (t) => {
+  t.teardown(async () => void (await Promise.all([rolledOut('deployment/godwit-controller'), rolledOut('daemonset/godwit-node-agent')])));
   for (const node of workers) t.teardown(await onNode(node).allowGracefulShutdown());
   const namespace = await namespaceFor(t, 'shutdown');
   await apply(owners.StatefulSet(namespace, { spec: { terminationGracePeriodSeconds: 30 } }));
@@ -140,8 +141,38 @@ scenario('a node that is uncordoned keeps what has not frozen', ['client'], asyn
   t.teardown(async () => void (await kubectl('uncordon', worker)));
   await t.throwsAsync(kubectl('drain', worker, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=6s'));
   await kubectl('uncordon', worker);
-  const { status } = await outcomeOf(namespace, await onlyMigration(namespace));
-  t.is(status?.phase, 'Cancelled');
+  const { spec, status } = await outcomeOf(namespace, await onlyMigration(namespace));
+  t.is(status?.phase, 'Cancelled', JSON.stringify({ spec, status }));
+  t.is(await podOf(namespace), pod);
+});
+
+const controllerPods = ['-n', 'godwit-system', 'get', 'pods', '-l', 'app.kubernetes.io/name=godwit-controller', '--field-selector=status.phase=Running', '-o', 'name'] as const;
+const formerControllersGone = () => eventually('the end of the former controllers', async () => ((await kubectl(...controllerPods)).trim().split('\n').length === 2 ? true : undefined));
+
+scenario('no eviction slips through while the controller is rolled out', [], async (t) => {
+  const namespace = await namespaceFor(t, 'updated');
+  await apply(owners['bare pod'](namespace, { spec: { nodeSelector: { 'kubernetes.io/hostname': worker } } })); // nowhere else to go
+  const pod = await podOf(namespace);
+  const eviction = JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } });
+  const over = new AbortController();
+  let refused = 0;
+  const evict = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const error = await t.throwsAsync(kubectlWith(eviction, 'create', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`, '-f', '-'));
+      t.regex(error.message, /Eviction triggered evacuation/);
+      refused += 1;
+    }
+  };
+  const evicting = Promise.all([evict(), evict()]);
+  try {
+    await kubectl('-n', 'godwit-system', 'rollout', 'restart', 'deployment/godwit-controller');
+    await rolledOut('deployment/godwit-controller');
+    await formerControllersGone();
+  } finally {
+    over.abort();
+    await evicting;
+  }
+  t.log(`${refused} evictions refused`);
   t.is(await podOf(namespace), pod);
 });
 

@@ -1,6 +1,6 @@
 // Nodes that die, cannot be reached or have no room, parts that are not there at all, certificates that have run out; and nothing is left behind.
 import {
-  apply, assertClean, assertMoved, eventually, kubectl, migrate, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, stableAddress, startCounter, startMigration, whileCounting,
+  apply, assertClean, assertMoved, eventually, kubectl, migrate, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, rolledOut, stableAddress, startCounter, startMigration, whileCounting,
 } from './cluster.ts';
 import { onNode, otherWorker, workers } from './nodes.ts';
 import { scenario } from './scenario.ts';
@@ -45,7 +45,7 @@ scenario('a dead node: its pod starts afresh elsewhere with the same address, an
     await powerOn();
     await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service-');
     await kubectl('wait', '--for=condition=Ready', `node/${node}`, '--timeout=120s');
-    await kubectl('-n', 'godwit-system', 'rollout', 'status', 'daemonset/godwit-node-agent', '--timeout=120s');
+    await rolledOut('daemonset/godwit-node-agent');
   });
   await whileCounting(t, address, async () => assertMoved(t, await migrate(namespace, 'back', pod)));
 });
@@ -57,7 +57,7 @@ scenario('without the controller pods are made and evicted as without Godwit', [
   await scaleController(0);
   t.teardown(async () => {
     await scaleController(2);
-    await kubectl('-n', 'godwit-system', 'rollout', 'status', 'deployment/godwit-controller', '--timeout=90s');
+    await rolledOut('deployment/godwit-controller');
   });
   await eventually('no controller', async () => ((await kubectl('-n', 'godwit-system', 'get', 'pods', '-l', 'app.kubernetes.io/name=godwit-controller', '-o', 'name')) === '' ? true : undefined));
   const shape = { spec: { terminationGracePeriodSeconds: 1 } };
@@ -68,8 +68,6 @@ scenario('without the controller pods are made and evicted as without Godwit', [
   await kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--pod-selector=app=shop', '--timeout=90s');
   t.not(await podOf(namespace), pod);
 });
-
-const renewedAgents = () => kubectl('-n', 'godwit-system', 'rollout', 'status', 'daemonset/godwit-node-agent', '--timeout=90s');
 
 scenario('an agent whose certificate has run out gets another, and moves pods', ['client', 'nodes'], async (t) => {
   const namespace = await namespaceFor(t, 'expired');
@@ -82,7 +80,7 @@ scenario('an agent whose certificate has run out gets another, and moves pods', 
   await source.kill('agent');
   await eventually('another certificate', async () => ((await source.exec('sh', '-c', `openssl x509 -in ${pki}/node.crt -noout -checkend 3600 || true`)).includes('will not expire') ? true : undefined), 90_000);
   await source.exec('rm', '-f', `${pki}/old.crt`);
-  await renewedAgents();
+  await rolledOut('daemonset/godwit-node-agent');
   await whileCounting(t, await stableAddress(namespace, pod), async () => assertMoved(t, await migrate(namespace, 'move', pod)));
 });
 
@@ -127,7 +125,7 @@ scenario('a target that dies in the middle of a move: nothing is lost, and the p
   t.teardown(async () => {
     await target.powerOn();
     await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s');
-    await renewedAgents();
+    await rolledOut('daemonset/godwit-node-agent');
   });
   await whileCounting(t, await stableAddress(namespace, pod), async () => {
     await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'move', namespace }, spec: { podName: pod, deadlineSeconds: 300 } });
@@ -153,7 +151,7 @@ scenario('a source that dies right after the commit: the target goes on, and the
     await kubectl('taint', 'node', node, 'node.kubernetes.io/out-of-service-').catch(() => undefined);
     await source.powerOn();
     await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=120s');
-    await renewedAgents();
+    await rolledOut('daemonset/godwit-node-agent');
   });
   await whileCounting(t, await stableAddress(namespace, pod), async () => {
     await startMigration(namespace, 'move', pod);
