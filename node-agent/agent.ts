@@ -29,6 +29,7 @@ import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
 import { ExecGate } from '#agent/runtime/exec-gate.ts';
 import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
+import { spareFromOomKiller } from '#agent/runtime/processes.ts';
 import { serveWrappers } from '#agent/runtime/wrapper-server.ts';
 import { connectPeer, servePeers } from '#agent/transfer/peers.ts';
 import { isMarked, unmark } from '#agent/runtime/marks.ts';
@@ -49,6 +50,7 @@ export interface EngineWorld {
  * @param adapt what the engine gets instead of the real world; tests inject faults by it
  */
 export async function startAgent(config: AgentConfig, log: Log, adapt: (world: EngineWorld) => EngineWorld = (world) => world): Promise<Agent> {
+  spareFromOomKiller();
   mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const imageRoot = join(config.runDir, 'images');

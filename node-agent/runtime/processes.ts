@@ -1,5 +1,5 @@
 // Processes of this node by their numbers; one that has ended meanwhile is no error.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 
 export function allPids(): number[] {
@@ -22,6 +22,22 @@ export function parentOf(pid: number): number {
 /** Whether the process is there and has not ended. */
 export function isAlive(pid: number): boolean {
   return !['Z', 'X', undefined].includes(statOf(pid)?.state);
+}
+
+/** Of Kubernetes' critical pods; containerd and the kubelet have -999. */
+const sparedScore = -997;
+
+/**
+ * The kernel, short of memory, ends others before this process and what it starts: CRIU that is killed at work in a program may take it along.
+ * What CRIU restores has its own score again. Where it is not allowed nothing changes.
+ */
+export function spareFromOomKiller(): void {
+  const file = '/proc/self/oom_score_adj';
+  try {
+    if (Number(readFileSync(file, 'utf8')) > sparedScore) writeFileSync(file, String(sparedScore));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error;
+  }
 }
 
 function statOf(pid: number): { state: string; parent: number } | undefined {

@@ -8,10 +8,15 @@ import { redisCounter } from '#workloads/workloads.ts';
 
 let pair: Pair;
 let container: StableContainer;
+/** Of the container as it was started. */
+let oomScore: string;
+
+const oomScoreOf = async (host: Host) => (await host.must(['ctr', 'task', 'exec', '--exec-id', 'score', container.id, 'cat', '/proc/1/oom_score_adj'])).trim();
 
 test.before(async () => {
   pair = await upPair({ name: `cli-${process.pid}` });
   container = await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(50));
+  oomScore = await oomScoreOf(pair.hosts.a);
 });
 test.after.always(async () => pair?.[Symbol.asyncDispose]());
 
@@ -84,6 +89,7 @@ test.serial('migrate moves the container, ps and get tell where it is', async (t
 test.serial('the moved container is an ordinary one: exec, logs, kill and delete work', async (t) => {
   const { b } = pair.hosts;
   t.is((await b.must(['ctr', 'task', 'exec', '--exec-id', 'probe', container.id, 'redis-cli', '-h', container.address, 'ping'])).trim(), 'PONG');
+  t.is(await oomScoreOf(b), oomScore, 'CRIU is spared by a kernel that is short of memory, but not what it has restored');
   await container.remove(b);
   t.deepEqual(JSON.parse((await godwit(b, 'ps', '-o', 'json')).stdout), []);
 });
