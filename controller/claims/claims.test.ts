@@ -12,8 +12,8 @@ const set = { kind: 'StatefulSet', name: 'shop', uid: 'owner-uid' };
 const shop = { namespace: 'default', name: 'shop-0' };
 const move = { namespace: 'default', name: 'move' };
 
-const moving = (status: MigrationStatus = {}, metadata: Partial<Migration['metadata']> = {}): Migration =>
-  migration({ metadata, status: { conditions: [condition('Admitted'), condition('Held')], strategy: 'SameName', lineage: 'l1', generation: 3, source: { name: 'shop-0', uid: 'u1', nodeName: 'a', owner: set }, ...status } });
+const moving = (status: MigrationStatus = {}, metadata: Partial<Migration['metadata']> = {}, spec: Partial<Migration['spec']> = {}): Migration =>
+  migration({ metadata, spec, status: { conditions: [condition('Admitted'), condition('Held')], strategy: 'SameName', lineage: 'l1', generation: 3, source: { name: 'shop-0', uid: 'u1', nodeName: 'a', owner: set }, ...status } });
 /** Came at second 60, and waits at the gate. */
 const gated = (metadata: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}): Pod =>
   pod({ owner: 'StatefulSet', metadata: { uid: 'u2', creationTimestamp: at(60), ...metadata }, spec: { nodeName: undefined, schedulingGates: [{ name: claimGate }, { name: 'queue' }], ...spec }, status: { phase: 'Pending' } });
@@ -83,6 +83,22 @@ test('of two pods that come for one move the second is not claimed', async (t) =
   const { items } = await api.list(pods);
   const bearers = items.filter(({ metadata }) => metadata.annotations?.[annotations.migration] !== undefined);
   t.deepEqual(bearers.map(({ metadata }) => metadata.uid), [(await target())?.uid]);
+});
+
+test('no more are claimed for a node than may arrive there, though none has been placed yet', async (t) => {
+  const each = ['x', 'y', 'z'];
+  const [first = move, second, third] = each.map((name) => ({ namespace: 'default', name }));
+  const { look, api, put, caughtUp } = await rig(t, {
+    pods: each.map((name) => gated({ name, uid: name })),
+    migrations: each.map((name) => moving({ source: { name, uid: `old-${name}`, nodeName: 'a', owner: set } }, { name, uid: `move-${name}` }, { podName: name })),
+  });
+  t.deepEqual(await Promise.all([look(first), look(second), look(third)]), [{}, {}, { requeueAfterMs: 300 }]);
+  await caughtUp();
+  t.deepEqual(await look(third), { requeueAfterMs: 300 });
+  const placed = await api.get(migrations, first);
+  put({ ...placed, status: { ...placed.status, conditions: [condition('Succeeded')] } });
+  await caughtUp();
+  t.deepEqual(await look(third), {}, 'one has arrived, and is over');
 });
 
 test('who was claimed and is gone makes room for the next', async (t) => {

@@ -8,6 +8,7 @@ import { migrations, pods } from '#core/kube/resources.ts';
 import { hasCode } from '#core/kube/api.ts';
 import type { Cluster } from '#controller/cluster.ts';
 import { decideClaim } from '#controller/claims/decide-claim.ts';
+import { Unplaced } from '#controller/claims/unplaced.ts';
 import { incomingByNode, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { affinityTo } from '#controller/placement/claimed-affinity.ts';
@@ -17,10 +18,12 @@ const lookAgainMs = 300;
 export class Claims {
   readonly #cluster: Cluster;
   readonly #limits: Limits;
+  readonly #unplaced: Unplaced;
 
   constructor(cluster: Cluster, limits: Limits) {
     this.#cluster = cluster;
     this.#limits = limits;
+    this.#unplaced = new Unplaced(cluster.clock);
   }
 
   async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
@@ -53,13 +56,16 @@ export class Claims {
     return migration.status?.target?.uid === metadata.uid || this.#cluster.replacementOf(migration) === undefined;
   }
 
-  #candidates(pod: Pod, { spec, status }: Migration): string[] {
+  #candidates(pod: Pod, { metadata, spec, status }: Migration): string[] {
     const { nodes } = this.#cluster;
+    const underway = this.#cluster.underway();
+    const incoming = incomingByNode(underway);
+    for (const [node, count] of this.#unplaced.countsFor(metadata.uid ?? '', underway)) incoming.set(node, (incoming.get(node) ?? 0) + count);
     return candidates({
       pod, targetNodeName: spec.targetNodeName,
       source: nodes.get({ name: status?.source?.nodeName ?? '' }),
       nodes: nodes.list(),
-      incoming: incomingByNode(this.#cluster.underway()),
+      incoming,
       maxIncoming: this.#limits.perNode,
       rooms: this.#cluster.rooms,
     }).names;
@@ -67,8 +73,14 @@ export class Claims {
 
   /** False while no node can take it, or when another pod was faster. */
   async #claim(pod: Pod, migration: Migration): Promise<boolean> {
+    const { uid = '' } = migration.metadata;
     const names = this.#candidates(pod, migration);
-    if (names.length === 0 || !(await this.#reserve(pod, migration))) return false;
+    if (names.length === 0) return false;
+    this.#unplaced.add(uid, names); // before anything is waited for: another claim may be decided meanwhile
+    if (!(await this.#reserve(pod, migration))) {
+      this.#unplaced.remove(uid);
+      return false;
+    }
     await this.#ungate(pod, { affinity: affinityTo(names, pod, this.#cluster.nodes.list()), annotations: claimOf(migration) });
     this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, candidates: names.length }, 'Replacement claimed');
     return true;
