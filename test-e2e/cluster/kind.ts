@@ -62,7 +62,8 @@ async function isHealthy(bin: string): Promise<boolean> {
 export async function down(): Promise<void> {
   await unwireData();
   const all = lines(await engine('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
-  if (all.length > 0) await engine('rm', '--force', '--volumes', '--time', '2', ...all);
+  const remove = () => engine('rm', '--force', '--volumes', '--time', '2', ...all);
+  if (all.length > 0) await remove().catch(remove); // a busy machine needs longer for a node's end than podman waits
   await removeVolumes();
   rmSync(runDirectory, { recursive: true, force: true });
 }

@@ -76,7 +76,10 @@ export function onNode(node: string): NodeUnderTest {
       await looked(`state ${state} of a handover on ${node}`, () => hasEntered(journals, migration, state));
     },
     installSharedVolumes: async () => void (await exec('sh', '-ec', `mkdir -p ${driverDirectory}; printf '%s' "$1" > ${driverDirectory}/shared; chmod 755 ${driverDirectory}/shared`, 'sh', driverScript)),
-    powerOff: async () => void (await engine('kill', '--signal', 'KILL', node)),
+    async powerOff() {
+      await engine('kill', '--signal', 'KILL', node).catch(() => undefined); // a busy machine needs longer for a node's end than podman waits
+      await eventually(`the end of ${node}`, async () => ((await nodeNames()).includes(node) ? undefined : true));
+    },
     async powerOn() {
       if ((await nodeNames()).includes(node)) return;
       await engine('start', node);
