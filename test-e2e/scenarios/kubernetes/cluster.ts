@@ -60,9 +60,17 @@ export async function eventually<T>(what: string, look: () => Promise<T | undefi
   }
 }
 
+export type SystemWorkload = 'daemonset/godwit-node-agent' | 'deployment/godwit-controller';
+
 /** All pods of a part of Godwit are there, and ready. */
-export async function rolledOut(part: 'daemonset/godwit-node-agent' | 'deployment/godwit-controller'): Promise<void> {
+export async function rolledOut(part: SystemWorkload): Promise<void> {
   await kubectl('-n', 'godwit-system', 'rollout', 'status', part, '--timeout=120s');
+}
+
+/** The part has other pods than before. */
+export async function renewed(part: SystemWorkload): Promise<void> {
+  await kubectl('-n', 'godwit-system', 'rollout', 'restart', part);
+  await rolledOut(part);
 }
 
 export async function nodeOf(namespace: string, pod: string): Promise<string> {

@@ -3,7 +3,7 @@
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  apply, assertMoved, eventually, kubectl, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, rolledOut, stableAddress, startMigration, whileCounting,
+  apply, assertMoved, eventually, kubectl, migrationOf, namespaceFor, nodeOf, outcomeOf, podOf, rolledOut, stableAddress, startMigration, whileCounting, type SystemWorkload,
 } from './cluster.ts';
 import { controlPlane, onNode, otherWorker, processesOf, type Part } from './nodes.ts';
 import { scenario } from './scenario.ts';
@@ -55,7 +55,7 @@ const otherFaults: Readonly<Record<string, Fault>> = {
 const otherSteps = process.env['FAULTS'] === 'all' ? steps.source : ['dumping'];
 
 /** The kubelet waits longer and longer for a container that dies again and again; a new pod's count begins anew. */
-async function renew(workload: Parameters<typeof rolledOut>[0]): Promise<void> {
+async function renew(workload: SystemWorkload): Promise<void> {
   await kubectl('-n', 'godwit-system', 'delete', 'pod', '-l', `app.kubernetes.io/name=${workload.split('/')[1]}`, '--grace-period=1');
   await rolledOut(workload);
 }

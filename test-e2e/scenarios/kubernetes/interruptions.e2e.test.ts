@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { hasCondition } from '#core/api/conditions.ts';
 import { isUnderway, migrationSchema, type Trigger } from '#core/api/migration.ts';
-import { apply, assertClean, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, rolledOut, readyPods, stableAddress, startCounter, whileCounting } from './cluster.ts';
+import { apply, assertClean, assertMoved, eventually, kubectl, kubectlWith, migrationOf, namespaceFor, nodeOf, onlyMigration, outcomeOf, podOf, readyPods, renewed, stableAddress, startCounter, whileCounting } from './cluster.ts';
 import { onNode, otherWorker, workers } from './nodes.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
 import { scenario } from './scenario.ts';
@@ -122,7 +122,8 @@ scenario('preemption by a pod of higher priority', ['client'], async (t) => {
 });
 
 scenario('a node that shuts down', ['client', 'nodes'], async (t) => {
-  t.teardown(async () => void (await Promise.all([rolledOut('deployment/godwit-controller'), rolledOut('daemonset/godwit-node-agent')])));
+  // Kills that the kubelet has begun go on when the shutdown is called off: only new pods are sure to stay.
+  t.teardown(async () => void (await Promise.all([renewed('deployment/godwit-controller'), renewed('daemonset/godwit-node-agent')])));
   for (const node of workers) t.teardown(await onNode(node).allowGracefulShutdown());
   const namespace = await namespaceFor(t, 'shutdown');
   await apply(owners.StatefulSet(namespace, { spec: { terminationGracePeriodSeconds: 30 } }));
@@ -165,8 +166,7 @@ scenario('no eviction slips through while the controller is rolled out', [], asy
   };
   const evicting = evict();
   try {
-    await kubectl('-n', 'godwit-system', 'rollout', 'restart', 'deployment/godwit-controller');
-    await rolledOut('deployment/godwit-controller');
+    await renewed('deployment/godwit-controller');
     await formerControllersGone();
   } finally {
     over.abort();
