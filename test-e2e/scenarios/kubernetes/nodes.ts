@@ -1,5 +1,6 @@
 // What happens to nodes, done to the containers that are the nodes of the test cluster.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
@@ -77,8 +78,14 @@ export function onNode(node: string): NodeUnderTest {
     },
     installSharedVolumes: async () => void (await exec('sh', '-ec', `mkdir -p ${driverDirectory}; printf '%s' "$1" > ${driverDirectory}/shared; chmod 755 ${driverDirectory}/shared`, 'sh', driverScript)),
     async powerOff() {
-      await engine('kill', '--signal', 'KILL', node).catch(() => undefined); // a busy machine needs longer for a node's end than podman waits
-      await eventually(`the end of ${node}`, async () => ((await nodeNames()).includes(node) ? undefined : true));
+      const freezer = freezerOf(await nodePid(node));
+      const killed = engine('kill', '--signal', 'KILL', node).catch(() => undefined); // podman does not wait long enough for the end
+      await Promise.race([killed, sleep(1_000)]);
+      await eventually(`the end of ${node}`, async () => {
+        thawBelow(freezer);
+        return (await nodeNames()).includes(node) ? undefined : true;
+      });
+      await killed;
     },
     async powerOn() {
       if ((await nodeNames()).includes(node)) return;
@@ -100,6 +107,23 @@ case $1 in
   *) echo '{"status":"Not supported"}' ;;
 esac
 `;
+
+/** Directory of the process in the freezer of cgroup v1, where frozen tasks do not even die; undefined with cgroup v2. */
+function freezerOf(pid: number): string | undefined {
+  const [, path] = /^\d+:freezer:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? [];
+  return path === undefined ? undefined : join('/sys/fs/cgroup/freezer', path);
+}
+
+/** A machine without power has no frozen tasks: those that were killed end. */
+function thawBelow(freezer: string | undefined): void {
+  try {
+    if (freezer === undefined) return;
+    const states = readdirSync(freezer, { recursive: true, encoding: 'utf8' }).filter((path) => basename(path) === 'freezer.state');
+    for (const path of states) writeFileSync(join(freezer, path), 'THAWED');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV'))) throw error; // some of it has just gone; it is looked at again
+  }
+}
 
 const stepLimitMs = 60_000;
 
