@@ -1,6 +1,7 @@
 // The stable networks of this node, from its CNI configuration directory and from what the runtime sent.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasErrno } from '#core/errno.ts';
 import { z } from 'zod';
 import type { Log } from '#core/log.ts';
 import { parseNetwork, type Network } from './network-config.ts';
@@ -28,7 +29,7 @@ async function configFiles(dir: string): Promise<string[]> {
   try {
     return (await readdir(dir)).filter((name) => name.endsWith('.conf') || name.endsWith('.conflist')).sort();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (hasErrno(error, ['ENOENT'])) return [];
     throw error;
   }
 }

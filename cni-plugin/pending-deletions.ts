@@ -1,6 +1,7 @@
 // Deletions that the runtime asked for while no agent ran: the shim wrote them down and said yes.
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasErrno } from '#core/errno.ts';
 import type { Log } from '#core/log.ts';
 import { decodeCall, lengthBytes } from './call-frame.ts';
 import type { HandleCni } from './verbs/dispatch.ts';
@@ -23,7 +24,7 @@ async function journalFiles(dir: string): Promise<string[]> {
   try {
     return (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (hasErrno(error, ['ENOENT'])) return [];
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { closeSync, constants, linkSync, openSync, renameSync, writeFileSync, wr
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
 import { reviveExpiredTimers } from '#agent/criu/expired-timers.ts';
 import { observe } from '#core/settled.ts';
@@ -162,7 +163,7 @@ function openForWaitingReader(path: string): number | undefined {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return undefined;
+    if (hasErrno(error, ['ENXIO'])) return undefined;
     throw new GodwitError('ERR_RESTORE', 'the pipe to the waiting restore is gone', { cause: error });
   }
 }

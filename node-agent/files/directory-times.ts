@@ -1,7 +1,8 @@
 // Directories get their modification time back after entries below them were written.
 import fs from 'node:fs';
 import { filesAddon } from '#agent/files/addon.ts';
-import { hasErrno, ioError } from '#agent/files/io-error.ts';
+import { hasErrno } from '#core/errno.ts';
+import { ioError } from '#agent/files/io-error.ts';
 
 interface DirectoryTime {
   path: Buffer;

@@ -1,14 +1,6 @@
 // Failed system calls on files as errors of the project, with path and errno.
+import { errnoOf } from '#core/errno.ts';
 import { GodwitError, type ErrorCode } from '#core/errors.ts';
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
-export function hasErrno(error: unknown, names: readonly string[]): boolean {
-  const errno = errnoOf(error);
-  return errno !== undefined && names.includes(errno);
-}
 
 /** ERR_FILES_IO (or `code`) about a path; an error of the project passes unchanged. */
 export function ioError(error: unknown, path: Buffer, code: ErrorCode = 'ERR_FILES_IO'): GodwitError {

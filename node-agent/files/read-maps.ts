@@ -1,6 +1,7 @@
 // Reads /proc/PID/maps for shared-mappings.ts.
 import { readFile } from 'node:fs/promises';
-import { hasErrno, ioError } from '#agent/files/io-error.ts';
+import { hasErrno } from '#core/errno.ts';
+import { ioError } from '#agent/files/io-error.ts';
 
 /** A process that has ended maps nothing. */
 export async function readMaps(pid: number): Promise<string> {

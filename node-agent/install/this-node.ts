@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { ContainerdNode, NodeFiles } from '#agent/install/node-port.ts';
 import { mainPid, readCommandLine } from '#agent/install/running-containerd.ts';
@@ -41,7 +42,7 @@ export function ifThere<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (hasErrno(error, ['ENOENT', 'ENOTDIR'])) return undefined;
     throw error;
   }
 }

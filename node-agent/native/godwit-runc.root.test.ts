@@ -5,6 +5,7 @@ import { access, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { hasErrno } from '#core/errno.ts';
 import { build, testVariants, type Started, type TestVariant } from '#core/native/program.ts';
 import type { Conversation } from '#agent/native/agent-double.ts';
 import { wrapperBed, type WrapperBed } from '#agent/native/wrapper-bed.ts';
@@ -24,7 +25,7 @@ async function findRunc(): Promise<string> {
       await access(path);
       return path;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      if (!hasErrno(error, ['ENOENT'])) throw error;
     }
   }
   throw new Error('this test needs runc');

@@ -1,6 +1,7 @@
 // The source of a handover on a plain host: containerd's container, its cgroup, CRIU's dump.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { hasErrno } from '#core/errno.ts';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import type { AgentConfig } from '#agent/config.ts';
@@ -249,7 +250,7 @@ function readStatus(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/status`, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return ''; // it ended meanwhile
+    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return ''; // it ended meanwhile
     throw error;
   }
 }

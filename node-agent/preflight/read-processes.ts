@@ -1,5 +1,6 @@
 // Reads from /proc what the processes of a container hold. A process that ends meanwhile holds nothing.
 import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import { hasErrno } from '#core/errno.ts';
 import type { Descriptor, ProcessFacts, Watch } from '#agent/preflight/inspection.ts';
 
 const hugetlbfsMagic = 0x958458f6;
@@ -74,7 +75,7 @@ function unlessGone<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined;
+    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined;
     throw error;
   }
 }

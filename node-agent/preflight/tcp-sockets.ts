@@ -1,5 +1,6 @@
 // Reads the TCP sockets of a network namespace from /proc/PID/net/tcp and tcp6.
 import { readFileSync } from 'node:fs';
+import { hasErrno } from '#core/errno.ts';
 
 export interface TcpSocket {
   family: 4 | 6;
@@ -55,7 +56,7 @@ function readTable(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/net/${name}`, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''; // no IPv6 on this kernel, or the process ended
+    if (hasErrno(error, ['ENOENT'])) return ''; // no IPv6 on this kernel, or the process ended
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
 import { thawCgroup } from '#agent/runtime/freezer.ts';
 import { killProcess } from '#agent/runtime/processes.ts';
@@ -28,7 +29,7 @@ function membersOf({ freezerCgroup }: RuncState): number[] {
   try {
     return readFileSync(join(freezerCgroup, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '').map(Number);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV')) return []; // the cgroup is gone
+    if (hasErrno(error, ['ENOENT', 'ENODEV'])) return []; // the cgroup is gone
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
 
 const pollMs = 0.5;
@@ -65,7 +66,7 @@ export function removeSibling(sibling: string): void {
   try {
     rmdirSync(sibling);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && (error.code === 'EBUSY' || error.code === 'ENOENT'))) throw error;
+    if (!hasErrno(error, ['EBUSY', 'ENOENT'])) throw error;
   }
 }
 
@@ -89,5 +90,5 @@ export function isCgroupFrozen(cgroup: string, version: 1 | 2): boolean {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV');
+  return hasErrno(error, ['ENOENT', 'ENODEV']);
 }

@@ -1,6 +1,7 @@
 // Processes of this node by their numbers; one that has ended meanwhile is no error.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { hasErrno } from '#core/errno.ts';
 
 export function allPids(): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
@@ -36,7 +37,7 @@ export function spareFromOomKiller(): void {
   try {
     if (Number(readFileSync(file, 'utf8')) > sparedScore) writeFileSync(file, String(sparedScore));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error;
+    if (!hasErrno(error, ['EACCES', 'EPERM'])) throw error;
   }
 }
 
@@ -52,5 +53,5 @@ function statOf(pid: number): { state: string; parent: number } | undefined {
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
+  return hasErrno(error, ['ENOENT', 'ESRCH']);
 }

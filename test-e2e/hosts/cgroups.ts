@@ -2,6 +2,7 @@
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
 import { parseHierarchies, type Hierarchy } from './hierarchies.ts';
 import { isRunning, processWithPid, type ProcessId } from './process-facts.ts';
@@ -90,6 +91,11 @@ async function thaw(directory: string): Promise<void> {
   await writeFile(path.join(directory, 'freezer.state'), 'THAWED', { flag: 'r+' }).catch(ignoreMissing);
 }
 
+/** Lets tasks run, or those that were killed end, in the v1 cgroup and all below it. */
+export async function thawBelow(directory: string): Promise<void> {
+  for (const each of await subtree(directory)) await thaw(each);
+}
+
 async function removeEmpty(directory: string): Promise<void> {
   await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
     // EBUSY: a process was born since we looked; the caller looks again.
@@ -104,7 +110,7 @@ function killNow(pid: number, killed: Map<number, ProcessId>): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (!hasErrno(error, ['ESRCH'])) throw error;
   }
 }
 

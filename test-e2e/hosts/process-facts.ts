@@ -1,5 +1,6 @@
 // Identity of a process: a pid alone may have been given to another one since.
 import { readFileSync } from 'node:fs';
+import { hasErrno } from '#core/errno.ts';
 
 export interface ProcessId {
   pid: number;
@@ -28,7 +29,7 @@ function readOrUndefined(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return undefined;
+    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined;
     throw error;
   }
 }

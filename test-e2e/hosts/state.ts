@@ -1,6 +1,7 @@
 // The record of a set of hosts under /run: enough to find the set again from another process and to remove it after a crash.
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { hasErrno } from '#core/errno.ts';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import { runRoot } from './paths.ts';
@@ -79,7 +80,7 @@ async function tookSlot(slot: number, name: string): Promise<boolean> {
     await writeFile(path.join(runRoot, 'slots', String(slot)), name, { flag: 'wx' });
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (hasErrno(error, ['EEXIST'])) return false;
     throw error;
   }
 }

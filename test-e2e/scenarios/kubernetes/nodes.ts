@@ -1,10 +1,11 @@
 // What happens to nodes, done to the containers that are the nodes of the test cluster.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import { engine } from '#cluster/engine.ts';
+import { thawBelow } from '#hosts/cgroups.ts';
 import { nodeNames, nodePid, plugIn } from '#cluster/kind.ts';
 import { eventually, kubectl } from './cluster.ts';
 
@@ -82,7 +83,7 @@ export function onNode(node: string): NodeUnderTest {
       const killed = engine('kill', '--signal', 'KILL', node).catch(() => undefined); // podman does not wait long enough for the end
       await Promise.race([killed, sleep(1_000)]);
       await eventually(`the end of ${node}`, async () => {
-        thawBelow(freezer);
+        if (freezer !== undefined) await thawBelow(freezer); // a machine without power has no frozen tasks: those that were killed end
         return (await nodeNames()).includes(node) ? undefined : true;
       });
       await killed;
@@ -112,17 +113,6 @@ esac
 function freezerOf(pid: number): string | undefined {
   const [, path] = /^\d+:freezer:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? [];
   return path === undefined ? undefined : join('/sys/fs/cgroup/freezer', path);
-}
-
-/** A machine without power has no frozen tasks: those that were killed end. */
-function thawBelow(freezer: string | undefined): void {
-  try {
-    if (freezer === undefined) return;
-    const states = readdirSync(freezer, { recursive: true, encoding: 'utf8' }).filter((path) => basename(path) === 'freezer.state');
-    for (const path of states) writeFileSync(join(freezer, path), 'THAWED');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENODEV'))) throw error; // some of it has just gone; it is looked at again
-  }
 }
 
 const stepLimitMs = 60_000;
