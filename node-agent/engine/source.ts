@@ -5,6 +5,7 @@ import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import { commitEffect } from '#agent/engine/commit.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
+import { FileRounds } from '#agent/engine/file-rounds.ts';
 import type { Handover } from '#agent/engine/handover.ts';
 import { pause } from '#core/pause.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
@@ -13,8 +14,8 @@ import type { Effect } from '#agent/engine/run.ts';
 import { ifThere } from '#agent/engine/links.ts';
 import { prepareMessage } from '#agent/engine/prepare-message.ts';
 import { clockOffsetMs, epochNow, shiftSteps } from '#agent/engine/timeline.ts';
-import type { FileSender } from '#agent/files/port.ts';
 import { incompatibilities } from '#agent/preflight/compatibility.ts';
+import type { FileCounts } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
 /** Freezes that may be given up because connections were waiting to be accepted, before the handover is. */
@@ -32,7 +33,7 @@ export class SourceRun {
   readonly #source: SourcePort;
   #facts: SourceFacts | undefined;
   #attachments: Attachment[] = [];
-  #senders: FileSender[] = [];
+  #files: FileRounds | undefined;
   #neighbours: Neighbour[] = [];
   #connection: PeerConnection | undefined;
   #clockOffsetMs = 0;
@@ -133,10 +134,11 @@ export class SourceRun {
   /** Copies files while the container runs, until few are left; then starts the dump up to CRIU's first look. */
   async #copy(limitMs: number): Promise<void> {
     const { measures, timeline } = this.#handover;
-    this.#senders = (this.#facts?.roots ?? []).map((root) => this.#ports.files.sender(root));
+    const files = new FileRounds(this.#ports.files, this.#facts?.roots ?? [], this.#source);
+    this.#files = files;
     await timeline.measure('pre-copy', async () => {
       for (let round = 1, entries = Infinity; round <= maxRounds && entries > fewFiles; round += 1) {
-        const counts = await this.#sendFiles(noFiles, limitMs);
+        const counts = await files.running(this.#required(), limitMs);
         ({ entries } = counts);
         measures.files = (measures.files ?? 0) + counts.entries;
         measures.fileBytes = (measures.fileBytes ?? 0) + counts.bytes;
@@ -147,20 +149,6 @@ export class SourceRun {
     // Asked for now, since it costs milliseconds that the freeze does not have.
     measures.connections = this.#source.liveConnections();
     await this.#forLinks(async (link) => void this.#neighbours.push(...(await this.#ports.links.neighbours(link))));
-  }
-
-  /** One round over all file roots; resolves when the target has applied it. */
-  async #sendFiles(always: (root: number) => Promise<ReadonlySet<string>>, limitMs: number): Promise<{ entries: number; bytes: number }> {
-    const connection = this.#required();
-    const total = { entries: 0, bytes: 0 };
-    for (const [root, sender] of this.#senders.entries()) {
-      const counts = await sender.send((frame) => connection.sendFiles(root, frame), await always(root));
-      await connection.send({ type: 'round-end', root });
-      total.entries += counts.entries;
-      total.bytes += counts.bytes;
-    }
-    for (let applied = 0; applied < this.#senders.length; applied += 1) await connection.expect(limitMs, 'round-applied');
-    return total;
   }
 
   async #freeze(limitMs: number): Promise<void> {
@@ -190,7 +178,7 @@ export class SourceRun {
       measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
       return sent;
     }, () => measures.imageBytes ?? 0);
-    const files = timeline.measure('late-files', () => this.#sendFiles((root) => this.#source.sharedMappings(root), limitMs));
+    const files = timeline.measure('late-files', () => this.#lateFiles(connection, limitMs));
     const lost = this.#expectRestored(connection, files, limitMs + this.#ports.config.deadlines.restoreMs);
     const [sent, late] = await settleBoth(images, files).catch((error: unknown) => {
       throw lost.reason ?? error;
@@ -198,6 +186,11 @@ export class SourceRun {
     measures.lateFiles = late.entries;
     await connection.send({ type: 'images-end', images: sent });
     measures.wireBytes = connection.sentBytes;
+  }
+
+  async #lateFiles(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
+    if (this.#files === undefined) throw new GodwitError('ERR_INTERNAL', 'no files were copied before the freeze');
+    return this.#files.frozen(connection, limitMs);
   }
 
   /** After the last files the target's next word is `restored`. Any other ends the connection, and with it the sending of images that nobody reads. */
@@ -305,7 +298,7 @@ export class SourceRun {
 
   async #finish(): Promise<void> {
     this.#connection?.end();
-    for (const sender of this.#senders.splice(0)) await sender[Symbol.asyncDispose]();
+    await this.#files?.[Symbol.asyncDispose]();
     this.#source.cleanUp();
   }
 
@@ -318,8 +311,6 @@ export class SourceRun {
     return this.#connection;
   }
 }
-
-const noFiles = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set<string>());
 
 /** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */
 async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {

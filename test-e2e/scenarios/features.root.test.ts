@@ -78,6 +78,7 @@ const goesOn = test.macro(async (t, features: readonly string[], options: Stable
 });
 
 test.serial('memory goes on', goesOn, ['SharedAnonymous', 'Memfd', 'PrivateMemory', 'SysvSharedMemory', 'SysvSemaphore', 'ShmFile', 'MappedFile']);
+test.serial('files that are mapped for a moment while they are copied are not stale', goesOn, ['MappedBriefly']);
 test.serial('files go on', goesOn, [
   'Offsets', 'Unlinked', 'Replaced', 'DeletedImageFile', 'Locks', 'Lease', 'DeletedDirectory', 'DeletedFifo', 'Directory', 'ManyDescriptors', 'KernelFiles', 'PlainDevices', 'AsyncIo',
 ]);

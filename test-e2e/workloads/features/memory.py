@@ -3,6 +3,8 @@ import ctypes
 import mmap
 import os
 import signal
+import threading
+import time
 
 import libc
 
@@ -141,3 +143,39 @@ class MappedFile:
         assert len(content) == 1 << 20
         assert all(content[offset] == self.round for offset in range(0, 1 << 20, 4096))
         self.write()
+
+
+class MappedBriefly:
+    """Files that are mapped, written twice and unmapped again, over and over: of the second write no file time tells."""
+
+    count = 120
+
+    def __init__(self):
+        os.makedirs("/var/brief", exist_ok=True)
+        self.stale = []
+        self.rounds = [0] * self.count
+        for index in range(self.count):
+            threading.Thread(target=self.run, args=(index,), daemon=True).start()
+
+    def run(self, index):
+        fd = os.open(f"/var/brief/{index}", os.O_RDWR | os.O_CREAT)
+        os.ftruncate(fd, 16384)
+        time.sleep(0.6 * index / self.count)
+        while True:
+            with mmap.mmap(fd, 16384) as mapped:
+                mapped[0] = 2 * self.rounds[index] % 256
+                time.sleep(0.25)
+                mapped[0] += 1
+                expected = bytes(mapped[0:1])
+            time.sleep(0.35)
+            found = os.pread(fd, 1, 0)
+            if found != expected:
+                self.stale.append((index, found, expected))
+                os.pwrite(fd, expected, 0)
+            self.rounds[index] += 1
+
+    def check(self):
+        before = list(self.rounds)
+        while any(now < then + 2 for now, then in zip(self.rounds, before)):
+            time.sleep(0.02)
+        assert not self.stale, f"{len(self.stale)} stale, {self.stale[0]}"

@@ -1,0 +1,59 @@
+// The rounds in which the changed files of a container go to the target: while it runs, and once more when it stands still.
+import type { SourcePort } from '#agent/engine/ports.ts';
+import type { FileCounts, FilePort, FileRoot, FileSender } from '#agent/files/port.ts';
+import type { PeerConnection } from '#agent/transfer/connection.ts';
+
+export class FileRounds implements AsyncDisposable {
+  readonly #senders: FileSender[];
+  readonly #source: Pick<SourcePort, 'sharedMappings'>;
+  /**
+   * By root: files that were mapped shared and writable when a round began or ended. Only the first write through a mapping
+   * changes a file's times, so one that came after a round had read the file shows nowhere once the mapping is gone.
+   */
+  readonly #mapped: Set<string>[];
+
+  constructor(files: FilePort, roots: readonly FileRoot[], source: Pick<SourcePort, 'sharedMappings'>) {
+    this.#senders = roots.map((root) => files.sender(root));
+    this.#mapped = roots.map(() => new Set());
+    this.#source = source;
+  }
+
+  /** One round over all roots while the container runs; resolves when the target has applied it. */
+  async running(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
+    return this.#round(connection, limitMs, async (root, send) => {
+      await this.#noteMapped(root);
+      const counts = await send(new Set());
+      await this.#noteMapped(root);
+      return counts;
+    });
+  }
+
+  /** The last round: nothing changes any more. */
+  async frozen(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
+    return this.#round(connection, limitMs, async (root, send) => send(await this.#noteMapped(root)));
+  }
+
+  async #round(connection: PeerConnection, limitMs: number, one: (root: number, send: SendRoot) => Promise<FileCounts>): Promise<FileCounts> {
+    const total = { entries: 0, bytes: 0 };
+    for (const [root, sender] of this.#senders.entries()) {
+      const { entries, bytes } = await one(root, (always) => sender.send((frame) => connection.sendFiles(root, frame), always));
+      await connection.send({ type: 'round-end', root });
+      total.entries += entries;
+      total.bytes += bytes;
+    }
+    for (let applied = 0; applied < this.#senders.length; applied += 1) await connection.expect(limitMs, 'round-applied');
+    return total;
+  }
+
+  async #noteMapped(root: number): Promise<ReadonlySet<string>> {
+    const noted = this.#mapped[root] ?? new Set();
+    for (const path of await this.#source.sharedMappings(root)) noted.add(path);
+    return noted;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const sender of this.#senders.splice(0)) await sender[Symbol.asyncDispose]();
+  }
+}
+
+type SendRoot = (always: ReadonlySet<string>) => Promise<FileCounts>;
