@@ -1,5 +1,7 @@
 // The file mover as the engine uses it: every tree has a thread of its own.
+import { existsSync } from 'node:fs';
 import type { FileLimits, FilePort, FileReceiver, FileSender } from '#agent/files/port.ts';
+import { forgetLedger } from '#agent/files/received-ledger.ts';
 import { TreeThread } from '#agent/files/tree-thread.ts';
 
 /** Needs build/godwit-files.node; a root that cannot be opened is the error of the first call. */
@@ -12,8 +14,8 @@ export const fileMover: FilePort = {
       [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
     };
   },
-  receiver(root, limits): FileReceiver {
-    const thread = new TreeThread({ side: 'target', root, limits });
+  receiver(root, limits, ledger): FileReceiver {
+    const thread = new TreeThread({ side: 'target', root, limits, ledger });
     return {
       apply: async (frame) => {
         await thread.call({ name: 'apply', frame });
@@ -23,6 +25,15 @@ export const fileMover: FilePort = {
     };
   },
 };
+
+/** Removes what receivers with this ledger have made below `root`, and nothing that was there before. Safe to run twice, and where the root is gone. */
+export async function undoReceived(root: string, ledger: string): Promise<void> {
+  if (existsSync(ledger) && existsSync(root)) {
+    await using thread = new TreeThread({ side: 'target', root, limits: fileLimits, ledger });
+    await thread.call({ name: 'undo' });
+  }
+  forgetLedger(ledger);
+}
 
 /** Per round of a handover; a container with more changed files than this belongs on a volume. */
 export const fileLimits: FileLimits = { maxEntries: 5_000_000, maxBytes: 2 ** 40 };

@@ -53,5 +53,6 @@ export interface FileLimits {
 
 export interface FilePort {
   sender(root: FileRoot): FileSender;
-  receiver(root: string, limits: FileLimits): FileReceiver;
+  /** @param ledger file that says what was made here, for `undoReceived` */
+  receiver(root: string, limits: FileLimits, ledger?: string): FileReceiver;
 }

@@ -8,6 +8,7 @@ import { hasErrno } from '#core/errno.ts';
 import { ioError } from '#agent/files/io-error.ts';
 import { splitPath } from '#agent/files/paths.ts';
 import type { FileCounts, FileLimits } from '#agent/files/port.ts';
+import { ReceivedLedger } from '#agent/files/received-ledger.ts';
 import { countRecord } from '#agent/files/record-counts.ts';
 import { decodeFrame, type FileRecord, type Stamp } from '#agent/files/records.ts';
 import { rootIdentity } from '#agent/files/root-identity.ts';
@@ -15,6 +16,9 @@ import { FileType, typeOf } from '#agent/files/snapshot.ts';
 
 /** What only a record that does not fit the tree meets: a symlink, a mount or a file where a directory has to be. */
 const escapes = ['ELOOP', 'EXDEV', 'ENOTDIR', 'ENOENT', 'ESTALE', 'ENAMETOOLONG', 'EINVAL'];
+
+/** Whatever stands at a path now, nothing of ours is to be removed there: another file system is mounted, or somebody uses it. */
+const notOurs = ['EXDEV', 'EBUSY', 'ENOTEMPTY'];
 
 type RecordOf<K extends FileRecord['kind']> = FileRecord & { kind: K };
 
@@ -24,19 +28,22 @@ export class TreeTarget {
   readonly #limits: FileLimits;
   #counts: FileCounts = { entries: 0, bytes: 0 };
   #times: DirectoryTimes;
+  readonly #ledger: ReceivedLedger | undefined;
 
-  constructor(root: string, limits: FileLimits) {
+  constructor(root: string, limits: FileLimits, ledger?: string) {
     try {
       this.#rootFd = fs.openSync(root, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
     } catch (error) {
       throw ioError(error, Buffer.from(root));
     }
     this.#limits = limits;
+    this.#ledger = ledger === undefined ? undefined : new ReceivedLedger(ledger);
     this.#times = new DirectoryTimes(this.#rootFd);
   }
 
   close(): void {
     fs.closeSync(this.#rootFd);
+    this.#ledger?.close();
   }
 
   /** Nothing of a frame is applied unless all of it is well-formed and within the limits. */
@@ -49,6 +56,7 @@ export class TreeTarget {
       throw new GodwitError('ERR_FILES_LIMIT', 'more changed files than agreed', { details: { ...counts, maxEntries, maxBytes } });
     }
     this.#counts = counts;
+    this.#writeDown(records);
     for (const record of records) this.#applyRecord(record);
   }
 
@@ -58,6 +66,41 @@ export class TreeTarget {
     const counts = this.#counts;
     this.#counts = { entries: 0, bytes: 0 };
     return counts;
+  }
+
+  /** Removes what was made here. A mount of somebody else stays where it is. */
+  undo(): FileCounts {
+    const counts = { entries: 0, bytes: 0 };
+    for (const path of this.#ledger?.made() ?? []) {
+      try {
+        this.#remove(path);
+        counts.entries += 1;
+      } catch (error) {
+        if (!hasErrno(error, notOurs)) throw ioError(error, path);
+      }
+    }
+    return counts;
+  }
+
+  /** Names what the records are about to make, if it is not in something that was made before. */
+  #writeDown(records: readonly FileRecord[]): void {
+    if (this.#ledger === undefined) return;
+    let isNew = false;
+    for (const record of records) {
+      if (!makes(record) || this.#ledger.covers(record.path) || this.#exists(record.path)) continue;
+      this.#ledger.add(record.path);
+      isNew = true;
+    }
+    if (isNew) this.#ledger.sync();
+  }
+
+  #exists(path: Buffer): boolean {
+    try {
+      fs.closeSync(filesAddon.openPath(this.#rootFd, path, 0n));
+      return true;
+    } catch (error) {
+      return !hasErrno(error, ['ENOENT', 'ENOTDIR']);
+    }
   }
 
   #applyRecord(record: FileRecord): void {
@@ -187,6 +230,11 @@ export class TreeTarget {
       fs.closeSync(fd);
     }
   }
+}
+
+function makes(record: FileRecord): record is Exclude<FileRecord, RecordOf<'origin'>> {
+  if (record.kind === 'origin' || record.kind === 'remove' || record.path.length === 0) return false;
+  return record.kind !== 'file' || record.fresh;
 }
 
 function stampFd(fd: number, { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs }: Stamp): void {

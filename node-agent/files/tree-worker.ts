@@ -18,7 +18,7 @@ let failure: GodwitError | undefined;
 
 /** Opened by the first call, so that a root that cannot be opened is that call's error. */
 function open(): Tree {
-  opened ??= role.side === 'source' ? { side: role.side, tree: new TreeSource(role.root) } : { side: role.side, tree: new TreeTarget(role.root, role.limits) };
+  opened ??= role.side === 'source' ? { side: role.side, tree: new TreeSource(role.root) } : { side: role.side, tree: new TreeTarget(role.root, role.limits, role.ledger) };
   return opened;
 }
 
@@ -27,6 +27,7 @@ async function serve(request: Request): Promise<FileCounts> {
   if (end.side === 'source' && request.name === 'measure') return end.tree.measure();
   if (end.side === 'source' && request.name === 'send') return end.tree.send(sendFrame, request.always);
   if (end.side === 'target' && request.name === 'finish') return end.tree.finish();
+  if (end.side === 'target' && request.name === 'undo') return end.tree.undo();
   if (end.side === 'target' && request.name === 'apply') {
     end.tree.apply(Buffer.from(request.frame.buffer, request.frame.byteOffset, request.frame.byteLength));
     return { entries: 0, bytes: 0 };

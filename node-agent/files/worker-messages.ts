@@ -3,13 +3,14 @@ import type { ErrorRecord } from '#core/errors.ts';
 import type { FileCounts, FileLimits, FileRoot } from '#agent/files/port.ts';
 
 /** Which end of which tree a worker serves. */
-export type WorkerRole = { side: 'source'; root: FileRoot } | { side: 'target'; root: string; limits: FileLimits };
+export type WorkerRole = { side: 'source'; root: FileRoot } | { side: 'target'; root: string; limits: FileLimits; ledger?: string | undefined };
 
 export type Request =
   | { name: 'measure' }
   | { name: 'send'; always: ReadonlySet<string> }
   | { name: 'apply'; frame: Uint8Array }
-  | { name: 'finish' };
+  | { name: 'finish' }
+  | { name: 'undo' };
 
 /** `taken`: the sink took a frame. `refused`: it will take no more of this round. */
 export type ToWorker = { kind: 'call'; id: number; request: Request } | { kind: 'taken' } | { kind: 'refused' } | { kind: 'close' };

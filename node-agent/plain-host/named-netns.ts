@@ -12,7 +12,12 @@ const directories = new Set(['/run/netns', '/var/run/netns']);
 export async function addNetns(path: string): Promise<void> {
   if (!directories.has(dirname(path))) throw new GodwitError('ERR_NETNS', `the network namespace ${path} does not exist here and cannot be made at that path`);
   await run('ip', ['netns', 'add', basename(path)]);
-  await run('ip', ['-n', basename(path), 'link', 'set', 'lo', 'up']);
+  try {
+    await run('ip', ['-n', basename(path), 'link', 'set', 'lo', 'up']);
+  } catch (error) {
+    await deleteNetns(path);
+    throw error;
+  }
 }
 
 /** Takes the name away; the namespace itself goes with its last process. Safe when there is none. */

@@ -1,5 +1,5 @@
 // The target of a handover on a plain host: a replacement in containerd whose `create` is the waiting restore.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { withDeadline } from '#core/deadline.ts';
@@ -16,6 +16,7 @@ import { fileLimits, fileMover } from '#agent/files/mover.ts';
 import type { FileReceiver } from '#agent/files/port.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
+import { ledgersOf, MovedMounts, movedMountsSchema } from '#agent/plain-host/moved-mounts.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
 import { createReplacement, forgetHandover, removeReplacement, startTask, untilNotStarting, type ReplacementName } from '#agent/runtime/replacement.ts';
 import { readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
@@ -29,7 +30,7 @@ const bundleRoots = '/run/containerd/io.containerd.runtime.v2.task';
 const recoverySchema = z.object({
   boot: z.string(),
   madeNetns: z.string().optional(),
-  madeMounts: z.array(z.string()),
+  mounts: movedMountsSchema.default([]),
   container: z.object({ id: z.string(), namespace: z.string(), snapshotter: z.string() }).optional(),
 });
 
@@ -48,7 +49,7 @@ export class PlainTarget implements TargetPort {
   #create: WaitingCreate | undefined;
   #inbox: ImageInbox | undefined;
   #restore: HeldRestore | undefined;
-  #madeMounts: string[] = [];
+  #mounts: MovedMounts;
   #container: ReplacementName | undefined;
   /** The restore of a former agent. */
   #left: LeftBehind | undefined;
@@ -56,21 +57,22 @@ export class PlainTarget implements TargetPort {
   constructor(host: PlainTargetHost, handover: string) {
     this.#host = host;
     this.#handover = handover;
+    this.#mounts = new MovedMounts(this.#ledgers);
   }
 
   journalFacts(): Record<string, unknown> {
     return {
       boot: bootId(),
       madeNetns: this.#madeNetns,
-      madeMounts: this.#madeMounts,
+      mounts: this.#mounts.facts(),
       container: this.#container,
     };
   }
 
   recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone' {
-    const { boot, madeNetns, madeMounts, container } = recoverySchema.parse(facts);
+    const { boot, madeNetns, mounts, container } = recoverySchema.parse(facts);
     this.#madeNetns = madeNetns;
-    this.#madeMounts = madeMounts;
+    this.#mounts = new MovedMounts(this.#ledgers, mounts);
     this.#container = container;
     this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
@@ -84,12 +86,17 @@ export class PlainTarget implements TargetPort {
     const { id, namespace, snapshotter, netns } = request.spec;
     this.#container = { id, namespace, snapshotter };
     this.#madeNetns = request.spec.netns === undefined || existsSync(request.spec.netns) ? undefined : request.spec.netns;
-    this.#madeMounts = request.mounts.map(({ source }) => source).filter((source) => !existsSync(source));
+    this.#mounts = MovedMounts.seen(this.#ledgers, request.mounts.map(({ source }) => source));
     return Promise.resolve(netns === undefined ? undefined : { netns, containerId: `godwit-${this.#handover}`, kept: false });
   }
 
   async prepareNetwork(): Promise<void> {
-    if (this.#madeNetns !== undefined) await addNetns(this.#madeNetns);
+    try {
+      if (this.#madeNetns !== undefined) await addNetns(this.#madeNetns);
+    } catch (error) {
+      this.#madeNetns = undefined; // somebody else has made it meanwhile
+      throw error;
+    }
   }
 
   async removeNetwork(): Promise<void> {
@@ -102,7 +109,7 @@ export class PlainTarget implements TargetPort {
     if (request === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not announced');
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#inbox = await ImageInbox.create(directories.images, request.descriptors, freeImageBytes(imageRoot));
-    for (const { source } of request.mounts) this.#makeMount(source);
+    this.#mounts.make();
     if (request.spec.netns !== undefined) await adoptForeignAddresses(request.spec.netns, request.foreignAddresses);
     const arrival = creates.expect(this.#handover);
     await createReplacement(containerd, request.spec, this.#handover);
@@ -116,9 +123,8 @@ export class PlainTarget implements TargetPort {
   }
 
   receiver(root: number): FileReceiver {
-    const { request, create } = this.#prepared();
-    const mount = request.mounts[root - 1];
-    return fileMover.receiver(root === 0 ? join(create.oci.bundle, 'rootfs') : (mount?.source ?? ''), fileLimits);
+    const { create } = this.#prepared();
+    return root === 0 ? fileMover.receiver(join(create.oci.bundle, 'rootfs'), fileLimits) : this.#mounts.receiver(root - 1);
   }
 
   openImage(number: number, name: string): void {
@@ -174,6 +180,7 @@ export class PlainTarget implements TargetPort {
       await forgetHandover(containerd, container);
     }
     this.#left?.close();
+    this.#mounts.keep();
     void untilLoaded(imageDirectoriesOf(imageRoot, this.#handover).images).then(() => removeImageDirectories(imageRoot, this.#handover));
   }
 
@@ -186,7 +193,7 @@ export class PlainTarget implements TargetPort {
     const started: Promise<unknown> = this.#started ?? this.#startOfFormerAgent();
     await withDeadline(started, limitMs, 'the end of the replacement\'s start');
     await this.#removeContainer();
-    for (const mount of this.#madeMounts) rmSync(mount, { recursive: true, force: true });
+    await this.#mounts.undo();
     this.#inbox?.close();
     this.#left?.close();
     removeImageDirectories(imageRoot, this.#handover);
@@ -224,13 +231,8 @@ export class PlainTarget implements TargetPort {
     return this.#restore?.criuMs;
   }
 
-  /** A directory that moves here must not mix with another's files: preflight has seen that it is absent or empty. */
-  #makeMount(path: string): void {
-    if (!existsSync(path)) {
-      mkdirSync(path, { recursive: true });
-    } else if (readdirSync(path).length > 0) {
-      throw new GodwitError('ERR_MOUNT_NOT_EMPTY', `${path} is not empty on the target`);
-    }
+  get #ledgers(): string {
+    return ledgersOf(this.#host.config.stateDir, this.#handover);
   }
 
   #prepared() {

@@ -14,8 +14,9 @@ import { neverRan } from '#agent/criu/restore-family.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
 import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
-import { fileLimits, fileMover } from '#agent/files/mover.ts';
+import { fileLimits, fileMover, undoReceived } from '#agent/files/mover.ts';
 import type { FileReceiver } from '#agent/files/port.ts';
+import { forgetLedger } from '#agent/files/received-ledger.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { MemberInboxes, memberKey } from '#agent/kubernetes/pod/member-images.ts';
 import { RestoredContainers, restoredContainersSchema } from '#agent/kubernetes/pod/restored-containers.ts';
@@ -23,6 +24,7 @@ import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
 import { emptyDirPath, lostSubPaths } from '#agent/kubernetes/pod/volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
+import { ledgersOf } from '#agent/plain-host/moved-mounts.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
 import { askToFreeze, removeSibling, separateFromContainer } from '#agent/runtime/freezer.ts';
@@ -30,7 +32,7 @@ import { networkNamespace } from '#agent/runtime/oci-spec.ts';
 import { readRuncState } from '#agent/runtime/runc-state.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
 
-const recoverySchema = restoredContainersSchema.extend({ boot: z.string(), migration: z.string(), sandbox: z.string().optional() });
+const recoverySchema = restoredContainersSchema.extend({ boot: z.string(), migration: z.string(), sandbox: z.string().optional(), volumes: z.array(z.string()).default([]) });
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
@@ -65,6 +67,8 @@ export class PodTarget implements TargetPort {
   #restored: RestoredContainers;
   #migration = '';
   #sandbox: string | undefined;
+  /** Paths of the emptyDirs that files come into. */
+  #volumes: string[] = [];
   #left: LeftBehind | undefined;
   /** Those whose `create` waits. */
   readonly #taken = new Set<Arrival>();
@@ -76,11 +80,12 @@ export class PodTarget implements TargetPort {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { boot: bootId(), migration: this.#migration, sandbox: this.#sandbox, ...this.#restored.facts() };
+    return { boot: bootId(), migration: this.#migration, sandbox: this.#sandbox, volumes: this.#volumes, ...this.#restored.facts() };
   }
 
   recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone' {
-    const { boot, migration, sandbox, ...restored } = recoverySchema.parse(facts);
+    const { boot, migration, sandbox, volumes, ...restored } = recoverySchema.parse(facts);
+    this.#volumes = volumes;
     this.#migration = migration;
     this.#sandbox = sandbox;
     this.#restored = new RestoredContainers(this.#host.config.runDir, restored);
@@ -103,6 +108,7 @@ export class PodTarget implements TargetPort {
     this.#first = first;
     this.#taken.add(first);
     this.#sandbox = first.pod.sandbox;
+    this.#volumes = pod.roots.flatMap((root) => ('volume' in root ? [emptyDirPath(first.pod.uid, root.volume)] : []));
     const netns = networkNamespace(first.spec);
     return netns === undefined ? undefined : { netns, containerId: first.pod.sandbox, kept: true };
   }
@@ -158,11 +164,19 @@ export class PodTarget implements TargetPort {
     const { pod, first } = this.#announced();
     const found = pod.roots[root];
     if (found === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `file root ${root} was not announced`);
-    if ('volume' in found) return fileMover.receiver(emptyDirPath(first.pod.uid, found.volume), fileLimits);
+    if ('volume' in found) return this.#volumeReceiver(emptyDirPath(first.pod.uid, found.volume));
     if (found.container === 0) return fileMover.receiver(join(first.oci.bundle, 'rootfs'), fileLimits);
     const member = this.#member(found.container);
     member.spool = new SpooledReceiver(join(imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, found.container)).work, 'files'));
     return member.spool;
+  }
+
+  #volumeReceiver(path: string): FileReceiver {
+    return fileMover.receiver(path, fileLimits, this.#ledger(path));
+  }
+
+  #ledger(volume: string): string {
+    return `${ledgersOf(this.#host.config.stateDir, this.#handover)}-${this.#volumes.indexOf(volume)}`;
   }
 
   openImage(number: number, name: string): void {
@@ -250,6 +264,7 @@ export class PodTarget implements TargetPort {
     const netns = this.#first === undefined ? undefined : networkNamespace(this.#first.spec);
     if (this.#first !== undefined && netns !== undefined) await this.#host.onArrived(netns, this.#first.pod);
     this.#left?.close();
+    for (const volume of this.#volumes) forgetLedger(this.#ledger(volume));
     this.#removeImages();
   }
 
@@ -261,6 +276,7 @@ export class PodTarget implements TargetPort {
       if (restore !== undefined && !frozen) await restore.abandon(inbox, limitMs);
       else inbox.close();
     }
+    for (const volume of this.#volumes) await undoReceived(volume, this.#ledger(volume)); // before another attempt, or a start afresh, can use it
     for (const arrival of this.#taken) this.#letGoOf(arrival);
     this.#restored.unmark();
     if (this.#sandbox !== undefined) unmark(this.#host.config.runDir, 'arrived', this.#sandbox);
