@@ -168,6 +168,12 @@ const entries = {
     meaning: 'CRIU could not save the processes; the source goes on.',
     remedy: 'The message quotes CRIU; `godwit plan` names what it does not support.',
   },
+  ERR_FILE_LOCK: {
+    reason: 'FileLockLost',
+    retryable: true,
+    meaning: 'A process held a lock on a file that it could not take on the target; the source goes on, with the lock.',
+    remedy: 'The message says why. If somebody else holds the lock, on storage that both nodes see, wait until it is free.',
+  },
   ERR_FILES_INVALID: {
     reason: 'FilesInvalid',
     retryable: false,

@@ -9,6 +9,7 @@ import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
+import { retakeLocks } from '#agent/criu/posix-locks.ts';
 import { criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
 import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
@@ -50,7 +51,7 @@ export class HeldRestore {
     this.#criu = restoreFamily(this.#images).criu; // looked for now, since it costs milliseconds that the freeze does not have
   }
 
-  /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE. */
+  /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE or ERR_FILE_LOCK. */
   async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number }> {
     if (this.#request.lazy) {
       inbox.linkTo(this.#request.directories.pages);
@@ -64,6 +65,7 @@ export class HeldRestore {
     void inbox.release(this.#exited).catch(() => undefined); // a pipe that is gone shows as the restore's own failure
     this.#held = await withDeadline(held, limitMs, 'the restore');
     this.#criu ??= restoreFamily(this.#images).criu;
+    await withDeadline(retakeLocks(this.#images, this.#held.pid), limitMs, 'the locks of the restored processes');
     return { pid: this.#held.pid };
   }
 

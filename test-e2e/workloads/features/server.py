@@ -6,13 +6,15 @@ import sys
 import traceback
 
 import connections
+import databases
 import files
+import locks
 import memory
 import pipes
 import refused
 import tasks
 
-MODULES = (connections, files, memory, pipes, refused, tasks)
+MODULES = (connections, databases, files, locks, memory, pipes, refused, tasks)
 
 
 def create(name):
