@@ -45,8 +45,8 @@ export const agentConfigSchema = z.strictObject({
   networkDir: absolutePath.default('/etc/cni/net.d'),
   /** Limit of the tmpfs that keeps images while they move; counted before a freeze. @default 8 GiB */
   imageLimitBytes: z.number().int().min(16 * 2 ** 20).default(8 * 2 ** 30),
-  /** Images from this size on are restored lazily: the tasks run before all pages are in. @default 64 MiB */
-  lazyFromBytes: z.number().int().nonnegative().default(64 * 2 ** 20),
+  /** Images from this size on are restored lazily: the tasks run before all pages are in. @default never */
+  lazyFromBytes: z.number().int().nonnegative().default(Number.MAX_SAFE_INTEGER),
   containerdSocket: absolutePath.default('/run/containerd/containerd.sock'),
   criuHook: absolutePath.default('/usr/local/bin/godwit-criu-hook'),
   runc: z.string().default('runc'),
