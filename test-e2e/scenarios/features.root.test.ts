@@ -89,6 +89,7 @@ test.serial('processes that write one SQLite database lose no commit in six move
   await container.remove(a);
 });
 
+test.serial('memory goes on', goesOn, ['SharedAnonymous', 'Memfd', 'PrivateMemory', 'SysvSharedMemory', 'SysvSemaphore', 'ShmFile', 'MappedFile']);
 test.serial('files that are mapped for a moment while they are copied are not stale', goesOn, ['MappedBriefly']);
 test.serial('locks on mapped files go on', goesOn, ['MappedLocks']);
 test.serial('locks on mapped files of several processes go on', goesOn, ['MappedLocksOfOthers', 'MappedOtherLocks', 'MappedLocks']);
