@@ -1,5 +1,5 @@
 // What an established connection costs: Redis with 10, 100 and 1,000 idle connections moves back and forth.
-import { upPair, type Pair } from '#pair/pair.ts';
+import { productAgent, upPair, type Pair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { redisCounter } from '#workloads/workloads.ts';
 import { freezeFigures, medianSteps, moveRepeatedly } from './moves.ts';
@@ -19,7 +19,7 @@ async function measure(pair: Pair, idle: number, last: number, runs: number) {
 }
 
 const runs = runsOf(20);
-await using pair = await upPair({ name: `bench-${process.pid}` });
+await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const rows = [];
 for (const [index, idle] of counts.entries()) rows.push(await measure(pair, idle, 50 + index, runs));
 const [few, , many] = rows.map(({ freezeMs }) => freezeMs.p50);

@@ -1,7 +1,7 @@
 // A container with 20,000 changed small files moves: what is copied before the freeze, what inside it.
 import { GodwitError } from '#core/errors.ts';
 import { awaitPort } from '#hosts/reachable.ts';
-import { upPair } from '#pair/pair.ts';
+import { productAgent, upPair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { images } from '#workloads/images.ts';
 import type { Workload } from '#workloads/workload.ts';
@@ -37,7 +37,7 @@ while True:
 const workload: Workload = { name: 'files', image: images.python, args: ['python3', '-c', program], port, memoryBytes: 32 * 2 ** 20, client: 'none', options: {} };
 
 const runs = runsOf(6);
-await using pair = await upPair({ name: `bench-${process.pid}` });
+await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const address = pair.hosts.stableIp(50);
 const container = await startStable(pair, pair.hosts.a, workload, address);
 await awaitPort(pair.hosts.client, address, port, 120_000);

@@ -1,5 +1,5 @@
 // Redis (4 MB, 8 connections that increment without pause) moves back and forth between two hosts.
-import { upPair } from '#pair/pair.ts';
+import { productAgent, upPair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { redisCounter } from '#workloads/workloads.ts';
 import { freezeFigures, gapsMinusFreeze, medianSteps, moveRepeatedly, succeeded } from './moves.ts';
@@ -10,7 +10,7 @@ const connections = 8;
 const between = 3000;
 
 const runs = runsOf(100);
-await using pair = await upPair({ name: `bench-${process.pid}` });
+await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const container = await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(50));
 const client = await container.connect({ connections });
 await client.more(between);

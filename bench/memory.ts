@@ -1,6 +1,6 @@
 // Freeze, bytes and speed for 64 MiB, 512 MiB and 2 GiB of random data in one process; the content is compared afterwards.
 import { GodwitError } from '#core/errors.ts';
-import { upPair, type Pair } from '#pair/pair.ts';
+import { productAgent, upPair, type Pair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { awaitPort } from '#hosts/reachable.ts';
 import { images } from '#workloads/images.ts';
@@ -60,7 +60,7 @@ async function measure(pair: Pair, size: number, last: number, runs: number) {
 }
 
 const runs = runsOf(4);
-await using pair = await upPair({ name: `bench-${process.pid}` });
+await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const rows = [];
 for (const [index, size] of sizes.entries()) rows.push(await measure(pair, size, 50 + index, runs));
 console.log(JSON.stringify({ benchmark: 'memory', runs, machine: machineFacts(), rows, stepsMs: rows.at(-1)?.stepsMs }));

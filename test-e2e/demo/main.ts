@@ -6,7 +6,7 @@ import { waterfall } from '#cli/render/waterfall.ts';
 import type { HandoverRecord } from '#core/api/handover.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { move } from '#pair/move.ts';
-import { upPair, type Pair } from '#pair/pair.ts';
+import { productAgent, upPair, type Pair } from '#pair/pair.ts';
 import { startStable, type StableContainer } from '#pair/stable-container.ts';
 import type { Workload, WorkloadReport, WorkloadRun } from '#workloads/workload.ts';
 import { httpDownload, postgres, redisCounter, websocketEcho } from '#workloads/workloads.ts';
@@ -36,7 +36,7 @@ async function demo(name: string, runs: number): Promise<boolean> {
   const chosen = demos[name];
   if (chosen === undefined) throw new GodwitError('ERR_CONFIG_INVALID', `WORKLOAD is ${Object.keys(demos).join(', ')}, not ${name}`);
   say('· two hosts with containerd, one agent each, a client beside them (the first time on a machine this builds images)');
-  await using pair = await upPair({ name: `demo-${process.pid}` });
+  await using pair = await upPair({ name: `demo-${process.pid}`, main: productAgent });
   const { a } = pair.hosts;
   const container = await startStable(pair, a, chosen.workload, pair.hosts.stableIp(50));
   say(`· ${chosen.workload.name} runs on host a at ${container.address}; a client connects and does not stop`);

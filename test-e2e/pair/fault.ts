@@ -27,6 +27,8 @@ export const faultSchema = z.strictObject({
     z.strictObject({ kind: z.literal('pretend'), result: z.string().optional() }),
     /** The first image whose name matches loses its second half. */
     z.strictObject({ kind: z.literal('truncate'), image: z.string() }),
+    /** One byte of the first image whose name matches is another. */
+    z.strictObject({ kind: z.literal('scribble'), image: z.string() }),
     /** The memory for images is used up by somebody else. */
     z.strictObject({ kind: z.literal('fill') }),
     /** The network between the agents carries nothing for a while, and nobody is told. */

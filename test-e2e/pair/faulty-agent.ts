@@ -1,6 +1,8 @@
 // The node agent with an engine whose world fails where a test says so: `faulty-agent.ts --config FILE`.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync, writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +12,7 @@ import { startAgent, type EngineWorld } from '#agent/agent.ts';
 import { readAgentConfig } from '#agent/config.ts';
 import type { JournalStore } from '#agent/engine/journal.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
+import { withWitness } from '#oracle/witness.ts';
 import { faultFile, faultSchema, fillerDirectory } from './fault.ts';
 
 /** Methods that answer at once; all others return promises. */
@@ -37,7 +40,8 @@ function strike(step: string, action: NonNullable<ReturnType<typeof due>>): void
   if (action.kind === 'throw') throw new Error(`ordered fault at ${step}`);
   if (action.kind === 'kill-criu') spawnSync('pkill', ['-KILL', '-x', 'criu']);
   if (action.kind === 'disconnect') for (const connection of connections) connection.destroy();
-  if (action.kind === 'truncate') truncate(action.image);
+  if (action.kind === 'truncate') imagesNamed(action.image).forEach(truncate);
+  if (action.kind === 'scribble') imagesNamed(action.image).forEach(scribble);
   if (action.kind === 'fill') fill();
   if (action.kind === 'unplug') unplug(action.forMs);
 }
@@ -55,13 +59,26 @@ function unplug(forMs: number): void {
   setTimeout(() => setUplink('up'), forMs);
 }
 
-function truncate(image: string): void {
+function truncate(path: string): void {
+  truncateSync(path, Math.floor(statSync(path).size / 2));
+}
+
+function scribble(path: string): void {
+  const image = openSync(path, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(image, byte, 0, 1, 0);
+  writeSync(image, Buffer.from([byte.readUInt8() ^ 1]), 0, 1, 0);
+  closeSync(image);
+}
+
+/** Images of all handovers whose names begin so, one a handover. */
+function imagesNamed(beginning: string): string[] {
   const root = join(config.runDir, 'images');
-  for (const handover of readdirSync(root)) {
+  return readdirSync(root).flatMap((handover) => {
     const directory = join(root, handover, 'images');
-    const name = readdirSync(directory).find((candidate) => candidate.startsWith(image));
-    if (name !== undefined) truncateSync(join(directory, name), Math.floor(statSync(join(directory, name)).size / 2));
-  }
+    const name = readdirSync(directory).find((candidate) => candidate.startsWith(beginning));
+    return name === undefined ? [] : [join(directory, name)];
+  });
 }
 
 async function around(step: string, work: () => unknown): Promise<unknown> {
@@ -138,5 +155,5 @@ function roleOf(facts: Record<string, unknown> | undefined): string {
   return typeof identity === 'object' && identity !== null && 'role' in identity ? String(identity.role) : '';
 }
 
-const adapt = ({ ports, journals }: EngineWorld): EngineWorld => ({ ports: faultyPorts(ports), journals: faultyJournals(journals) });
-await startAgent(config, createLog(config.logLevel, { node: config.node }), adapt);
+const faultyWorld = ({ ports, journals }: EngineWorld): EngineWorld => ({ ports: faultyPorts(ports), journals: faultyJournals(journals) });
+await startAgent(config, createLog(config.logLevel, { node: config.node }), (world) => faultyWorld(withWitness(world)));

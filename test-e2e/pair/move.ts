@@ -3,15 +3,18 @@ import type { HandoverRecord } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { Host } from '#hosts/host.ts';
+import { memoryWasKept } from '#oracle/verdict.ts';
 import type { Pair } from './pair.ts';
 
 const moveLimitMs = 120_000;
 
-/** Resolves with the source's last record, whatever the outcome was. */
+/** Resolves with the source's last record, whatever the outcome was; rejects when memory is not what it was. */
 export async function move(pair: Pair, container: string, from: Host, to: Host, limitMs = moveLimitMs): Promise<HandoverRecord> {
   const control = pair.control(from);
   const { id } = await control.start({ container, to: to.name });
-  return follow(pair, id, from, limitMs);
+  const record = await follow(pair, id, from, limitMs);
+  await memoryWasKept(id, from, to);
+  return record;
 }
 
 export async function follow(pair: Pair, id: string, from: Host, limitMs = moveLimitMs): Promise<HandoverRecord> {

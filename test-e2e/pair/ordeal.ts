@@ -4,6 +4,7 @@ import type { HandoverRecord } from '#core/api/handover.ts';
 import { GodwitError } from '#core/errors.ts';
 import { processOf } from '#hosts/daemons.ts';
 import type { Host } from '#hosts/host.ts';
+import { memoryWasKept } from '#oracle/verdict.ts';
 import { taskStatus } from '#hosts/containers.ts';
 import type { WorkloadReport } from '#workloads/workload.ts';
 import { redisCounter } from '#workloads/workloads.ts';
@@ -63,6 +64,7 @@ export async function endure(ordeal: Ordeal, during: (id: string) => Promise<voi
     if (last.status === 'fulfilled' && last.value.state === 'succeeded') ordeal.home = otherHost(ordeal);
     if (meanwhile.status === 'rejected') throw meanwhile.reason;
     if (last.status === 'rejected') throw last.reason;
+    await memoryWasKept(last.value.id, home, otherHost({ ...ordeal, home }));
     return last.value;
   }
 }

@@ -10,6 +10,9 @@ import type { Host } from '#hosts/host.ts';
 import { upHosts, type HostSet, type UpOptions } from '#hosts/hosts.ts';
 import { nodeInHost } from '#hosts/paths.ts';
 
+/** The agents' program as users run it, for what is measured. */
+export const productAgent = 'node-agent/main.ts';
+
 /** Name of the stable network that every host of a pair has. */
 export const stableNetwork = 'stable';
 const peerPort = 7411;
@@ -18,7 +21,7 @@ const startLimitMs = 20_000;
 export interface PairOptions extends UpOptions {
   /** Fields of the agents' configuration that differ from the defaults, e.g. shorter deadlines. */
   agent?: Record<string, unknown>;
-  /** The agents' program, seen from the root of the checkout. @default node-agent/main.ts */
+  /** The agents' program, seen from the root of the checkout. @default one with a witness of memory */
   main?: string;
   /** Fields of a host's stable network that differ from a bridge with the data uplink. */
   network?: (host: Host, hosts: HostSet) => Record<string, unknown>;
@@ -53,7 +56,7 @@ export async function upPair(options: PairOptions = {}): Promise<Pair> {
 
 const controlOf = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
 
-function createPair(hosts: HostSet, authority: CertificatePair, { main = 'node-agent/main.ts' }: PairOptions): Pair {
+function createPair(hosts: HostSet, authority: CertificatePair, { main = 'test-e2e/oracle/agent.ts' }: PairOptions): Pair {
   return {
     hosts, authority,
     control: controlOf,
