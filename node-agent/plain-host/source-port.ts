@@ -90,7 +90,7 @@ export class PlainSource implements SourcePort {
     const joined = new Set(await awaitSessions(state, sessionsLimitMs));
     const pids = processesOf(state).filter((pid) => this.#sessions === 'refuse' || !joined.has(pid));
     const foreign = foreignAddresses(readTcpSockets(state.pid), addresses);
-    const inspection = await inspectContainer(state, pids);
+    const inspection = await inspectContainer(state, pids, facts.bindMounts);
     this.#watched = inspection.watchedPaths;
     const memoryBytes = residentBytes(pids) + inspection.tmpfsBytes;
     const { checks, refusals, notes } = sourceChecks({ facts, inspection, foreign, memoryBytes, imageFreeBytes: freeImageBytes(this.#host.imageRoot) });

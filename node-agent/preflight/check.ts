@@ -25,6 +25,8 @@ export interface SourceCheck {
   code: string;
   /** What it refuses or notes, for the reference page. */
   about: string;
+  /** Whether the container's owner may accept what it refuses: then it is noted. */
+  acceptable?: true;
   run(input: CheckInput): CheckResult;
 }
 

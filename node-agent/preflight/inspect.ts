@@ -1,22 +1,27 @@
 // Looks at a running container from outside, once, for all checks.
 import { readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findDatabases } from '#agent/preflight/find-databases.ts';
 import { findWatched } from '#agent/preflight/find-watched.ts';
+import { inodeNumbersChange } from '#agent/preflight/inode-numbers.ts';
 import type { Inspection, Mount, ProcessFacts } from '#agent/preflight/inspection.ts';
 import { parseMountTable } from '#agent/preflight/mount-table.ts';
 import { readProcesses } from '#agent/preflight/read-processes.ts';
 import { readSockets } from '#agent/preflight/read-sockets.ts';
 import { isCgroupFrozen } from '#agent/runtime/freezer.ts';
+import type { BindMount } from '#agent/runtime/oci-spec.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
 
 /** A few milliseconds for an ordinary container; more where inotify watches files. */
-export async function inspectContainer({ pid, freezerCgroup, cgroupVersion }: RuncState, pids: readonly number[]): Promise<Inspection> {
+export async function inspectContainer({ pid, freezerCgroup, cgroupVersion }: RuncState, pids: readonly number[], bindMounts: readonly BindMount[]): Promise<Inspection> {
   const processes = readProcesses(pids);
   const mounts = mountsOf(pid);
+  const visible = [...mounts, ...otherMountNamespaces(processes).flatMap(mountsOf)];
   return {
     init: pid,
     processes, mounts,
-    visibleMounts: new Set([...mounts, ...otherMountNamespaces(processes).flatMap(mountsOf)].map(({ id }) => id)),
+    visibleMounts: new Set(visible.map(({ id }) => id)),
+    databases: findDatabases(processes, visible, (mount) => inodeNumbersChange(mount, bindMounts)),
     tmpfsBytes: tmpfsBytes(pid, mounts),
     ...(await findWatched(pid, mounts, processes)),
     ...readSockets(pid),

@@ -59,6 +59,16 @@ export interface UnixSocket {
   waiting: number;
 }
 
+/** An SQLite database that a process has open where inode numbers change with a move. */
+export interface OpenDatabase {
+  pid: number;
+  path: string;
+  /** Descriptors of that process. */
+  connections: number;
+  /** With a write-ahead log, not a rollback journal. */
+  writeAhead: boolean;
+}
+
 export interface Inspection {
   /** First process of the container. */
   init: number;
@@ -71,6 +81,7 @@ export interface Inspection {
   watchedPaths: readonly string[];
   /** Watches of which nobody knows a path. */
   lostWatches: number;
+  databases: readonly OpenDatabase[];
   /** Contents of the container's own tmpfs mounts. */
   tmpfsBytes: number;
   unixSockets: readonly UnixSocket[];

@@ -26,7 +26,7 @@ function input(inspection: Partial<Inspection> = {}, others: Partial<CheckInput>
       },
     },
     inspection: {
-      init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, tmpfsBytes: 0,
+      init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, databases: [], tmpfsBytes: 0,
       unixSockets: [], mptcpInodes: new Set(), unreadNetlinkInodes: new Set(), frozen: false, ...inspection,
     },
     foreign: [],
@@ -42,6 +42,7 @@ function withFacts(change: Partial<CheckInput['facts']>): CheckInput {
 }
 
 const { oci, spec } = input().facts;
+const journal = { pid: 101, path: '/data/x.db', connections: 1, writeAhead: false };
 const { netns: _netns, ...withoutNetns } = spec;
 
 /** Code, what is wrong, and words that the fact must have. */
@@ -67,6 +68,8 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_IO_URING', input(held({ fd: 3, target: 'anon_inode:[io_uring]' })), 'io_uring'],
   ['PREFLIGHT_KERNEL_OBJECT', input(held({ fd: 3, target: 'anon_inode:seccomp notify' })), 'seccomp notify'],
   ['PREFLIGHT_INOTIFY', input({ lostWatches: 2 }), '2'],
+  ['PREFLIGHT_SQLITE_JOURNAL', input({ databases: [journal] }), '/data/x.db of process 101 (worker)'],
+  ['PREFLIGHT_SQLITE_CONNECTIONS', input({ databases: [{ ...journal, writeAhead: true, connections: 2 }] }), '/data/x.db of process 101 (worker)'],
   ['PREFLIGHT_MPTCP', input({ ...held({ fd: 3, target: 'socket:[77]' }), mptcpInodes: new Set([77]) }), 'worker'],
   ['PREFLIGHT_NETLINK_UNREAD', input({ ...held({ fd: 3, target: 'socket:[77]' }), unreadNetlinkInodes: new Set([77]) }), 'worker'],
   ['PREFLIGHT_OUTSIDE_SOCKET', input({ ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0 }] }), 'worker'],
@@ -99,6 +102,18 @@ test('what is worth knowing does not stand in the way', (t) => {
   const { refusals, notes } = sourceChecks(input(queue, { foreign: ['10.0.0.1'] }));
   t.deepEqual(refusals, []);
   t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_UNIX_QUEUE', 'PREFLIGHT_FOREIGN_SOCKETS']);
+});
+
+test('what can be accepted is noted when it was, and nothing else', (t) => {
+  const facts = { ...input().facts, oci: { ...oci, annotations: { 'godwit.dev/accept': 'PREFLIGHT_OTHER, PREFLIGHT_SQLITE_JOURNAL,PREFLIGHT_STOPPED' } } };
+  const { refusals, notes } = sourceChecks(input({ ...worker({ state: 'T' }), databases: [journal] }, { facts }));
+  t.deepEqual([refusals, notes].map((list) => list.map(({ code }) => code)), [['PREFLIGHT_STOPPED'], ['PREFLIGHT_SQLITE_JOURNAL']]);
+  t.true(sourceChecks(input({ databases: [journal] })).refusals[0]?.remedy.includes('godwit.dev/accept=PREFLIGHT_SQLITE_JOURNAL'));
+});
+
+test('one connection with a write-ahead log is worth knowing', (t) => {
+  const { refusals, notes } = sourceChecks(input({ databases: [{ ...journal, writeAhead: true }] }));
+  t.deepEqual([refusals, notes].map((list) => list.map(({ code }) => code)), [[], ['PREFLIGHT_SQLITE_CONNECTIONS']]);
 });
 
 for (const [what, inspection] of Object.entries<Partial<Inspection>>({

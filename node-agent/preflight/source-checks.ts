@@ -19,24 +19,28 @@ import { outsideSockets, unixQueue } from '#agent/preflight/checks/outside-socke
 import { ownNamespaces } from '#agent/preflight/checks/own-namespaces.ts';
 import { paused } from '#agent/preflight/checks/paused.ts';
 import { rootFileSystem } from '#agent/preflight/checks/root-file-system.ts';
+import { sqliteConnections, sqliteJournal } from '#agent/preflight/checks/sqlite.ts';
 import { stopped } from '#agent/preflight/checks/stopped.ts';
 import { terminal } from '#agent/preflight/checks/terminal.ts';
 import { traced } from '#agent/preflight/checks/traced.ts';
+import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects, inotify,
+  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects, inotify, sqliteJournal, sqliteConnections,
   mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory,
 ];
 
 export function sourceChecks(input: CheckInput): SourceVerdict {
+  const accepted = acceptedCodes(input.facts.oci);
   const verdict: SourceVerdict = { checks: [], refusals: [], notes: [] };
-  for (const { check, code, run } of sourceCheckList) {
+  for (const { check, code, acceptable, run } of sourceCheckList) {
     const result = run(input);
     verdict.checks.push({ check, code, fact: result.fact });
     if (!('verdict' in result)) continue;
     const { fact, remedy } = result;
-    (result.verdict === 'refused' ? verdict.refusals : verdict.notes).push({ code, fact, remedy });
+    const stands = result.verdict === 'refused' && !(acceptable === true && accepted.has(code));
+    (stands ? verdict.refusals : verdict.notes).push({ code, fact, remedy: acceptable === true && stands ? `${remedy} Or accept it: annotation ${annotations.accept}=${code}.` : remedy });
   }
   return verdict;
 }

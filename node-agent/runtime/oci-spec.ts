@@ -20,6 +20,8 @@ export const annotations = {
   moveMounts: 'godwit.dev/move-mounts',
   /** Comma-separated destinations of writable bind mounts that both nodes see at the same path (NFS and the like). */
   sharedMounts: 'godwit.dev/shared-mounts',
+  /** Comma-separated codes of refusals that the container's owner accepts, of those that can be. */
+  accept: 'godwit.dev/accept',
   /** runc's own: CRIU configuration of this container. */
   criuConfig: 'org.criu.config',
 } as const;
@@ -43,6 +45,10 @@ export function withAnnotation(spec: OciSpec, key: string, value: string | undef
 }
 
 const listed = (spec: OciSpec, key: string): string[] => (spec.annotations?.[key] ?? '').split(',').filter((entry) => entry !== '');
+
+export function acceptedCodes(spec: OciSpec): ReadonlySet<string> {
+  return new Set(listed(spec, annotations.accept).map((code) => code.trim()));
+}
 
 export interface BindMount {
   source: string;

@@ -5,6 +5,7 @@ interface Check {
   check: string;
   code: string;
   about: string;
+  acceptable?: true;
 }
 
 type PodCheck = Omit<Check, 'check'>;
@@ -18,7 +19,7 @@ const refusal = /code: '(PREFLIGHT_\w+)',\s+fact: [^\n]*?,\s+remedy: (['`])((?:\
  * @param sources text of the files that compare the nodes and look at the target
  */
 export function preflightPage(podChecks: readonly PodCheck[], checks: readonly Check[], sources: readonly string[]): string {
-  const own = checks.map(({ check, code, about }) => [`\`${code}\``, check, about]);
+  const own = checks.map(({ check, code, about, acceptable }) => [`\`${code}\``, check, acceptable === true ? `${about} Can be accepted.` : about]);
   const remedies = sources.flatMap((source) => [...source.matchAll(refusal)]).map(([, code = '', , remedy = '']) => ({ code, remedy: placeholders(remedy.replaceAll(String.raw`\'`, "'")) }));
   const others = [...Map.groupBy(remedies, ({ code }) => code)].map(([code, same]) => [`\`${code}\``, same.map(({ remedy }) => remedy).join(' Or: ')]);
   return page(
@@ -28,6 +29,7 @@ export function preflightPage(podChecks: readonly PodCheck[], checks: readonly C
     'In a cluster: the controller reads these from the pod before any node is asked.',
     markdownTable(['Code', 'When'], podChecks.map(({ code, about }) => [`\`${code}\``, about])),
     '## What the container must not hold',
+    'What can be accepted is noted instead, on a container or pod with the annotation `godwit.dev/accept: CODE,CODE`.',
     markdownTable(['Code', 'Check', 'When'], own),
     '## What the two nodes must offer',
     markdownTable(['Code', 'What to do'], others),

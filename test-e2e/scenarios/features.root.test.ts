@@ -94,7 +94,7 @@ test.serial('files that are mapped for a moment while they are copied are not st
 test.serial('locks on mapped files go on', goesOn, ['MappedLocks']);
 test.serial('locks on mapped files of several processes go on', goesOn, ['MappedLocksOfOthers', 'MappedOtherLocks', 'MappedLocks']);
 test.serial('files go on', goesOn, [
-  'Offsets', 'Unlinked', 'Replaced', 'DeletedImageFile', 'Locks', 'Lease', 'DeletedDirectory', 'DeletedFifo', 'Directory', 'ManyDescriptors', 'KernelFiles', 'PlainDevices', 'AsyncIo',
+  'Offsets', 'Unlinked', 'Replaced', 'DeletedImageFile', 'Locks', 'Lease', 'DeletedDirectory', 'DeletedFifo', 'Directory', 'ManyDescriptors', 'SqliteClosed', 'KernelFiles', 'PlainDevices', 'AsyncIo',
 ]);
 test.serial('data between processes goes on', goesOn, ['Pipe', 'Unix', 'UnixDescriptor', 'Events', 'Timerfd', 'InotifyTmpfs', 'Inotify', 'Terminal', 'Alarm']);
 test.serial('processes, threads, timers and clocks go on', goesOn, ['Threads', 'Sleeper', 'Timers', 'Tree', 'Pidfd', 'Clock', 'Identity']);
@@ -232,6 +232,10 @@ const refusals: Record<string, Refusal> = {
     options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
     expected: { PREFLIGHT_NESTED_NAMESPACE: ['user of', 'net of', 'pid_for_children of', 'uts of', 'time_for_children of'] },
   },
+  'databases that know files by their inode numbers': {
+    features: ['SqliteJournal', 'SqlitePool'],
+    expected: { PREFLIGHT_SQLITE_JOURNAL: ['/var/journal.db of process'], PREFLIGHT_SQLITE_CONNECTIONS: ['/var/pool.db of process'] },
+  },
   'a namespace of the host': { features: ['Offsets'], options: { flags: ['--with-ns', 'pid:/proc/1/ns/pid'] }, expected: { PREFLIGHT_SHARED_NAMESPACE: ['pid'] } },
   'a bind mount that nobody explained': { features: ['Offsets'], options: { mounts: [{ source: '/srv', target: '/data' }] }, expected: { PREFLIGHT_BIND_MOUNT: ['/data'] } },
 };
@@ -263,6 +267,15 @@ for (const [what, { features, options, expected }] of Object.entries(refusals)) 
     await container.remove(pair.hosts.a);
   });
 }
+
+test.serial('what may be accepted is noted when its owner accepts it', async (t) => {
+  const { a, b } = pair.hosts;
+  const container = await start(['SqliteJournal'], { annotations: { 'godwit.dev/accept': 'PREFLIGHT_SQLITE_JOURNAL' } });
+  const { notes } = await succeeds(t, container, a, b);
+  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_SQLITE_JOURNAL']);
+  t.deepEqual(await container.faults(), {});
+  await container.remove(b);
+});
 
 test.serial('refused before the freeze: a session from outside; when it is over, the container moves', async (t) => {
   const { a, b } = pair.hosts;

@@ -15,15 +15,17 @@ class Sqlite:
     def __init__(self):
         os.makedirs("/var/sqlite", exist_ok=True)
         self.path = f"/var/sqlite/{self.mode}.db"
-        self.connection = self.connect()
-        self.connection.execute(f"pragma journal_mode={self.mode}")
-        self.connection.execute("create table rows (writer int, number int, content blob, primary key (writer, number))")
+        connection = self.connect()
+        connection.execute(f"pragma journal_mode={self.mode}")
+        connection.execute("create table rows (writer int, number int, content blob, primary key (writer, number))")
+        connection.close()
         self.acknowledged = mmap.mmap(-1, 4096)
         self.faults, tell = os.pipe()
         os.set_blocking(self.faults, False)
         for writer in range(self.writers):
             if os.fork() == 0:
                 self.write(writer, tell)
+        self.connection = self.connect()
 
     def connect(self):
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=60)
@@ -62,3 +64,44 @@ class Sqlite:
             raise AssertionError(os.read(self.faults, 4096).decode())
         except BlockingIOError:
             pass
+
+
+class SqliteJournal:
+    """A connection in the default mode, which looks whether the file at the path is still the one that it opened."""
+
+    def __init__(self):
+        self.connection = sqlite3.connect("/var/journal.db", isolation_level=None)
+        self.connection.execute("create table rows (number int)")
+
+    def check(self):
+        assert self.connection.execute("select count(*) from rows").fetchone() == (0,)
+
+
+class SqlitePool:
+    """Two connections of one process, with a write-ahead log."""
+
+    def __init__(self):
+        self.connections = [sqlite3.connect("/var/pool.db", isolation_level=None) for _ in range(2)]
+        for connection in self.connections:
+            connection.execute("pragma journal_mode=wal")
+            connection.execute("create table if not exists rows (number int)")
+
+    def check(self):
+        for connection in self.connections:
+            connection.execute("insert into rows values (1)")
+
+
+class SqliteClosed:
+    """A database in the default mode that is open only while it is used."""
+
+    def __init__(self):
+        self.rows = 0
+
+    def check(self):
+        connection = sqlite3.connect("/var/closed.db")
+        with connection:
+            connection.execute("create table if not exists rows (number int)")
+            connection.execute("insert into rows values (1)")
+        self.rows += 1
+        assert connection.execute("select count(*) from rows").fetchone() == (self.rows,)
+        connection.close()
