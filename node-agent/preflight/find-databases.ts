@@ -18,8 +18,8 @@ export function findDatabases(processes: readonly ProcessFacts[], mounts: readon
   const concerned = new Set(mounts.filter((mount) => changes(mount)).map(({ id }) => id));
   return processes.flatMap(({ pid, descriptors }) => {
     const candidates = descriptors.filter(({ mount, deletedBytes }) => mount !== undefined && concerned.has(mount) && deletedBytes === undefined);
-    const found = candidates.flatMap(({ fd, target }) => {
-      const header = headerOf(pid, fd);
+    const found = candidates.flatMap(({ fd, target, locks = [] }) => {
+      const header = headerOf(pid, fd, locks);
       return header?.subarray(0, magic.length).equals(magic) === true ? [{ path: target, writeAhead: header[modeOffset] === writeAheadMode }] : [];
     });
     return [...Map.groupBy(found, ({ path }) => path)].map(([path, same]) => ({ pid, path, connections: same.length, writeAhead: same.every(({ writeAhead }) => writeAhead) }));
@@ -27,13 +27,12 @@ export function findDatabases(processes: readonly ProcessFacts[], mounts: readon
 }
 
 /** The first bytes of a regular file that is open for writing and may be a database; looking would break a lease. */
-function headerOf(pid: number, fd: number): Buffer | undefined {
+function headerOf(pid: number, fd: number, locks: readonly string[]): Buffer | undefined {
   const path = `/proc/${pid}/fd/${fd}`;
   try {
     const { size, mode } = statSync(path);
-    const fdinfo = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size < pageBytes || size % pageBytes !== 0) return undefined;
-    if (!writable.test(fdinfo) || / LEASE /.test(fdinfo)) return undefined;
+    if (locks.some((lock) => lock.startsWith('LEASE')) || !writable.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))) return undefined;
     return readHeader(path);
   } catch (error) {
     if (hasErrno(error, ['ENOENT', 'ESRCH', 'ENXIO', 'EAGAIN'])) return undefined; // closed meanwhile

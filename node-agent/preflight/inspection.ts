@@ -24,6 +24,8 @@ export interface Descriptor {
   mount?: number;
   /** Space that a deleted file takes. */
   deletedBytes?: number;
+  /** Locks of this open file, as the kernel names them: `POSIX WRITE`, `LEASE READ`. */
+  locks?: readonly string[];
   /** What an inotify watches. */
   watches?: readonly Watch[];
   /** Whether a memfd has huge pages. */

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { kernelDevice } from './find-watched.ts';
 import { parseMountTable } from './mount-table.ts';
-import { mappedPaths, parseWatches } from './read-processes.ts';
+import { mappedPaths, parseLocks, parseWatches } from './read-processes.ts';
 import { parseUnixSocket, parseUnreadNetlink } from './read-sockets.ts';
 
 test('a mount table', (t) => {
@@ -38,6 +38,12 @@ test('devices of stat and of the kernel', (t) => {
   t.is(kernelDevice(0x86), 0x86);
   t.is(kernelDevice(0xfe00), 254 * 2 ** 20);
   t.is(kernelDevice(0x10_0001), 0x101);
+});
+
+test('locks of an open file', (t) => {
+  const text = 'pos:\t0\nmnt_id:\t60\nlock:\t1: POSIX  ADVISORY  READ 7 fe:01:131 0 EOF\nlock:\t2: LEASE  ACTIVE    WRITE 7 fe:01:131 0 EOF\n';
+  t.deepEqual(parseLocks(text), ['POSIX READ', 'LEASE WRITE']);
+  t.deepEqual(parseLocks('pos:\t0\nmnt_id:\t60\n'), []);
 });
 
 test('netlink sockets with unread messages', (t) => {

@@ -39,10 +39,13 @@ function describe(pid: number, fd: number, target: string): Descriptor {
   if (!target.startsWith('/')) return { fd, target };
   const path = `/proc/${pid}/fd/${fd}`;
   if (target.startsWith('/memfd:')) return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
-  const mount = unlessGone(() => /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1]);
+  const fdinfo = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '';
+  const mount = /^mnt_id:\s*(\d+)$/m.exec(fdinfo)?.[1];
+  const locks = parseLocks(fdinfo);
   return {
     fd, target,
     ...(mount === undefined ? {} : { mount: Number(mount) }),
+    ...(locks.length === 0 ? {} : { locks }),
     ...(target.endsWith(deletedMark) ? { deletedBytes: unlessGone(() => deletedBytes(path)) ?? 0 } : {}),
   };
 }
@@ -53,6 +56,11 @@ export function parseWatches(fdinfo: string): Watch[] {
     inode: BigInt(`0x${inode}`).toString(),
     device: Number.parseInt(device, 16),
   }));
+}
+
+/** Kinds of locks in the text of a file's /proc/PID/fdinfo/FD. */
+export function parseLocks(fdinfo: string): string[] {
+  return [...fdinfo.matchAll(/^lock:\s+\d+: (\w+) +\S+ +(\S+) /gm)].map(([, kind, type]) => `${kind} ${type}`);
 }
 
 /** A file that has another name left is not lost with this one. */

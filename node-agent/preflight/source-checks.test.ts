@@ -42,6 +42,7 @@ function withFacts(change: Partial<CheckInput['facts']>): CheckInput {
 }
 
 const { oci, spec } = input().facts;
+const nfs: Mount = { id: 51, device: 61, path: '/nfs', type: 'nfs4', root: '/', options: ['rw', 'local_lock=none'] };
 const journal = { pid: 101, path: '/data/x.db', connections: 1, writeAhead: false };
 const { netns: _netns, ...withoutNetns } = spec;
 
@@ -68,6 +69,8 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_IO_URING', input(held({ fd: 3, target: 'anon_inode:[io_uring]' })), 'io_uring'],
   ['PREFLIGHT_KERNEL_OBJECT', input(held({ fd: 3, target: 'anon_inode:seccomp notify' })), 'seccomp notify'],
   ['PREFLIGHT_INOTIFY', input({ lostWatches: 2 }), '2'],
+  ['PREFLIGHT_LEASE', input(worker({ descriptors: [{ fd: 3, target: '/leased', mount: 50, locks: ['LEASE WRITE'] }], mappedPaths: ['/leased'] })), '/leased of process 101'],
+  ['PREFLIGHT_SHARED_LOCK', input({ ...held({ fd: 3, target: '/nfs/x', mount: 51, locks: ['FLOCK WRITE'] }), mounts: [root, nfs], visibleMounts: new Set([50, 51]) }), '/nfs/x of process 101'],
   ['PREFLIGHT_SQLITE_JOURNAL', input({ databases: [journal] }), '/data/x.db of process 101 (worker)'],
   ['PREFLIGHT_SQLITE_CONNECTIONS', input({ databases: [{ ...journal, writeAhead: true, connections: 2 }] }), '/data/x.db of process 101 (worker)'],
   ['PREFLIGHT_MPTCP', input({ ...held({ fd: 3, target: 'socket:[77]' }), mptcpInodes: new Set([77]) }), 'worker'],
@@ -122,6 +125,8 @@ for (const [what, inspection] of Object.entries<Partial<Inspection>>({
   'a zombie': worker({ state: 'Z', namespaces: {} }),
   'descriptors that CRIU rebuilds': held({ fd: 3, target: 'anon_inode:[timerfd]' }, { fd: 4, target: 'anon_inode:inotify' }, { fd: 5, target: '/memfd:x (deleted)' }),
   'a terminal of its own': held({ fd: 3, target: '/dev/ptmx', mount: 50 }, { fd: 4, target: '/dev/pts/0', mount: 50 }),
+  'a lease on a file that nobody maps': held({ fd: 3, target: '/leased', mount: 50, locks: ['LEASE WRITE'] }),
+  'a lock that the node keeps': { ...held({ fd: 3, target: '/nfs/x', mount: 51, locks: ['POSIX WRITE'] }), mounts: [root, { ...nfs, options: ['local_lock=all'] }], visibleMounts: new Set([50, 51]) },
   'a small deleted file': held({ fd: 3, target: '/small (deleted)', mount: 50, deletedBytes: 4096 }),
   'a unix pair within': {
     ...held({ fd: 3, target: 'socket:[77]' }, { fd: 4, target: 'socket:[78]' }),

@@ -10,6 +10,7 @@ import { inotify } from '#agent/preflight/checks/inotify.ts';
 import { ioUring } from '#agent/preflight/checks/io-uring.ts';
 import { joinedProcesses } from '#agent/preflight/checks/joined-processes.ts';
 import { kernelObjects } from '#agent/preflight/checks/kernel-objects.ts';
+import { leases, volumeLocks } from '#agent/preflight/checks/locks.ts';
 import { mptcp } from '#agent/preflight/checks/mptcp.ts';
 import { nestedNamespaces } from '#agent/preflight/checks/nested-namespaces.ts';
 import { netlink } from '#agent/preflight/checks/netlink.ts';
@@ -27,7 +28,7 @@ import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects, inotify, sqliteJournal, sqliteConnections,
+  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
   mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory,
 ];
 

@@ -92,7 +92,15 @@ test.serial('processes that write one SQLite database lose no commit in six move
 test.serial('memory goes on', goesOn, ['SharedAnonymous', 'Memfd', 'PrivateMemory', 'SysvSharedMemory', 'SysvSemaphore', 'ShmFile', 'MappedFile']);
 test.serial('files that are mapped for a moment while they are copied are not stale', goesOn, ['MappedBriefly']);
 test.serial('locks on mapped files go on', goesOn, ['MappedLocks']);
-test.serial('locks on mapped files of several processes go on', goesOn, ['MappedLocksOfOthers', 'MappedOtherLocks', 'MappedLocks']);
+test.serial('locks on mapped files of several processes go on', goesOn, ['MappedLocksOfOthers', 'MappedOtherLocks', 'MappedReadLease', 'MappedLocks', 'OrphanedLocks', 'PathOfLocked', 'Signals']);
+test.serial('who waits for a lock gets it after the move, when its holder ends', async (t) => {
+  const { a, b } = pair.hosts;
+  const container = await start(['MappedLocksOfOthers']);
+  await succeeds(t, container, a, b);
+  t.deepEqual(await container.faults(), {});
+  await t.notThrowsAsync(container.call('MappedLocksOfOthers', 'release'));
+  await container.remove(b);
+});
 test.serial('files go on', goesOn, [
   'Offsets', 'Unlinked', 'Replaced', 'DeletedImageFile', 'Locks', 'Lease', 'DeletedDirectory', 'DeletedFifo', 'Directory', 'ManyDescriptors', 'SqliteClosed', 'KernelFiles', 'PlainDevices', 'AsyncIo',
 ]);
@@ -232,6 +240,7 @@ const refusals: Record<string, Refusal> = {
     options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
     expected: { PREFLIGHT_NESTED_NAMESPACE: ['user of', 'net of', 'pid_for_children of', 'uts of', 'time_for_children of'] },
   },
+  'a lease that cannot be had beside a mapping': { features: ['MappedLease'], expected: { PREFLIGHT_LEASE: ['/var/mapped-lease of process'] } },
   'databases that know files by their inode numbers': {
     features: ['SqliteJournal', 'SqlitePool'],
     expected: { PREFLIGHT_SQLITE_JOURNAL: ['/var/journal.db of process'], PREFLIGHT_SQLITE_CONNECTIONS: ['/var/pool.db of process'] },

@@ -2,6 +2,7 @@
 import fcntl
 import mmap
 import os
+import signal
 import struct
 import threading
 import time
@@ -159,3 +160,120 @@ class MappedOtherLocks:
 
         assert in_child(lambda: taken("flock", lambda file: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB))) == 1
         assert in_child(lambda: taken("description", lambda file: fcntl.fcntl(file, fcntl.F_OFD_SETLK, flock_of(fcntl.F_WRLCK)))) == 1
+
+
+class OrphanedLocks:
+    """Locks that somebody took who is gone, while another still has the descriptor or the table of descriptors."""
+
+    def __init__(self):
+        os.makedirs("/var/orphaned", exist_ok=True)
+        self.files = {}
+        for name in ("posix", "flock", "description"):
+            self.files[name] = open(f"/var/orphaned/{name}", "w+b", buffering=0)
+            self.files[name].truncate(8192)
+        self.mapped = mmap.mmap(self.files["posix"].fileno(), 8192)
+        in_child(lambda: fcntl.flock(self.files["flock"], fcntl.LOCK_EX) or 0)
+        in_child(lambda: fcntl.fcntl(self.files["description"], fcntl.F_OFD_SETLK, flock_of(fcntl.F_WRLCK)) and 0)
+        child = libc.syscall(56, 0x400 | 17, 0, 0, 0, 0)  # clone(CLONE_FILES | SIGCHLD)
+        if child == 0:
+            fcntl.fcntl(self.files["posix"], fcntl.F_SETLK, flock_of(fcntl.F_WRLCK))
+            os.kill(os.getpid(), 9)
+        os.waitpid(child, 0)
+
+    def check(self):
+        taken = {
+            "posix": lambda file: fcntl.fcntl(file, fcntl.F_SETLK, flock_of(fcntl.F_WRLCK)),
+            "flock": lambda file: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB),
+            "description": lambda file: fcntl.fcntl(file, fcntl.F_OFD_SETLK, flock_of(fcntl.F_WRLCK)),
+        }
+        for name, lock in taken.items():
+            assert in_child(lambda: is_free(f"/var/orphaned/{name}", lock)) == 0, name
+
+
+def is_free(path, lock):
+    try:
+        with open(path, "r+b") as file:
+            lock(file)
+        return 1
+    except BlockingIOError:
+        return 0
+
+
+class MappedLease:
+    """A lease on a file that its holder has mapped."""
+
+    def __init__(self):
+        self.file = open("/var/mapped-lease", "w+b")
+        self.file.truncate(8192)
+        self.mapped = mmap.mmap(self.file.fileno(), 8192)
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def check(self):
+        assert fcntl.fcntl(self.file, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+        self.mapped[0] = 1
+
+
+class MappedReadLease:
+    """A read lease on a file that its holder has mapped."""
+
+    def __init__(self):
+        with open("/var/mapped-read-lease", "w+b") as file:
+            file.truncate(8192)
+        self.file = open("/var/mapped-read-lease", "rb")
+        self.mapped = mmap.mmap(self.file.fileno(), 8192, prot=mmap.PROT_READ)
+        fcntl.fcntl(self.file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+
+    def check(self):
+        assert fcntl.fcntl(self.file, fcntl.F_GETLEASE) == fcntl.F_RDLCK
+        assert self.mapped[0] == 0
+
+
+class Signals:
+    """Who gets which signal when a descriptor is ready, and the seals of a memory file."""
+
+    def __init__(self):
+        self.read, self.write = os.pipe()
+        fcntl.fcntl(self.read, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(self.read, 10, signal.SIGUSR2)  # F_SETSIG
+        fcntl.fcntl(self.read, fcntl.F_SETFL, fcntl.fcntl(self.read, fcntl.F_GETFL) | os.O_ASYNC)
+        self.memory = os.memfd_create("sealed", os.MFD_ALLOW_SEALING)
+        os.write(self.memory, b"sealed")
+        fcntl.fcntl(self.memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE)
+        self.seen = 0
+        signal.signal(signal.SIGUSR2, self.count)
+
+    def count(self, *_):
+        self.seen += 1
+
+    def check(self):
+        assert fcntl.fcntl(self.read, fcntl.F_GETOWN) == os.getpid()
+        assert fcntl.fcntl(self.read, 11) == signal.SIGUSR2  # F_GETSIG
+        before = self.seen
+        os.write(self.write, b"x")
+        deadline = time.monotonic() + 5
+        while self.seen == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert self.seen > before
+        assert os.read(self.read, 1) == b"x"
+        assert fcntl.fcntl(self.memory, fcntl.F_GET_SEALS) == fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE
+        try:
+            os.pwrite(self.memory, b"x", 0)
+            raise AssertionError("the seal is gone")
+        except PermissionError:
+            pass
+
+
+class PathOfLocked:
+    """A descriptor that is only a path, beside a lock on the same file."""
+
+    def __init__(self):
+        with open("/var/path-locked", "w") as file:
+            file.write("x" * 100)
+        self.file = open("/var/path-locked", "r+b")
+        self.mapped = mmap.mmap(self.file.fileno(), 100)
+        self.path = os.open("/var/path-locked", os.O_PATH)
+        fcntl.fcntl(self.file, fcntl.F_SETLK, flock_of(fcntl.F_WRLCK))
+
+    def check(self):
+        assert is_held("/var/path-locked", 0, 1)
+        assert os.fstat(self.path).st_ino == os.stat("/var/path-locked").st_ino
