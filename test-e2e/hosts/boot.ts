@@ -9,6 +9,7 @@ import { GodwitError } from '#core/errors.ts';
 import { enableControllers, makeCgroup } from './cgroups.ts';
 import type { Hierarchy } from './hierarchies.ts';
 import { checkout } from './paths.ts';
+import type { CgroupKind } from './state.ts';
 import { childrenOf, processWithPid, type ProcessId } from './process-facts.ts';
 
 export interface BootOptions {
@@ -16,7 +17,10 @@ export interface BootOptions {
   name: string;
   /** Cgroup of the host, relative to every hierarchy's mount point. */
   cgroup: string;
+  /** Of the machine; the host's processes are in all of them. */
   hierarchies: readonly Hierarchy[];
+  /** Which of them it sees. */
+  cgroups: CgroupKind;
   /** Root file system to put the host's own layer upon; never written. */
   lower: string;
   /** Folder on a plain filesystem for container data. */
@@ -31,7 +35,7 @@ exec unshare --cgroup sh -c 'for cgroup in $CGROUPS; do echo 0 >"$cgroup/init/cg
 exec unshare --mount --propagation private --pid --fork --uts --ipc --net bash "$0"' "$0"`;
 
 /** Boots a host; resolves with its first process (pid as seen from here) once its root is in place. */
-export async function bootHost({ name, cgroup, hierarchies, lower, directory }: BootOptions): Promise<ProcessId> {
+export async function bootHost({ name, cgroup, hierarchies, cgroups: kind, lower, directory }: BootOptions): Promise<ProcessId> {
   await mkdir(directory, { recursive: true });
   const inits = await makeCgroup(hierarchies, `${cgroup}/init`);
   const cgroups = inits.map((init) => path.dirname(init));
@@ -46,7 +50,7 @@ export async function bootHost({ name, cgroup, hierarchies, lower, directory }: 
       HOST_LOWER: lower,
       HOST_DIR: directory,
       HOST_CHECKOUT: checkout,
-      HOST_CGROUPS: hierarchies.map((one) => `${insideName(one)}|${one.type}|${one.selector}`).join('\n'),
+      HOST_CGROUPS: seenInside(hierarchies, kind).join('\n'),
     },
   });
   const failed = Promise.all([text(child.stderr), once(child, 'close')]).then(([said]) => {
@@ -67,6 +71,13 @@ function initBelow(parent: number, name: string): ProcessId {
   const init = processWithPid(pid);
   if (init === undefined) throw new GodwitError('ERR_HOST_SETUP', `host ${name} ended right after its boot`);
   return init;
+}
+
+/** Lines for boot-host.sh. */
+function seenInside(hierarchies: readonly Hierarchy[], kind: CgroupKind): string[] {
+  if (kind === 'machine') return hierarchies.map((one) => `${insideName(one)}|${one.type}|${one.selector}`);
+  if (!hierarchies.some(({ type }) => type === 'cgroup2')) throw new GodwitError('ERR_HOST_SETUP', 'this machine has no cgroup v2 mounted');
+  return ['|cgroup2|'];
 }
 
 /** Folder of the hierarchy below /sys/fs/cgroup inside; empty for a machine with v2 alone. */

@@ -49,6 +49,7 @@ export async function runContainer(host: Host, options: ContainerOptions): Promi
   const flags = [
     `--runc-binary=${runcBinary}`,
     ...(seccomp ? ['--seccomp'] : []),
+    ...(host.cgroups === 'v2' ? ['--cpu-shares=0'] : []), // the machine's unified hierarchy has no cpu controller
     ...(options.flags ?? []),
     ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
     ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { command, outputOf, type CommandOptions, type CommandResult } from './command.ts';
 import { dataRoot } from './paths.ts';
 import { isRunning, type ProcessId } from './process-facts.ts';
-import type { HostRecord } from './state.ts';
+import type { CgroupKind, HostRecord } from './state.ts';
 
 export interface SpawnOptions {
   /** @default all three pipes */
@@ -33,6 +33,8 @@ export interface Host {
   must(argv: readonly string[], options?: CommandOptions & { env?: Record<string, string> }): Promise<string>;
   /** Starts `argv` inside; it dies when the returned process is killed, and with the host. */
   spawn(argv: readonly string[], options?: SpawnOptions): ChildProcess;
+  /** What it sees below /sys/fs/cgroup. */
+  readonly cgroups: CgroupKind;
   /** Whether the host is up. */
   isUp(): boolean;
 }
@@ -52,7 +54,7 @@ export function entering(pid: number, argv: readonly string[]): [string, ...stri
 /** nsenter waits as the parent of what it started: it must not be survived. */
 const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
-export function createHost(set: string, { name, init, mgmtAddress, dataUplink }: HostRecord): Host {
+export function createHost(set: string, { name, init, mgmtAddress, dataUplink }: HostRecord, cgroups: CgroupKind): Host {
   const { pid } = init;
   const enter = (argv: readonly string[]) => entering(pid, [...dieWithParent, ...argv]);
   const exec: Host['exec'] = async (argv, { env = {}, ...options } = {}) =>
@@ -63,6 +65,7 @@ export function createHost(set: string, { name, init, mgmtAddress, dataUplink }:
     pid,
     mgmtAddress,
     dataUplink,
+    cgroups,
     root: `/proc/${pid}/root`,
     directory: hostDirectory(set, name),
     exec,

@@ -10,9 +10,9 @@ import { createHost, hostDirectory, type Host } from './host.ts';
 import { hostRoot } from './host-root.ts';
 import { makeSeed, plantSeed, seedOf } from './image-seed.ts';
 import { wire, type Leg } from './network.ts';
-import { cgroupRoot, dataRoot } from './paths.ts';
+import { cgroupRoot, dataRoot, defaultCgroups } from './paths.ts';
 import { processWithPid } from './process-facts.ts';
-import { checkSetName, forget, orphanedSets, readRecord, refuseOthers, takeSlot, writeRecord, type HostRecord, type SetRecord } from './state.ts';
+import { checkSetName, forget, orphanedSets, readRecord, refuseOthers, takeSlot, writeRecord, type CgroupKind, type HostRecord, type SetRecord } from './state.ts';
 
 export type { Host } from './host.ts';
 
@@ -23,6 +23,8 @@ export interface UpOptions {
   third?: boolean;
   /** Whether the set stays when this process ends; else another process may sweep it then. @default false */
   stay?: boolean;
+  /** @default what CGROUPS says, else `machine` */
+  cgroups?: CgroupKind;
   /** Whether the nodes have the workloads' images. @default true */
   images?: boolean;
 }
@@ -52,7 +54,7 @@ export interface HostSet extends AsyncDisposable {
  * Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name.
  * Sets of processes that were killed are removed on the way, whatever their name.
  */
-export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true }: UpOptions = {}): Promise<HostSet> {
+export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true, cgroups = defaultCgroups }: UpOptions = {}): Promise<HostSet> {
   checkSetName(name);
   await downHosts(name);
   for (const orphan of await orphanedSets()) await removeSet(orphan);
@@ -61,18 +63,18 @@ export async function upHosts({ name = `t${process.pid}`, third = false, stay = 
   undo.push(async () => await removeSet(name));
   const slot = await takeSlot(name);
   const owner = stay ? null : (processWithPid(process.pid) ?? null);
-  await writeRecord({ name, slot, owner, hosts: [] });
+  await writeRecord({ name, slot, owner, cgroups, hosts: [] });
   const lower = await hostRoot();
   const hierarchies = await machineHierarchies();
   await makeCgroup(hierarchies, `${cgroupRoot}/${name}/switch`);
   const boot = async (host: string): Promise<HostRecord> => {
     const directory = hostDirectory(name, host);
     if (seed !== undefined && mgmtAddress(slot, host) !== '') await plantSeed(seed, directory);
-    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, lower, directory });
+    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, cgroups, lower, directory });
     return { name: host, init, mgmtAddress: mgmtAddress(slot, host), dataUplink: 'eth1' };
   };
   const hosts = await Promise.all(['a', 'b', ...(third ? ['c'] : []), 'client', 'switch'].map(boot));
-  const record: SetRecord = { name, slot, owner, hosts };
+  const record: SetRecord = { name, slot, owner, cgroups, hosts };
   await writeRecord(record);
   await wire(pidOf(record, 'switch'), hosts.flatMap((host) => legsOf(host, slot)));
   const set = createSet(record);
@@ -86,7 +88,7 @@ async function imagesSeed(): Promise<string> {
   const archive = await imageArchive();
   const found = await seedOf(archive);
   if (found !== undefined) return found;
-  await using set = await upHosts({ name: `seed-${process.pid}`, images: false });
+  await using set = await upHosts({ name: `seed-${process.pid}`, images: false, cgroups: 'machine' });
   return await makeSeed(archive, set.a);
 }
 
@@ -113,11 +115,11 @@ async function removeSet(name: string): Promise<void> {
 }
 
 function createSet(record: SetRecord): HostSet {
-  const { name, slot } = record;
+  const { name, slot, cgroups } = record;
   const host = (which: string): Host => {
     const found = record.hosts.find((one) => one.name === which);
     if (!found) throw new Error(`set ${name} has no host ${which}`);
-    return createHost(name, found);
+    return createHost(name, found, cgroups);
   };
   const third = record.hosts.some((one) => one.name === 'c') ? { c: host('c') } : {};
   const [a, b] = [host('a'), host('b')];

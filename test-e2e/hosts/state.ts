@@ -23,11 +23,15 @@ const setRecord = z.object({
   slot: z.number().int().min(0).max(255),
   /** The process that ends the set; null when it was started to stay (`hosts up`). */
   owner: processId.nullable(),
+  /** What the hosts see below /sys/fs/cgroup. */
+  cgroups: z.enum(['machine', 'v2']).default('machine'),
   hosts: z.array(hostRecord),
 });
 
 export type HostRecord = z.infer<typeof hostRecord>;
 export type SetRecord = z.infer<typeof setRecord>;
+/** `machine`: all hierarchies that this machine has mounted; `v2`: the unified one alone, as most nodes have it. */
+export type CgroupKind = SetRecord['cgroups'];
 
 const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 

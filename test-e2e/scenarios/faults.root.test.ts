@@ -18,7 +18,7 @@ import { upPair } from '#pair/pair.ts';
 let ordeal: Ordeal;
 
 test.before('a pair with a busy Redis', async () => {
-  ordeal = await startOrdeal(await upPair({ name: 'faults', main: 'test-e2e/pair/faulty-agent.ts', agent: { imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000 } } }));
+  ordeal = await startOrdeal(await upPair({ name: `faults-${process.pid}`, main: 'test-e2e/pair/faulty-agent.ts', agent: { imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000 } } }));
 });
 
 test.after.always('the pair is taken down', async () => {

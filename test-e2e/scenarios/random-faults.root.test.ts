@@ -61,7 +61,7 @@ for (const [what, lazyFromBytes, share] of [['restored whole', 2 ** 40, 0.75], [
 
 async function strikeAtRandom(t: ExecutionContext, numRuns: number, lazyFromBytes: number): Promise<void> {
   await using pair = await upPair({
-    name: 'random-faults', main: 'test-e2e/pair/faulty-agent.ts',
+    name: `random-faults-${process.pid}`, main: 'test-e2e/pair/faulty-agent.ts',
     agent: { lazyFromBytes, imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000, prepareMs: 8_000 } },
   });
   const ordeal = await startOrdeal(pair);
