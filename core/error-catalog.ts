@@ -36,6 +36,12 @@ const entries = {
     meaning: 'The requested address belongs to another container, or another node holds it.',
     remedy: 'Ask for another address, or remove the container that has it.',
   },
+  ERR_AGENT_HUNG: {
+    reason: 'AgentHung',
+    retryable: true,
+    meaning: 'The agent did not run for longer than `deadlines.silenceMs` while the container stood still; its watchdog let the container go on, and the handover was rolled back.',
+    remedy: 'See what stopped the agent of the source: SIGSTOP, a debugger, a disk that does not answer, a lack of CPU. Then start the handover again.',
+  },
   ERR_AGENT_REPLY: {
     reason: 'AgentReplyInvalid',
     retryable: false,

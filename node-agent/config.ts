@@ -60,6 +60,8 @@ export const agentConfigSchema = z.strictObject({
       dumpMs: milliseconds.default(60_000),
       restoreMs: milliseconds.default(60_000),
       commitMs: milliseconds.default(5_000),
+      /** How long the agent may be silent while a container stands still, before its watchdog lets the container go on. */
+      silenceMs: milliseconds.default(10_000),
       /** How long the source asks a target that is silent after the commit, and a held target its source. */
       settleMs: milliseconds.default(120_000),
     })

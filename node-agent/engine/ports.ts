@@ -50,6 +50,10 @@ export interface SourcePort {
   sharedMappings(root: number): Promise<ReadonlySet<string>>;
   /** Lets CRIU dump and sends images as they are written; resolves when CRIU is held and all is sent. */
   dump(sink: ImageSink, limitMs: number): Promise<SentImage[]>;
+  /** From here on only this agent lets the source go on; false when the watchdog has done so. Asked right before the commit. */
+  claim(): boolean;
+  /** Whether the watchdog has let the source go on, since this agent did not answer it. */
+  wasLetGo(): boolean;
   /** Ends the processes without letting them run (commit); resolves when none is left. */
   releaseDump(limitMs: number): Promise<void>;
   /** CRIU lets go of the processes (rollback); they stay frozen. */

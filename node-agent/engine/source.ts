@@ -211,6 +211,7 @@ export class SourceRun {
   async #askArbiter(): Promise<void> {
     const { identity, timeline } = this.#handover;
     if (this.#cancelled || this.#connection === undefined) throw new GodwitError('ERR_ABORTED', 'the handover was given up before its commit');
+    if (!this.#source.claim()) throw agentHung(this.#ports.config.node);
     const answer = await timeline.measure('commit', () => this.#ports.arbiter.commit(identity.id, this.#handover.epoch ?? 0));
     if (answer === 'revoked') throw new GodwitError('ERR_COMMIT_REFUSED', 'the arbiter refused the commit');
   }
@@ -266,10 +267,11 @@ export class SourceRun {
   }
 
   async #rollBack(limitMs: number): Promise<void> {
-    const { timeline, error } = this.#handover;
+    const { timeline } = this.#handover;
     this.#over = true;
+    if (this.#source.wasLetGo()) this.#handover.error = agentHung(this.#ports.config.node);
     await timeline.measure('roll-back', async () => {
-      void this.#tellAbort(error?.message ?? 'the source gave up');
+      void this.#tellAbort(this.#handover.error?.message ?? 'the source gave up');
       if (this.#dumpStarted) await this.#source.abandonDump(limitMs);
       await this.#thaw();
       await this.#finish();
@@ -310,6 +312,12 @@ export class SourceRun {
     if (this.#connection === undefined) throw new GodwitError('ERR_PEER_LOST', 'there is no connection to the target');
     return this.#connection;
   }
+}
+
+/** What it did before it was stopped, or what timed out meanwhile, is not the reason. */
+function agentHung(node: string): GodwitError {
+  const fact = `the agent of ${node} was silent while the container stood still; its watchdog let the container go on`;
+  return new GodwitError('ERR_AGENT_HUNG', fact);
 }
 
 /** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */

@@ -1,6 +1,7 @@
 // Stands in for runc so that the node agent can hold kills and hand over containers; without an agent it is runc.
 // Under the name `godwit-done` it does nothing, successfully: what init containers of a restored pod run.
-// Under the name `godwit-criu-hook` it is CRIU's action script and keeps a dump or restore waiting for the agent's decision.
+// Under the name `godwit-criu-hook` it is CRIU's action script and keeps a dump or restore waiting for the agent's decision;
+// with the argument `watch` it waits for an agent that is silent (watchdog.h).
 //
 // To the agent:   u32 LE size, then `command\0` `cwd\0` and every argument with its `\0`;  later `S<status>` in a frame
 // From the agent: frames (u32 LE size, payload), payload[0] is the verb:
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 
 #include "../../core/native/unix-client.h"
+#include "watchdog.h"
 
 #ifndef GODWIT_RUN_DIR
 #define GODWIT_RUN_DIR "/run/godwit"
@@ -515,6 +517,7 @@ int main(int argc, char **argv) {
   if (strcmp(name, HOOK_NAME) == 0) {
     const char *action = getenv("CRTOOLS_SCRIPT_ACTION");
     if (action != NULL) return hook(action);
+    if (argc > 1 && strcmp(argv[1], "watch") == 0) return watch(argc, argv);
     report(NULL, HOOK_NAME ": only CRIU calls this, with CRTOOLS_SCRIPT_ACTION set");
     return 1;
   }

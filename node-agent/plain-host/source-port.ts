@@ -32,6 +32,7 @@ import { endTcpRepair } from '#cni/native/addon.ts';
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
 import { unmark } from '#agent/runtime/marks.ts';
+import { FreezeWatch } from '#agent/watchdog/freeze-watch.ts';
 
 /** Probes and short commands end by themselves. */
 const sessionsLimitMs = 2_000;
@@ -62,6 +63,7 @@ export class PlainSource implements SourcePort {
   /** What inotify watches, in the container. */
   #watched: readonly string[] = [];
   #netns: string | undefined;
+  readonly #freezeWatch: FreezeWatch;
 
   /** @param sessions what becomes of those who joined from outside and stay: they stand in the way, or end as the container would */
   constructor(host: PlainHost, handover: string, container: string, sessions: 'refuse' | 'end' = 'refuse') {
@@ -69,6 +71,7 @@ export class PlainSource implements SourcePort {
     this.#handover = handover;
     this.#id = container;
     this.#sessions = sessions;
+    this.#freezeWatch = FreezeWatch.of(host.config.runDir, handover);
   }
 
   journalFacts(): Record<string, unknown> {
@@ -112,11 +115,35 @@ export class PlainSource implements SourcePort {
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
     this.#queues = new ListenQueues(`/proc/${this.#state().pid}/ns/net`);
+    await this.#watchFreeze();
     this.#dump = await HeldDump.start({ runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch }, limitMs);
+  }
+
+  /** Before the freeze, which it costs no time then. */
+  async #watchFreeze(): Promise<void> {
+    const { config, imageRoot } = this.#host;
+    const { freezeMs, dumpMs, restoreMs, commitMs, silenceMs } = config.deadlines;
+    const { freezerCgroup: cgroup, cgroupVersion } = this.#state();
+    const { images } = imageDirectoriesOf(imageRoot, this.#handover);
+    await this.#freezeWatch.arm({
+      waiter: config.criuHook,
+      silenceMs,
+      limitMs: 2 * freezeMs + 3 * dumpMs + restoreMs + commitMs,
+      frozen: { images, cgroup, cgroupVersion, netns: this.#netns, stateDir: config.stateDir },
+    });
+  }
+
+  claim(): boolean {
+    return this.#freezeWatch.claim();
+  }
+
+  wasLetGo(): boolean {
+    return this.#freezeWatch.hasLetGo;
   }
 
   async freeze(limitMs: number): Promise<void> {
     const state = this.#state();
+    await this.#watchFreeze();
     this.#host.execs.close(this.#id);
     const joined = await awaitSessions(state, sessionsLimitMs);
     if (joined.length > 0 && this.#sessions === 'refuse') throw new GodwitError('ERR_FREEZE', `processes ${joined.join(', ')}, started in the container from outside, did not end within ${sessionsLimitMs} ms`);
@@ -128,6 +155,7 @@ export class PlainSource implements SourcePort {
     const registration = this.#host.registry.get(this.#id);
     const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
     if (state !== undefined) this.#container().thaw(state);
+    await this.#freezeWatch.disarm();
     this.#host.execs.open(this.#id);
   }
 
@@ -165,6 +193,7 @@ export class PlainSource implements SourcePort {
 
   async releaseDump(limitMs: number): Promise<void> {
     this.#host.execs.refuse(this.#id);
+    await this.#freezeWatch.disarm();
     const registration = this.#host.registry.get(this.#id);
     const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
     if (state !== undefined) killFrozen(state); // CRIU may be gone: it must not be the only one that ends them
@@ -174,6 +203,7 @@ export class PlainSource implements SourcePort {
   }
 
   async abandonDump(limitMs: number): Promise<void> {
+    this.#freezeWatch.giveBack();
     if (this.#dump !== undefined) await this.#dump.abandon(limitMs);
     else await this.#left().endDump('abort', limitMs);
     const registration = this.#host.registry.get(this.#id);

@@ -17,6 +17,8 @@ export const faultSchema = z.strictObject({
   action: z.discriminatedUnion('kind', [
     /** The agent gets SIGKILL. */
     z.strictObject({ kind: z.literal('crash') }),
+    /** The agent gets SIGSTOP: it hangs until somebody lets it go on. */
+    z.strictObject({ kind: z.literal('stop') }),
     z.strictObject({ kind: z.literal('throw') }),
     /** Whatever CRIU runs on the host gets SIGKILL, as of the kernel when memory is short. */
     z.strictObject({ kind: z.literal('kill-criu') }),

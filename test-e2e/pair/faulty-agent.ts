@@ -18,7 +18,7 @@ import { faultFile, faultSchema, fillerDirectory } from './fault.ts';
 /** Methods that answer at once; all others return promises. */
 const synchronous = new Set([
   'journalFacts', 'recover', 'queuedConnections', 'liveConnections', 'cleanUp', 'criuMs', 'receiver', 'openImage', 'writeImage',
-  'sealImages', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump',
+  'sealImages', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump', 'claim', 'wasLetGo',
 ]);
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: '/etc/godwit/agent.json' } } });
@@ -37,6 +37,7 @@ function due(step: string, when: 'before' | 'after') {
 /** What can be done at once: everything but a delay and a pretence. */
 function strike(step: string, action: NonNullable<ReturnType<typeof due>>): void {
   if (action.kind === 'crash') process.kill(process.pid, 'SIGKILL');
+  if (action.kind === 'stop') process.kill(process.pid, 'SIGSTOP');
   if (action.kind === 'throw') throw new Error(`ordered fault at ${step}`);
   if (action.kind === 'kill-criu') spawnSync('pkill', ['-KILL', '-x', 'criu']);
   if (action.kind === 'disconnect') for (const connection of connections) connection.destroy();

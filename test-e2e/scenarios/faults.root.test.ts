@@ -1,6 +1,7 @@
 // Real handovers with real faults at every step: the client loses nothing, one instance runs, nothing is left behind.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { RequestFailed } from '#cli/agent-http.ts';

@@ -49,6 +49,8 @@ export function fakeSource(life: Life): SourcePort {
       }
       return images.map((name) => ({ name, bytes: name.length }));
     }),
+    claim: () => true,
+    wasLetGo: () => false,
     releaseDump: () => life.step('releaseDump', () => {
       world.source = { alive: false, frozen: false, dump: 'none' };
     }),

@@ -133,6 +133,14 @@ export class PodSource implements SourcePort {
     return sent.flat();
   }
 
+  claim(): boolean {
+    return this.#members.every(({ source }) => source.claim());
+  }
+
+  wasLetGo(): boolean {
+    return this.#members.some(({ source }) => source.wasLetGo());
+  }
+
   async releaseDump(limitMs: number): Promise<void> {
     await this.#each(({ source }) => source.releaseDump(limitMs));
   }
