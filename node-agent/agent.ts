@@ -27,6 +27,8 @@ import type { Closable, Platform } from '#agent/platform.ts';
 import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
+import { endsContainer } from '#agent/runtime/container-signal.ts';
+import { SignalGate } from '#agent/runtime/signal-gate.ts';
 import { ExecGate } from '#agent/runtime/exec-gate.ts';
 import { attendRuntime } from '#agent/runtime/runtime-desk.ts';
 import { spareFromOomKiller } from '#agent/runtime/processes.ts';
@@ -66,6 +68,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     hooks: new HookDesk(imageRoot),
     creates: new CreateDesk(),
     execs: new ExecGate(),
+    signals: new SignalGate(),
   };
   const platform: Platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
   const ports: EnginePorts = {
@@ -96,12 +99,13 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
 async function serveAll(
   config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, platform: Platform, handleCni: Parameters<typeof serveCni>[1],
 ): Promise<Closable[]> {
-  const { hooks, creates, execs, registry, containerd, links, criu } = host;
+  const { hooks, creates, execs, signals, registry, containerd, links, criu } = host;
   const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
-    registry, creates, hooks, execs, criuConfiguration: criu.path,
+    registry, creates, hooks, execs, signals, criuConfiguration: criu.path,
     ...(platform.pods === undefined ? {} : { pods: platform.pods }),
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),
+    isEnding: (container, signal) => endsContainer(registry.get(container), signal, containerd),
     isRestored: (container) => isMarked(config.runDir, 'restored', container),
     forget: (container) => {
       for (const kind of ['restored', 'held'] as const) unmark(config.runDir, kind, container);

@@ -25,6 +25,7 @@ import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { ListenQueues } from '#agent/runtime/listen-queues.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
+import type { SignalGate } from '#agent/runtime/signal-gate.ts';
 import { awaitSessions, endSessions, type ExecGate } from '#agent/runtime/exec-gate.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
@@ -46,6 +47,7 @@ export interface PlainHost {
   registry: ContainerRegistry;
   hooks: HookDesk;
   execs: ExecGate;
+  signals: SignalGate;
   criu: CriuConfiguration;
   links: LinkPort;
 }
@@ -145,6 +147,7 @@ export class PlainSource implements SourcePort {
     const state = this.#state();
     await this.#watchFreeze();
     this.#host.execs.close(this.#id);
+    await this.#host.signals.close(this.#id, sessionsLimitMs);
     const joined = await awaitSessions(state, sessionsLimitMs);
     if (joined.length > 0 && this.#sessions === 'refuse') throw new GodwitError('ERR_FREEZE', `processes ${joined.join(', ')}, started in the container from outside, did not end within ${sessionsLimitMs} ms`);
     if (joined.length > 0) await endSessions(state);
@@ -157,6 +160,7 @@ export class PlainSource implements SourcePort {
     if (state !== undefined) this.#container().thaw(state);
     await this.#freezeWatch.disarm();
     this.#host.execs.open(this.#id);
+    this.#host.signals.open(this.#id);
   }
 
   queuedConnections(): number {
@@ -193,6 +197,7 @@ export class PlainSource implements SourcePort {
 
   async releaseDump(limitMs: number): Promise<void> {
     this.#host.execs.refuse(this.#id);
+    this.#host.signals.refuse(this.#id);
     await this.#freezeWatch.disarm();
     const registration = this.#host.registry.get(this.#id);
     const state = registration === undefined ? undefined : readRuncStateIfAny(registration.root, this.#id);
@@ -231,6 +236,7 @@ export class PlainSource implements SourcePort {
   cleanUp(): void {
     this.#watch?.close();
     this.#host.execs.open(this.#id);
+    this.#host.signals.open(this.#id);
     this.#host.criu.removeWatched(this.#handover);
     this.#queues?.[Symbol.dispose]();
     this.#queues = undefined;

@@ -8,6 +8,7 @@ import { ContainerRegistry } from './container-registry.ts';
 import { CreateDesk } from './create-desk.ts';
 import { annotations } from './oci-spec.ts';
 import { ExecGate } from './exec-gate.ts';
+import { SignalGate } from './signal-gate.ts';
 import { attendRuntime, type RuntimeDeskPorts } from './runtime-desk.ts';
 import type { Conversation } from './wrapper-server.ts';
 
@@ -17,7 +18,7 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   const said: string[] = [];
   const registry = new ContainerRegistry(join(directory, 'containers'));
   const desk: RuntimeDeskPorts = {
-    registry, creates: new CreateDesk(), execs: new ExecGate(), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
+    registry, creates: new CreateDesk(), execs: new ExecGate(), signals: new SignalGate(), isEnding: (_id, signal) => Promise.resolve(signal === '9'), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
     leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forget: (id) => void said.push(`forgot ${id}`), ...ports,
   };
   const ask = async (command: string, ...args: string[]): Promise<string[]> => {
@@ -75,6 +76,21 @@ test('a restored container needs no start', async (t) => {
 test('a kill is delivered, and ends a handover that can still be ended', async (t) => {
   for (const leaving of [undefined, 'before-commit'] as const) t.deepEqual(await rig(t, { leaving: () => leaving }).ask('kill', 'shop', '9'), ['killed shop', 'pass']);
   t.deepEqual(await rig(t, { leaving: () => 'after-commit' }).ask('kill', 'shop', '9'), ['exit 0']);
+});
+
+test('a signal that does not end a container that leaves waits while it stands still, and comes to nobody when it has moved', async (t) => {
+  const { ask, desk } = rig(t, { leaving: () => 'before-commit' });
+  t.deepEqual(await ask('kill', 'shop', '28'), ['exit 0'], 'delivered: it runs');
+  await desk.signals.close('shop', 100);
+  t.deepEqual(await ask('kill', 'shop', '28'), ['patience']);
+  t.deepEqual(await ask('kill', 'shop', '9'), ['killed shop', 'pass']);
+  desk.signals.open('shop');
+  t.deepEqual(await ask('kill', 'shop', '28'), ['exit 0', 'exit 0'], 'the one that waited, too');
+  await desk.signals.close('shop', 100);
+  t.deepEqual(await ask('kill', 'shop', '28'), ['patience']);
+  desk.signals.refuse('shop');
+  t.deepEqual(await rig(t, { leaving: () => 'after-commit' }).ask('kill', 'shop', '28'), ['exit 1']);
+  t.deepEqual(await rig(t, { leaving: () => undefined }).ask('kill', 'shop', '28'), ['killed shop', 'pass']);
 });
 
 test('the kill of a sandbox is its runtime\'s business, also while the handover of its pod comes to its end', async (t) => {

@@ -7,6 +7,7 @@ import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import type { CreateDesk } from '#agent/runtime/create-desk.ts';
 import { parseOciArguments, type OciArguments } from '#agent/runtime/oci-arguments.ts';
 import type { ExecGate } from '#agent/runtime/exec-gate.ts';
+import { refuseSignal, type SignalGate } from '#agent/runtime/signal-gate.ts';
 import type { PodDesk } from '#agent/runtime/pod-desk.ts';
 import { podContainerOf } from '#agent/runtime/pod-identity.ts';
 import { annotations, parseOciSpec, withAnnotation } from '#agent/runtime/oci-spec.ts';
@@ -19,12 +20,15 @@ export interface RuntimeDeskPorts {
   creates: CreateDesk;
   hooks: HookDesk;
   execs: ExecGate;
+  signals: SignalGate;
   /** CRIU configuration that every container gets (annotation org.criu.config). */
   criuConfiguration: string;
   /** Where the container's handover stands, if it is leaving. */
   leaving(container: string): 'before-commit' | 'after-commit' | undefined;
   /** The container is being ended by its owner: its handover is over, unless it is committed. */
   onKill(container: string): void;
+  /** Whether a signal ends the container, as far as one can tell. */
+  isEnding(container: string, signal: string): Promise<boolean>;
   /** Whether the container was restored by its `create`. */
   isRestored(container: string): boolean;
   /** The container is gone, or begins anew: `start` and `kill` mean what they say again. */
@@ -77,13 +81,17 @@ async function create(conversation: Conversation, oci: OciArguments, { creates, 
 }
 
 /**
- * Between two plain hosts a kill is always its owner's will. A source that is already committed is ending anyway; not so its sandbox,
+ * Between two plain hosts a kill that ends the container is always its owner's will; other signals wait while it stands still. A source that is already committed is ending anyway; not so its sandbox,
  * which the kubelet ends as soon as the containers have, and which has the id that the handover of its pod goes by.
  */
 async function kill(conversation: Conversation, oci: OciArguments, ports: RuntimeDeskPorts): Promise<void> {
   const pod = ports.registry.get(oci.id)?.pod;
   if (ports.pods !== undefined && pod === undefined) return conversation.passThrough();
-  if (ports.leaving(pod?.sandbox ?? oci.id) === 'after-commit') return conversation.exit(0);
+  const leaving = ports.leaving(pod?.sandbox ?? oci.id);
+  if (pod === undefined && leaving !== undefined && !(await ports.isEnding(oci.id, oci.signal))) {
+    return leaving === 'after-commit' ? refuseSignal(conversation, oci.id) : ports.signals.attend(conversation, oci.id);
+  }
+  if (leaving === 'after-commit') return conversation.exit(0);
   if (ports.pods !== undefined && pod !== undefined) return ports.pods.kill(conversation, oci, pod);
   ports.onKill(oci.id);
   conversation.passThrough();

@@ -1,5 +1,5 @@
-// The agent's end of its watchdog: a process that lets the frozen source go on when the agent is silent, unless the agent
-// has claimed the freeze before. One file says who may end the freeze; its name is changed by whoever comes first.
+// The agent's end of its watchdog: a process that lets the frozen source go on when the agent is silent, unless the
+// agent has claimed the freeze before. One file says who may end the freeze; its name is changed by whoever comes first.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -68,7 +68,8 @@ export class FreezeWatch {
     mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
     writeFileSync(`${this.#path}.new`, JSON.stringify(frozen), { mode: 0o600 });
     renameSync(`${this.#path}.new`, this.#file('armed'));
-    const command = [waiter, 'watch', String(silenceMs), String(limitMs), process.execPath, letGoProgram, this.#path] as const;
+    const letGo = [process.execPath, letGoProgram, this.#path];
+    const command = [waiter, 'watch', String(silenceMs), String(limitMs), ...letGo] as const;
     const [program, ...args] = besideContainerd(command);
     const dog = spawn(program, args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
     try {
@@ -93,23 +94,23 @@ export class FreezeWatch {
     return existsSync(this.#file('let-go'));
   }
 
-  /** Ends the watchdog, also one of a former agent, whatever it does; resolves when it is gone. Safe to call without one. */
+  /** Ends the watchdog, also one of a former agent; resolves when it is gone. Safe to call without one. */
   async disarm(): Promise<void> {
     clearInterval(this.#beat);
     this.#beat = undefined;
     if (!states.some((state) => existsSync(this.#file(state)))) return;
     const deadline = performance.now() + endLimitMs;
     for (let dogs = this.#dogs(); dogs.length > 0; dogs = this.#dogs()) {
-      if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `watchdog ${dogs.join(', ')} did not end`);
+      if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `watchdog ${dogs.join()} did not end`);
       for (const pid of dogs) killProcess(pid);
       await sleep(endPollMs);
     }
     for (const state of states) rmSync(this.#file(state), { force: true });
   }
 
-  /** For the watchdog: what to let go, once nobody has claimed it; undefined while somebody has, and `over` when there is no freeze. */
+  /** For the watchdog: what to let go; undefined while the agent has claimed it, and `over` when there is no freeze. */
   takeOver(): Frozen | undefined | 'over' {
-    if (this.#move('armed', 'let-go')) return frozenSchema.parse(JSON.parse(readFileSync(this.#file('let-go'), 'utf8')));
+    if (this.#move('armed', 'let-go')) return readFrozen(this.#file('let-go'));
     return existsSync(this.#file('claimed')) ? undefined : 'over';
   }
 
@@ -130,6 +131,10 @@ export class FreezeWatch {
       throw error;
     }
   }
+}
+
+function readFrozen(path: string): Frozen {
+  return frozenSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
 }
 
 /** Neither keeps the agent alive. */

@@ -1,4 +1,4 @@
-// Lets a frozen source go on in the place of an agent that is silent: CRIU lets go of its tasks, its links open, it thaws.
+// Lets a frozen source go on in the place of an agent that is silent: CRIU lets go of its tasks, links open, it thaws.
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLinks } from '#cni/links.ts';
@@ -32,9 +32,11 @@ export async function letGo(path: string, log: Log = createLog('info', {})): Pro
 /** A hook that ends without a word is a no: CRIU gives its dump up. */
 async function endDump(images: string): Promise<void> {
   const deadline = performance.now() + dumpLimitMs;
-  for (let runc = runcProcesses(images); runc.length > 0 && performance.now() < deadline; runc = runcProcesses(images)) {
+  for (let runc = runcProcesses(images); runc.length > 0; runc = runcProcesses(images)) {
+    if (performance.now() > deadline) return;
     const parents = new Set(runc);
-    for (const pid of pidsWhere(([program = '']) => basename(program) === hookName)) if (isBelow(pid, parents)) killProcess(pid);
+    const hooks = pidsWhere(([program = '']) => basename(program) === hookName);
+    for (const pid of hooks.filter((hook) => isBelow(hook, parents))) killProcess(pid);
     await sleep(hookPollMs);
   }
 }

@@ -1,0 +1,29 @@
+// Whether a signal ends a container that runs here.
+import { readFileSync } from 'node:fs';
+import { hasErrno } from '#core/errno.ts';
+import { knownOrUndefined, type Containerd } from '#agent/runtime/containerd.ts';
+import { namespaceOf, type Registration } from '#agent/runtime/container-registry.ts';
+import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
+import { isEnding, signalNumber } from '#agent/runtime/signals.ts';
+
+/** Where containerd's clients keep what the image says of its end. */
+const stopSignalLabel = 'io.containerd.image.config.stop-signal';
+
+/** What cannot be told ends it: the owner's will comes before a handover. */
+export async function endsContainer(container: Registration | undefined, text: string, containerd: Containerd): Promise<boolean> {
+  const signal = signalNumber(text);
+  const state = container === undefined ? undefined : readRuncStateIfAny(container.root, container.id);
+  if (container === undefined || signal === undefined || state === undefined) return true;
+  const record = await knownOrUndefined(containerd.container(namespaceOf(container), container.id));
+  const stopSignal = signalNumber(record?.labels[stopSignalLabel] ?? '');
+  return isEnding(signal, stopSignal, statusOf(state.pid));
+}
+
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch (error) {
+    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return ''; // it ended meanwhile
+    throw error;
+  }
+}
