@@ -61,6 +61,7 @@ function watchedSource(source: SourcePort, handover: string, subject: () => Subj
     },
     async abandonDump(limitMs) {
       await source.abandonDump(limitMs);
+      if (source.wasLetGo()) return; // it has run since
       if (existsSync(testimonyFile(handover, 'frozen'))) write(handover, 'kept', subject(), false);
     },
   });

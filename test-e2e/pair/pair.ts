@@ -16,6 +16,8 @@ export const productAgent = 'node-agent/main.ts';
 /** Name of the stable network that every host of a pair has. */
 export const stableNetwork = 'stable';
 const peerPort = 7411;
+/** The witness of memory reads all of it at once, and the agent does nothing else meanwhile. */
+const oracleMs = 60_000;
 const startLimitMs = 20_000;
 
 export interface PairOptions extends UpOptions {
@@ -85,6 +87,7 @@ async function configure(host: Host, hosts: HostSet, authority: CertificatePair,
     peers: Object.fromEntries(peers),
     pki: { ca: '/etc/godwit/ca.crt', certificate: '/etc/godwit/node.crt', key: '/etc/godwit/node.key' },
     ...options.agent,
+    deadlines: { silenceMs: oracleMs, ...Object(options.agent?.['deadlines']) },
   };
   await writeFile(path.join(etc, 'agent.json'), JSON.stringify(config, null, 2));
   await mkdir(path.join(host.root, 'etc/cni/net.d'), { recursive: true });
