@@ -12,18 +12,18 @@ const stopSignalLabel = 'io.containerd.image.config.stop-signal';
 /** What cannot be told ends it: the owner's will comes before a handover. */
 export async function endsContainer(container: Registration | undefined, text: string, containerd: Containerd): Promise<boolean> {
   const signal = signalNumber(text);
-  const state = container === undefined ? undefined : readRuncStateIfAny(container.root, container.id);
-  if (container === undefined || signal === undefined || state === undefined) return true;
+  if (container === undefined || signal === undefined) return true;
+  const state = readRuncStateIfAny(container.root, container.id);
   const record = await knownOrUndefined(containerd.container(namespaceOf(container), container.id));
   const stopSignal = signalNumber(record?.labels[stopSignalLabel] ?? '');
-  return isEnding(signal, stopSignal, statusOf(state.pid));
+  return isEnding(signal, stopSignal, state === undefined ? undefined : statusOf(state.pid));
 }
 
-function statusOf(pid: number): string {
+function statusOf(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/status`, 'utf8');
   } catch (error) {
-    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return ''; // it ended meanwhile
+    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined; // it ended meanwhile
     throw error;
   }
 }

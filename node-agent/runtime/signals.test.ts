@@ -27,6 +27,7 @@ test('what a program handles to end, ends it; what the kernel would drop does no
 test('news for a program does not end it, unless its image is stopped by it', (t) => {
   for (const signal of [1, 10, 12, 18, 23, 28, 34]) t.false(isEnding(signal, 15, handling(signal)), String(signal));
   t.true(isEnding(28, 28, handling(28)));
+  t.false(isEnding(10, 15, undefined), 'a container that is gone');
   t.true(isEnding(37, signalNumber('SIGRTMIN+3'), handling(37)));
 });
 

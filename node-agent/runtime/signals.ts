@@ -20,12 +20,12 @@ export function signalNumber(text: string): number | undefined {
 
 /**
  * Whether the signal ends a container whose first process has this /proc/PID/status: the kernel drops what the first
- * process of a PID namespace does not handle, but for SIGKILL.
+ * process of a PID namespace does not handle, but for SIGKILL. Undefined for one that is gone.
  * @param stopSignal what the image says that it wants to be stopped by
  */
-export function isEnding(signal: number, stopSignal: number | undefined, status: string): boolean {
+export function isEnding(signal: number, stopSignal: number | undefined, status: string | undefined): boolean {
   if (signal === constants.signals.SIGKILL) return true;
-  const reachesIt = isIn(status, 'SigCgt', signal) || isIn(status, 'SigBlk', signal);
+  const reachesIt = status === undefined || isIn(status, 'SigCgt', signal) || isIn(status, 'SigBlk', signal);
   return reachesIt && (ending.has(signal) || signal === stopSignal);
 }
 

@@ -18,7 +18,7 @@ export const stableNetwork = 'stable';
 const peerPort = 7411;
 /** The witness of memory reads all of it at once, and the agent does nothing else meanwhile. */
 const oracleMs = 60_000;
-const startLimitMs = 20_000;
+const startLimitMs = 60_000;
 
 export interface PairOptions extends UpOptions {
   /** Fields of the agents' configuration that differ from the defaults, e.g. shorter deadlines. */

@@ -50,7 +50,7 @@ async function during(
 ): Promise<[HandoverRecord, CommandResult[]]> {
   const { a, b } = pair.hosts;
   if (fault !== undefined) await order(b, fault);
-  await order(a, { step, action: { kind: 'delay', delayMs: 1_500 } });
+  await order(a, { step, action: { kind: 'delay', delayMs: 4_000 } });
   const { id } = await pair.control(a).start({ container: container.id, to: b.name });
   while (!hasStruck(a)) await sleep(5);
   const sent = signals.map((signal) => kill(a, signal));
