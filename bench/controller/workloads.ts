@@ -65,5 +65,5 @@ export function newMigration(name: string, { name: podName, owner: { namespace }
 
 /** Every pod of the namespace is moved when interrupted. */
 export function movingAll(namespace: string): InterruptionPolicy {
-  return { apiVersion: groupVersion, kind: 'InterruptionPolicy', metadata: { name: 'all', namespace }, spec: { selector: {}, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, precedence: 0 } };
+  return { apiVersion: groupVersion, kind: 'InterruptionPolicy', metadata: { name: 'all', namespace }, spec: { selector: {}, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, disruptionBudgets: 'Respect', precedence: 0 } };
 }

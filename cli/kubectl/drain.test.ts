@@ -78,7 +78,7 @@ test('Ctrl-C stops evicting, leaves the node cordoned, and says how to go on or 
 
 test('pods that nobody would make again are refused before anything is changed, unless forced', async (t) => {
   const { add, api, godwit, cordoned, left } = await node(t);
-  const spec = { selector: { matchLabels: { app: 'shop' } }, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, precedence: 0 } as const;
+  const spec = { selector: { matchLabels: { app: 'shop' } }, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, disruptionBudgets: 'Respect', precedence: 0 } as const;
   for (const namespace of ['shop', 'bank']) await api.create(interruptionPolicies, { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'p', namespace }, spec: namespace === 'shop' ? spec : { ...spec, selector: {} } });
   await add('bare');
   await add('moving', { labels: { app: 'shop' } }, { runtimeClassName: 'godwit' });

@@ -7,12 +7,16 @@ import type { Pod } from '#core/api/pod.ts';
 import { migrationReasons } from '#core/api/reasons.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
 import { at, condition, migration, node, pod, time } from '#core/testing/objects.ts';
+import { untried, type Trial } from '#controller/replacement/trial.ts';
 import { decide, type Decision, type Observation } from './decide.ts';
 
 const free: NonNullable<Observation['admission']> = { refusals: [], notes: [], lineage: 'l1', rival: undefined, wait: undefined };
 const refusal = { code: 'PREFLIGHT_TTY', fact: 'container app has a terminal', remedy: 'Set tty: false.' };
 const observe = (more: Partial<Observation>): Observation =>
-  ({ migration: migration(), now: time(10), pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', sourceNode: node('a'), admission: free, ...more });
+  ({ migration: migration(), now: time(10), pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', sourceNode: node('a'), trial: untried, admission: free, ...more });
+
+const noRoom: Trial = { ...untried, refusals: [{ code: 'PREFLIGHT_QUOTA', fact: 'ResourceQuota q has no room', remedy: 'Raise pods.' }] };
+const told = { ...condition('Claimed', 'False', 'ReplacementRefused'), message: 'exceeded quota: q' };
 
 const endOf = ({ status }: Decision) => findCondition(status?.conditions, 'Succeeded');
 const admitted = condition('Admitted');
@@ -78,6 +82,9 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['a rival', { admission: { ...free, rival: 'earlier', refusals: [refusal] } }, 'AlreadyMigrating', /Migration earlier moves the pod/],
   ['a rival that has claimed the pod before it has a node', { pod: pod({ spec: { nodeName: undefined } }), admission: { ...free, rival: 'earlier' } }, 'AlreadyMigrating', /Migration earlier/],
   ['what the API says', { admission: { ...free, refusals: [refusal], wait: 'no node' } }, 'PreflightRefused', /PREFLIGHT_TTY: container app has a terminal/],
+  ['what the API server says of the replacement', { trial: noRoom }, 'PreflightRefused', /PREFLIGHT_QUOTA: ResourceQuota q has no room/],
+  ['what the API server says of the replacement in the last moment', { migration: held('NewName'), pod: pod({ owner: 'ReplicaSet' }), trial: noRoom }, 'PreflightRefused', /ResourceQuota q/],
+  ['a dry run whose replacement nobody can judge now', { migration: planned({}), trial: { ...untried, wait: 'a webhook is away' } }, 'PreflightRefused', /a webhook is away/],
   ['what the node says', { migration: migration({ status: { ...answered, refusals: [refusal] } }) }, 'PreflightRefused', /PREFLIGHT_TTY/],
   ['a dry run in which nothing is in the way', { migration: planned(answered) }, 'Planned'],
   ['a dry run that the node refuses', { migration: planned({ ...answered, refusals: [refusal] }) }, 'PreflightRefused', /PREFLIGHT_TTY/],
@@ -87,9 +94,11 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['a cancellation after an attempt', { migration: held('SameName', { handover: rolledBack, commit: { handover: 'm1-1', decision: 'revoked', decidedAt: at(5) } }, { cancel: true }) }, 'Cancelled'],
   ['a deletion', { migration: { ...held('SameName'), metadata: { ...held('SameName').metadata, deletionTimestamp: at(9) } } }, 'Cancelled'],
   ['the deadline before admission', { now: late }, 'NoCandidate'],
-  ['the deadline while waiting', { now: late, migration: migration({ status: { conditions: [condition('Admitted', 'False', 'Waiting')] } }) }, 'NoCandidate'],
+  ['the deadline while waiting', { now: late, migration: migration({ status: { conditions: [{ ...condition('Admitted', 'False', 'Waiting'), message: 'b: not ready' }] } }) }, 'NoCandidate', /b: not ready/],
   ['the deadline before the agent spoke', { now: late, migration: migration({ status: { conditions: [admitted], source } }) }, 'DeadlineExceeded'],
   ['the deadline without a replacement', { now: late, migration: held('NewName') }, 'ReplacementMissing'],
+  ['the deadline while the API server refuses the replacement', { now: late, migration: held('NewName'), setback: 'ReplicaSet shop: exceeded quota: q' }, 'ReplacementMissing', /exceeded quota: q/],
+  ['the deadline after the API server has refused it', { now: late, migration: held('NewName', { conditions: [admitted, condition('Held'), told] }) }, 'ReplacementMissing', /exceeded quota: q/],
   ['the deadline before the first attempt', { now: late, migration: held('SameName'), replacement: successor('b') }, 'DeadlineExceeded'],
   ['the deadline after a failed attempt', { now: late, migration: held('SameName', { handover: rolledBack }), replacement: successor('b') }, 'HandoverFailed'],
   ['the end of the hold before the first attempt', { now: time(60), migration: held('SameName', { holdUntil: at(60) }), replacement: successor('b') }, 'DeadlineExceeded'],
@@ -97,7 +106,7 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['the deadline during a longer hold', { now: late, migration: held('NewName', { holdUntil: at(600) }) }, 'ReplacementMissing'],
   ['ten vain attempts', { migration: held('SameName', { attempts: 10, handover: rolledBack }), replacement: successor('b') }, 'HandoverFailed'],
   ['ten refusals by targets', { migration: held('SameName', { attempts: 10, handover: { id: 'm1-10', state: 'refused' } }), replacement: successor('b') }, 'HandoverFailed'],
-  ['an owner that wants no replacement', { migration: held('SameName'), pod: undefined, prospect: 'unwanted' }, 'ReplacementMissing'],
+  ['an owner that wants no replacement', { migration: held('SameName'), pod: undefined, prospect: 'unwanted' }, 'ReplacementMissing', /scaled down or deleted/],
   ['an owner that made no replacement though the source is there', { migration: held('NewName'), prospect: 'unwanted' }, 'ReplacementMissing'],
   ['a replacement of another template', { migration: held('SameName'), pod: successor(undefined), prospect: 'different' }, 'ReplacementDiffers'],
   ['a replacement on the node of its source', { migration: held('SameName'), pod: successor('a'), prospect: 'misplaced' }, 'ReplacementMisplaced'],
@@ -200,4 +209,20 @@ test('a replacement that is gone is forgotten, so that the next one can be claim
   const next = decide(observe({ migration: migration({ status: status ?? {} }), pod: successor('c'), replacement: successor('c') }));
   t.like(next.status, { target: { uid: 'u2', nodeName: 'c' } });
   t.is(findCondition(next.status?.conditions, 'Claimed')?.status, 'True');
+});
+
+test('a ReplicaSet\'s pod whose place the replacement needs goes first, whenever that is found', (t) => {
+  const crowded = { pod: pod({ owner: 'ReplicaSet' }), trial: { ...untried, needsItsPlace: true } };
+  t.is(decide(observe(crowded)).status?.strategy, 'AfterDelete');
+  t.like(decide(observe({ ...crowded, migration: held('NewName') })), { action: 'delete-pod', status: { strategy: 'AfterDelete' } });
+  t.is(decide(observe({ ...crowded, pod: pod({ owner: 'StatefulSet' }) })).status?.strategy, 'SameName');
+});
+
+test('nothing is deleted while nobody can say whether there will be another', (t) => {
+  t.like(decide(observe({ migration: held('SameName'), trial: { ...untried, wait: 'a webhook is away' } })), { action: 'none', requeueAfterMs: 1_000 });
+});
+
+test('what the API server tells the owner is seen while the move waits', (t) => {
+  const { status } = decide(observe({ migration: held('NewName'), pod: undefined, setback: 'ReplicaSet shop: exceeded quota: q' }));
+  t.like(findCondition(status?.conditions, 'Claimed'), { status: 'False', reason: 'ReplacementRefused', message: 'ReplicaSet shop: exceeded quota: q' });
 });

@@ -1,7 +1,7 @@
 // What becomes of a Migration next: a pure answer from the object and what is around it. See docs/kubernetes-protocol.md.
 import { isDeepStrictEqual } from 'node:util';
 import type { Note, Refusal } from '#core/api/handover.ts';
-import { hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
+import { findCondition, hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
 import { generationOf } from '#core/api/lineage.ts';
 import { isCancelled, isNodeGone, isUnderway, keptState, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
 import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts';
@@ -9,6 +9,7 @@ import { restoreHash } from '#core/api/restore-hash.ts';
 import { completionIndexLabel } from '#core/api/names.ts';
 import { migrationReasons, type MigrationReason } from '#core/api/reasons.ts';
 import type { Prospect } from '#controller/migration/prospect.ts';
+import type { Trial } from '#controller/replacement/trial.ts';
 
 export interface Observation {
   migration: Migration;
@@ -20,6 +21,10 @@ export interface Observation {
   /** Whether there will be one; asked for while a held pod waits. */
   prospect: Prospect;
   sourceNode: Node | undefined;
+  /** What the API server says of the replacement; asked before admission, and again before the pod's object goes. */
+  trial: Trial;
+  /** What the API server told the owner, which made no replacement; asked for while a held pod waits. */
+  setback?: string | undefined;
   /** Only asked for before admission. */
   admission: {
     refusals: Refusal[];
@@ -41,13 +46,16 @@ export interface Decision {
   requeueAfterMs?: number;
 }
 
+/** Of condition Claimed, while the API server refuses the replacement. */
+export const refusedReplacement = 'ReplacementRefused';
 const attemptsBeforeGivingUp = 10;
 const lookAgainMs = 1_000;
 
-export function strategyOf(pod: Pod): ReplacementStrategy {
+/** @param needsItsPlace no second pod has room beside it */
+export function strategyOf(pod: Pod, needsItsPlace: boolean): ReplacementStrategy {
   const owner = controllerOf(pod);
   if (owner === undefined || owner.kind === 'StatefulSet') return 'SameName';
-  return owner.kind === 'Job' ? 'AfterDelete' : 'NewName';
+  return owner.kind === 'Job' || needsItsPlace ? 'AfterDelete' : 'NewName';
 }
 
 export function decide(observation: Observation): Decision {
@@ -57,7 +65,7 @@ export function decide(observation: Observation): Decision {
   if (commit?.decision === 'committed') return isReleased(observation) ? finish(observation, 'Moved') : { action: 'none', ...changed(migration, migration.status ?? {}), requeueAfterMs: lookAgainMs };
   if (isCancelled(migration)) return finish(observation, 'Cancelled');
   const leftMs = deadlineOf(migration, now) - now.getTime();
-  if (leftMs <= 0) return finish(observation, expiredReason(observation));
+  if (leftMs <= 0) return expire(observation);
   const decision = hasCondition(conditions, 'Admitted') ? proceed(observation) : admit(observation);
   return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, leftMs) };
 }
@@ -101,35 +109,42 @@ function owesCopy({ migration: { status }, pod }: Observation): boolean {
 
 const hasStarted = ({ status }: Pod): boolean => status?.containerStatuses?.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined) === true;
 
-function expiredReason({ migration, replacement }: Observation): MigrationReason {
+/** With what it waited for last, in the words of those who know. */
+function expire(observation: Observation): Decision {
+  const { migration, replacement, setback } = observation;
   const { conditions, handover } = migration.status ?? {};
-  if (!hasCondition(conditions, 'Admitted')) return 'NoCandidate';
-  if (handover?.error !== undefined) return 'HandoverFailed';
-  return hasCondition(conditions, 'Held') && replacement === undefined ? 'ReplacementMissing' : 'DeadlineExceeded';
+  const admitted = findCondition(conditions, 'Admitted');
+  if (admitted?.status !== 'True') return finish(observation, 'NoCandidate', admitted?.message);
+  if (handover?.error !== undefined) return finish(observation, 'HandoverFailed');
+  if (!hasCondition(conditions, 'Held') || replacement !== undefined) return finish(observation, 'DeadlineExceeded');
+  const claimed = findCondition(conditions, 'Claimed');
+  return finish(observation, 'ReplacementMissing', setback ?? (claimed?.reason === refusedReplacement ? claimed.message : undefined));
 }
 
 function admit(observation: Observation): Decision {
-  const { migration, pod, admission, now } = observation;
+  const { migration, pod, admission, trial, now } = observation;
   const { spec, metadata, status = {} } = migration;
   const uid = spec.podUID ?? status.source?.uid;
   if (pod === undefined || (uid !== undefined && pod.metadata.uid !== uid)) return finish(observation, 'PodNotFound');
   if (isFinished(pod)) return finish(observation, 'PodFinished');
   if (admission === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
-  const { refusals, notes, lineage, rival } = admission;
+  const { notes, lineage, rival } = admission;
+  const refusals = [...admission.refusals, ...trial.refusals];
+  const waitsFor = admission.wait ?? trial.wait;
   if (rival !== undefined) return finish(observation, 'AlreadyMigrating', `Migration ${rival} moves the pod`);
   if (pod.spec.nodeName === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
   if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
   const source = sourceOf(pod);
   const common = { ...status, source, observedGeneration: metadata.generation };
-  if (admission.wait !== undefined && spec.dryRun) {
-    const refusal = { code: 'PREFLIGHT_NO_CANDIDATE', fact: admission.wait, remedy: 'Make room on a node that the pod may run on, or wait for the moves that are under way.' };
+  if (waitsFor !== undefined && spec.dryRun) {
+    const refusal = { code: 'PREFLIGHT_NO_CANDIDATE', fact: waitsFor, remedy: 'Make room on a node that the pod may run on, or wait for the moves that are under way.' };
     return finish({ ...observation, migration: { ...migration, status: { ...common, refusals: [refusal] } } }, 'PreflightRefused', listed([refusal]));
   }
-  if (admission.wait !== undefined) {
-    const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', admission.wait, now);
+  if (waitsFor !== undefined) {
+    const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', waitsFor, now);
     return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, waiting) };
   }
-  const admitted = set(migration, { ...common, notes, lineage, generation: generationOf(pod) + 1, strategy: strategyOf(pod), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
+  const admitted = set(migration, { ...common, notes, lineage, generation: generationOf(pod) + 1, strategy: strategyOf(pod, trial.needsItsPlace), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
   return { action: 'adopt', status: withPhase(running(migration, admitted, now)) };
 }
 
@@ -146,24 +161,42 @@ function sourceOf(pod: Pod): NonNullable<MigrationStatus['source']> {
   };
 }
 
+/** What the owner itself says; the other reasons speak for themselves. */
+const hopes: Partial<Record<Prospect, string>> = { unwanted: 'It was scaled down or deleted, or has come to its end.' };
+
 const hopeless = { unwanted: 'ReplacementMissing', different: 'ReplacementDiffers', misplaced: 'ReplacementMisplaced' } as const satisfies Record<Exclude<Prospect, 'coming'>, MigrationReason>;
 
 /** The source agent has the word first; then the source's object goes, and the replacement is waited for. */
 function proceed(observation: Observation): Decision {
-  const { migration, pod, replacement, now } = observation;
+  const { migration, pod, replacement } = observation;
   const { status = {} } = migration;
-  const { conditions = [], source, strategy, target } = status;
+  const { conditions = [], strategy, target } = status;
   const refusals = status.refusals ?? [];
   if (hasCondition(conditions, 'Held', 'False')) return migration.spec.dryRun && refusals.length === 0 ? finish(observation, 'Planned') : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
   if ((status.attempts ?? 0) >= attemptsBeforeGivingUp && isRolledBack(status)) return finish(observation, 'HandoverFailed');
-  if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, hopeless[observation.prospect]);
-  const next = withTarget(migration, replacement, now);
+  if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, hopeless[observation.prospect], hopes[observation.prospect]);
+  if (isToBeDeleted(migration, pod)) return releaseObject(observation);
+  const next = withTarget(observation);
   const update = changed(migration, next);
-  const sourceIsThere = pod !== undefined && pod.metadata.uid === source?.uid;
-  if (sourceIsThere && (strategy !== 'NewName' || pod.metadata.deletionTimestamp === undefined)) return { action: 'delete-pod', ...update };
   if (strategy === 'SameName' && pod === undefined && target === undefined) return { action: 'create-copy', requeueAfterMs: lookAgainMs, ...update };
   return { action: 'none', ...(replacement === undefined ? { requeueAfterMs: lookAgainMs } : {}), ...update };
+}
+
+/** Whether the object of a held pod still has to go. */
+export function isToBeDeleted({ status }: Migration, pod: Pod | undefined): boolean {
+  if (pod === undefined || pod.metadata.uid !== status?.source?.uid) return false;
+  return status?.strategy !== 'NewName' || pod.metadata.deletionTimestamp === undefined;
+}
+
+/** The point from which the program depends on its replacement: not before the API server would take one. */
+function releaseObject(observation: Observation): Decision {
+  const { migration, trial } = observation;
+  const status = migration.status ?? {};
+  if (trial.refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals: trial.refusals } } }, 'PreflightRefused', listed(trial.refusals));
+  if (trial.wait !== undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
+  const next = withTarget(observation);
+  return { action: 'delete-pod', ...changed(migration, trial.needsItsPlace && next.strategy === 'NewName' ? { ...next, strategy: 'AfterDelete' } : next) };
 }
 
 function isRolledBack({ handover }: MigrationStatus): boolean {
@@ -171,9 +204,10 @@ function isRolledBack({ handover }: MigrationStatus): boolean {
 }
 
 /** A claimed replacement that is gone is forgotten: the next one can be claimed. */
-function withTarget(migration: Migration, replacement: Pod | undefined, now: Date): MigrationStatus {
+function withTarget({ migration, replacement, setback, now }: Observation): MigrationStatus {
   const { target: _former, ...status } = migration.status ?? {};
   if (replacement === undefined) {
+    if (setback !== undefined) return set(migration, status, 'Claimed', 'False', refusedReplacement, setback, now);
     return hasCondition(status.conditions, 'Claimed') ? set(migration, status, 'Claimed', 'False', 'ReplacementGone', 'The replacement is gone; another one is waited for', now) : status;
   }
   const { nodeName } = replacement.spec;
@@ -184,7 +218,7 @@ function withTarget(migration: Migration, replacement: Pod | undefined, now: Dat
 
 function finish({ migration, now }: Observation, reason: MigrationReason, detail?: string): Decision {
   const succeeded = reason === 'Moved' || reason === 'Planned';
-  const message = detail === undefined ? migrationReasons[reason] : `${migrationReasons[reason]} ${detail}`;
+  const message = detail === undefined || detail === '' ? migrationReasons[reason] : `${migrationReasons[reason]} ${detail}`;
   const status = set(migration, { ...migration.status, finishedAt: now.toISOString() }, 'Succeeded', succeeded ? 'True' : 'False', reason, message, now);
   return { action: 'none', status: withPhase(status), requeueAfterMs: migration.spec.ttlSecondsAfterFinished * 1000 };
 }

@@ -5,6 +5,7 @@ import { hasCondition, withCondition } from '#core/api/conditions.ts';
 import { isCancelled, isUnderway, sourceMayRun, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { at, migration, node, pod, time } from '#core/testing/objects.ts';
+import { untried, type Trial } from '#controller/replacement/trial.ts';
 import { decide, type Decision, type Observation } from './decide.ts';
 import type { Prospect } from './prospect.ts';
 
@@ -13,7 +14,8 @@ type Event =
   | { kind: 'agent-holds' | 'agent-refuses' | 'agent-releases' | 'attempt-fails' | 'commit' | 'handover-succeeds' | 'cancel' | 'delete' | 'source-terminates' | 'object-goes' | 'replacement-comes' | 'replacement-goes' | 'nothing' }
   | { kind: 'time'; seconds: number }
   | { kind: 'waits'; wait: boolean }
-  | { kind: 'prospect'; prospect: Prospect };
+  | { kind: 'prospect'; prospect: Prospect }
+  | { kind: 'trial'; trial: Trial };
 
 interface World {
   migration: Migration;
@@ -22,7 +24,10 @@ interface World {
   replacement: Pod | undefined;
   prospect: Prospect;
   wait: boolean;
+  trial: Trial;
 }
+
+const trials: Trial[] = [untried, { ...untried, needsItsPlace: true }, { ...untried, wait: 'nobody knows' }, { ...untried, refusals: [{ code: 'PREFLIGHT_QUOTA', fact: 'f', remedy: 'r' }] }];
 
 const events: fc.Arbitrary<Event> = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom('agent-holds', 'agent-releases', 'attempt-fails', 'commit', 'handover-succeeds', 'source-terminates', 'object-goes', 'replacement-comes', 'replacement-goes', 'nothing').map((kind) => ({ kind })) },
@@ -30,6 +35,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('time'), seconds: fc.integer({ min: 1, max: 50 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('waits'), wait: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('prospect'), prospect: fc.constantFrom<Prospect>('coming', 'unwanted', 'different', 'misplaced') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('trial'), trial: fc.constantFrom(...trials) }) },
 );
 const histories = fc.record({ owner: fc.constantFrom('StatefulSet', 'ReplicaSet', 'Job', undefined), dryRun: fc.boolean(), story: fc.array(events, { maxLength: 30 }) });
 
@@ -66,6 +72,7 @@ function happens(world: World, event: Event): World {
     case 'time': return { ...world, seconds: world.seconds + event.seconds };
     case 'waits': return { ...world, wait: event.wait };
     case 'prospect': return { ...world, prospect: event.prospect };
+    case 'trial': return { ...world, trial: event.trial };
     case 'nothing': return world;
     default: return event satisfies never;
   }
@@ -82,6 +89,7 @@ function fault(world: World, { action, status, requeueAfterMs }: Decision): stri
   const { status: before, spec } = world.migration;
   const committed = before?.commit?.decision === 'committed';
   if (action === 'delete-pod' && (!hasCondition(before?.conditions, 'Held') || spec.dryRun || !isUnderway(world.migration) || committed)) return 'deleted a pod that is not held for a move';
+  if (action === 'delete-pod' && (world.trial.refusals.length > 0 || world.trial.wait !== undefined)) return 'deleted a pod that nobody would replace';
   if (action === 'delete-pod' && world.pod?.metadata.uid !== 'u1') return 'deleted another pod than the source';
   if (action === 'create-copy' && (world.pod !== undefined || !hasCondition(before?.conditions, 'Held'))) return 'made a copy beside a pod';
   if (action === 'create-copy' && (before?.copyMade === true || hasCondition(before?.conditions, 'Succeeded'))) return 'made a copy of a pod that has moved, or a second one';
@@ -95,7 +103,7 @@ function fault(world: World, { action, status, requeueAfterMs }: Decision): stri
 
 test('any history', (t) => {
   fc.assert(fc.property(histories, ({ owner, dryRun, story }) => {
-    let world: World = { migration: migration({ spec: { dryRun } }), seconds: 1, pod: pod({ owner }), replacement: undefined, prospect: 'coming', wait: false };
+    let world: World = { migration: migration({ spec: { dryRun } }), seconds: 1, pod: pod({ owner }), replacement: undefined, prospect: 'coming', wait: false, trial: untried };
     for (const event of [{ kind: 'nothing' } as const, ...story]) {
       world = happens(world, event);
       const decision = decide(seen(world));
@@ -110,7 +118,7 @@ test('any history', (t) => {
 });
 
 test('a move that nothing stops succeeds', (t) => {
-  let world: World = { migration: migration(), seconds: 1, pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', wait: false };
+  let world: World = { migration: migration(), seconds: 1, pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', wait: false, trial: untried };
   const phases = new Set<string | undefined>();
   for (const kind of ['nothing', 'agent-holds', 'object-goes', 'replacement-comes', 'replacement-comes', 'commit', 'handover-succeeds'] as const) {
     world = happens(world, { kind });

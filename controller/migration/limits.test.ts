@@ -4,6 +4,7 @@ import { condition, migration } from '#core/testing/objects.ts';
 import { incomingByNode, waitReason, type Limits } from './limits.ts';
 
 const limits: Limits = { perNode: 2, perCluster: 3 };
+const free = (): undefined => undefined;
 const room = { names: ['b'], rejected: [] };
 
 const moving = (from: string, to?: string) =>
@@ -20,15 +21,19 @@ const cases: [string, ReturnType<typeof migration>[], { names: string[]; rejecte
   ['no node can take it', [], { names: [], rejected: [{ node: 'a', reason: 'the pod runs there' }, { node: 'b', reason: 'cordoned' }] }, 'no node can take the pod: a: the pod runs there; b: cordoned'],
   ['there is no node', [], { names: [], rejected: [] }, 'no node can take the pod: there is none'],
 ];
-for (const [what, others, placement, reason] of cases) test(`${what}: ${reason === undefined ? 'it begins' : 'it waits'}`, (t) => t.is(waitReason(others, 'a', () => placement, limits), reason));
+for (const [what, others, placement, reason] of cases) test(`${what}: ${reason === undefined ? 'it begins' : 'it waits'}`, (t) => t.is(waitReason(others, 'a', { budget: free, place: () => placement }, limits), reason));
 
 test('of a thousand nodes a few are named', (t) => {
   const rejected = Array.from({ length: 1000 }, (_, number) => ({ node: `n${number}`, reason: 'cordoned' }));
-  t.regex(waitReason([], 'a', () => ({ names: [], rejected }), limits) ?? '', /^no node can take the pod: n0: cordoned; .*; n9: cordoned; and 990 other nodes$/);
+  t.regex(waitReason([], 'a', { budget: free, place: () => ({ names: [], rejected }) }, limits) ?? '', /^no node can take the pod: n0: cordoned; .*; n9: cordoned; and 990 other nodes$/);
 });
 
-test('no node is looked at before its turn has come', (t) => {
-  t.notThrows(() => waitReason([moving('a'), moving('a')], 'a', () => t.fail(), limits));
+test('a budget makes it wait, and is named', (t) => {
+  t.is(waitReason([], 'a', { budget: () => 'PodDisruptionBudget shop', place: () => room }, limits), 'PodDisruptionBudget shop');
+});
+
+test('neither budgets nor nodes are looked at before its turn has come', (t) => {
+  t.notThrows(() => waitReason([moving('a'), moving('a')], 'a', { budget: () => t.fail(), place: () => t.fail() }, limits));
 });
 
 test('moves that have a target are counted for its node', (t) => {

@@ -39,16 +39,21 @@ const listedNodes = 10;
 
 /**
  * Why a move from `sourceNode` has to wait; undefined when it may begin.
- * @param place asked only when its turn has come: hundreds of moves may wait
+ * @param asked what is asked only when its turn has come, since hundreds of moves may wait: for a budget that makes it wait, and for nodes
  */
 export function waitReason(
-  others: readonly Migration[], sourceNode: string, place: () => { names: readonly string[]; rejected: readonly Rejection[] }, { perNode, perCluster }: Limits,
+  others: readonly Migration[],
+  sourceNode: string,
+  asked: { budget: () => string | undefined; place: () => { names: readonly string[]; rejected: readonly Rejection[] } },
+  { perNode, perCluster }: Limits,
 ): string | undefined {
   const active = others.filter(({ status }) => hasCondition(status?.conditions, 'Admitted'));
   if (active.length >= perCluster) return `${active.length} moves are under way in the cluster, ${perCluster} are allowed`;
   const leaving = active.filter(({ status }) => status?.source?.nodeName === sourceNode).length;
   if (leaving >= perNode) return `${leaving} moves leave ${sourceNode}, ${perNode} are allowed`;
-  const { names, rejected } = place();
+  const byBudget = asked.budget();
+  if (byBudget !== undefined) return byBudget;
+  const { names, rejected } = asked.place();
   if (names.length > 0) return undefined;
   const reasons = rejected.slice(0, listedNodes).map(({ node, reason }) => `${node}: ${reason}`);
   if (rejected.length > listedNodes) reasons.push(`and ${rejected.length - listedNodes} other nodes`);

@@ -7,8 +7,9 @@ import { annotations, jobTrackingFinalizer, labels, migrationFinalizer } from '#
 import type { Pod } from '#core/api/pod.ts';
 import { Events } from '#core/kube/events.ts';
 import { migrations, pods } from '#core/kube/resources.ts';
+import { statusBody } from '#core/kube/testing/status-body.ts';
 import { silentLog } from '#core/log.ts';
-import { at, condition, migration, pod } from '#core/testing/objects.ts';
+import { at, condition, migration, node, pod } from '#core/testing/objects.ts';
 import { MigrationReconciler } from './reconciler.ts';
 import { Story } from './story.ts';
 
@@ -26,7 +27,7 @@ async function rig(t: ExecutionContext, seed: Seed) {
     await caughtUp();
     server.received.splice(0);
     await reconciler.reconcile(move);
-    return server.received.filter(({ method, path }) => method !== 'GET' && !path.includes('/events')).map(({ method, path }) => `${method} ${path.split('/').slice(-2).join('/')}`);
+    return server.received.filter(({ method, path }) => method !== 'GET' && !/\/events|dryRun/.test(path)).map(({ method, path }) => `${method} ${path.split('/').slice(-2).join('/')}`);
   };
   return { ...running, look, ends, reconciler, theMove: () => api.get(migrations, move), thePod: () => api.find(pods, shop) };
 }
@@ -166,4 +167,55 @@ test('moves that are asked for at the same time keep to the limit of their node'
   const { items } = await api.list(migrations);
   t.is(items.filter(({ status }) => findCondition(status?.conditions, 'Admitted')?.status === 'True').length, 2);
   t.is(items.filter(({ status }) => /2 moves leave a, 2 are allowed/.test(findCondition(status?.conditions, 'Admitted')?.message ?? '')).length, 2);
+});
+
+const trial = /pods\?dryRun=All$/;
+const exceeded = (used: number, limited: number) => ({ status: 403, body: statusBody(403, 'Forbidden', `pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=${used}, limited: pods=${limited}`) });
+
+test('a pod whose replacement no quota has room for is refused before it is held', async (t) => {
+  const { look, theMove, ends, server } = await rig(t, { pods: [lonely], migrations: [migration()] });
+  server.fail('POST', trial, exceeded(2, 1));
+  t.deepEqual(await look(), ['PUT move/status']);
+  t.deepEqual(ends, ['PreflightRefused']);
+  t.like((await theMove()).status?.refusals?.[0], { code: 'PREFLIGHT_QUOTA' });
+});
+
+test('a quota that fills up before the object goes ends the move, and the pod stays', async (t) => {
+  const { look, ends, thePod, server } = await rig(t, { pods: [lonely], migrations: [held({ phase: 'Replacing' })] });
+  server.fail('POST', trial, exceeded(2, 1));
+  t.deepEqual(await look(), ['PUT move/status']);
+  t.deepEqual(ends, ['PreflightRefused']);
+  t.is((await thePod())?.metadata.uid, 'u1');
+});
+
+test('a move that waits is tried at its first look, and again when its turn has come', async (t) => {
+  const { look, server } = await rig(t, { pods: [lonely], nodes: [node('a')], migrations: [migration()] });
+  await look();
+  t.is(server.asked('POST', trial).length, 1);
+  await look();
+  t.is(server.asked('POST', trial).length, 0);
+});
+
+test('a copy that the API server refuses is remembered with its words', async (t) => {
+  const { look, theMove, server } = await rig(t, { pods: [], migrations: [held({ phase: 'Replacing', podManifest: JSON.stringify(lonely) })] });
+  server.fail('POST', /pods$/, exceeded(1, 1));
+  await t.throwsAsync(look(), { code: 'ERR_KUBE_FORBIDDEN' });
+  t.like(findCondition((await theMove()).status?.conditions, 'Claimed'), { status: 'False', reason: 'ReplacementRefused' });
+  t.regex(findCondition((await theMove()).status?.conditions, 'Claimed')?.message ?? '', /exceeded quota: q/);
+});
+
+test('moves that are asked for at the same time keep to the budget of their pods', async (t) => {
+  const names = ['shop-0', 'shop-1', 'shop-2'];
+  const budget = { metadata: { name: 'shop', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'shop' } }, maxUnavailable: 1 } };
+  const { api, reconciler, caughtUp } = await rig(t, {
+    budgets: [budget],
+    pods: names.map((name) => pod({ metadata: { name, uid: `uid-${name}`, labels: { app: 'shop' } }, status: { conditions: [{ type: 'Ready', status: 'True' }] } })),
+    migrations: names.map((name) => migration({ metadata: { name: `move-${name}`, uid: `move-${name}` }, spec: { podName: name, trigger: 'Drain' } })),
+  });
+  await caughtUp();
+  await Promise.all(names.map((name) => reconciler.reconcile({ namespace: 'default', name: `move-${name}` })));
+  const { items } = await api.list(migrations);
+  const admitted = items.map(({ status }) => findCondition(status?.conditions, 'Admitted'));
+  t.is(admitted.filter((one) => one?.status === 'True').length, 1);
+  t.is(admitted.filter((one) => one?.message.startsWith('PodDisruptionBudget shop wants 2 of 3 pods ready, and 1 beside')).length, 2);
 });

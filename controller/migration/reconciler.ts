@@ -1,30 +1,34 @@
 // Carries out what `decide` says about a Migration.
 import { controllerOf, type Pod } from '#core/api/pod.ts';
-import { hasCondition, withCondition } from '#core/api/conditions.ts';
+import { findCondition, hasCondition, withCondition } from '#core/api/conditions.ts';
 import { lineageOf } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import { jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import { asGodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
 import type { ObjectName } from '#core/kube/port.ts';
 import { migrations, persistentVolumeClaims, pods } from '#core/kube/resources.ts';
 import type { Cluster } from '#controller/cluster.ts';
+import { budgetWait } from '#controller/migration/budgets.ts';
 import { copyOf } from '#controller/migration/bare-pod.ts';
-import { decide, type Decision, type Observation } from '#controller/migration/decide.ts';
+import { decide, isToBeDeleted, refusedReplacement, type Decision, type Observation } from '#controller/migration/decide.ts';
 import { ownerOf } from '#controller/migration/owner.ts';
 import { prospectOf, type Prospect } from '#controller/migration/prospect.ts';
 import type { Story } from '#controller/migration/story.ts';
-import { podNotes, podRefusals, type VolumeClaim } from '#controller/migration/refusals.ts';
+import { podNotes, podRefusals, type PodFacts, type VolumeClaim } from '#controller/migration/refusals.ts';
 import { incomingByNode, waitReason, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
+import { setbackOf } from '#controller/replacement/setback.ts';
+import { tryReplacement, untried, type Trial } from '#controller/replacement/trial.ts';
 
 export class MigrationReconciler {
   readonly #cluster: Cluster;
   readonly #limits: Limits;
   readonly #story: Story;
   readonly #onEnd: (migration: Migration, status: MigrationStatus) => void;
-  /** Moves that were let begin, and the nodes that they leave, by UID: the watch may not have told yet. */
-  readonly #begun = new Map<string, string>();
+  /** Moves that were let begin, and the pods that leave by them, by UID: the watch may not have told yet. */
+  readonly #begun = new Map<string, Pod>();
 
   /** @param onEnd told once, when the end of a Migration was written */
   constructor(cluster: Cluster, limits: Limits, story: Story, onEnd: (migration: Migration, status: MigrationStatus) => void) {
@@ -54,13 +58,24 @@ export class MigrationReconciler {
     const pod = isAsked ? await api.find(pods, { namespace, name: migration.spec.podName }) : undefined;
     const replacement = this.#cluster.replacementOf(migration);
     const isAwaited = isUnderway(migration) && replacement === undefined && hasCondition(migration.status?.conditions, 'Held');
+    const admission = admitted || pod === undefined ? undefined : await this.#admission(migration, pod);
+    const isLeaving = isAwaited && isToBeDeleted(migration, pod);
+    const trial = pod !== undefined && (isLeaving || (admission !== undefined && isWorthTrying(migration, admission))) ? await this.#trial(migration, pod) : untried;
+    if (trial.refusals.length > 0 || trial.wait !== undefined) this.#begun.delete(migration.metadata.uid ?? '');
     return {
-      migration, pod, replacement,
+      migration, pod, replacement, admission, trial,
       now: clock.date(),
       prospect: isAwaited ? await this.#prospect(migration, pod) : 'coming',
+      setback: isAwaited && !isLeaving ? await setbackOf(api, migration) : undefined,
       sourceNode: this.#cluster.nodes.get({ name: migration.status?.source?.nodeName ?? '' }),
-      admission: admitted || pod === undefined ? undefined : await this.#admission(migration, pod),
     };
+  }
+
+  async #trial(migration: Migration, pod: Pod): Promise<Trial> {
+    const { api } = this.#cluster;
+    const owner = controllerOf(pod);
+    const known = owner === undefined ? {} : { owner: { kind: owner.kind, name: owner.name, uid: owner.uid } };
+    return tryReplacement(api, pod, await ownerOf(api, pod.metadata.namespace, { source: { name: migration.spec.podName, ...known } }));
   }
 
   async #admission(migration: Migration, pod: Pod): Promise<NonNullable<Observation['admission']>> {
@@ -81,22 +96,30 @@ export class MigrationReconciler {
       rooms: this.#cluster.rooms,
     });
     const refusals = podRefusals(facts);
-    const wait = waitReason(underway.filter(({ metadata }) => metadata.uid !== uid), sourceNode, place, this.#limits);
-    if (refusals.length === 0 && wait === undefined && rival === undefined && !migration.spec.dryRun) this.#begun.set(uid, sourceNode);
+    const others = underway.filter(({ metadata }) => metadata.uid !== uid);
+    const wait = waitReason(others, sourceNode, { budget: () => this.#budgetWait(migration, facts, others), place }, this.#limits);
+    if (refusals.length === 0 && wait === undefined && rival === undefined && !migration.spec.dryRun) this.#begun.set(uid, pod);
     return { refusals, wait, notes: podNotes(facts), lineage: lineageOf(pod), rival: rival?.metadata.name };
+  }
+
+  #budgetWait({ spec: { trigger } }: Migration, { pod, policy }: PodFacts, others: readonly Migration[]): string | undefined {
+    const { namespace } = pod.metadata;
+    const active = others.filter(({ spec, status }) => !spec.dryRun && hasCondition(status?.conditions, 'Admitted'));
+    const leaving = new Set(active.flatMap(({ status }) => status?.source?.uid ?? []));
+    return budgetWait({ pod, trigger, mayUndercut: policy?.spec.disruptionBudgets === 'MoveAllowed', budgets: this.#cluster.budgets.list(namespace), pods: this.#cluster.pods.list(namespace), leaving });
   }
 
   /** As the watch will have it. */
   #asBegun(migration: Migration): Migration {
-    const { metadata: { uid = '' }, spec: { podName }, status = {} } = migration;
-    const nodeName = this.#begun.get(uid);
-    if (nodeName === undefined) return migration;
+    const { metadata: { uid = '' }, status = {} } = migration;
+    const pod = this.#begun.get(uid);
+    if (pod === undefined) return migration;
     if (hasCondition(status.conditions, 'Admitted')) {
       this.#begun.delete(uid);
       return migration;
     }
     const conditions = withCondition(status.conditions ?? [], { type: 'Admitted', status: 'True', reason: 'Admitted', message: '' }, this.#cluster.clock.date());
-    return { ...migration, status: { ...status, conditions, source: { name: podName, nodeName, ...status.source } } };
+    return { ...migration, status: { ...status, conditions, source: { name: pod.metadata.name, uid: pod.metadata.uid, nodeName: pod.spec.nodeName, ...status.source } } };
   }
 
   async #prospect({ metadata: { namespace }, spec: { podName }, status = {} }: Migration, pod: Pod | undefined): Promise<Prospect> {
@@ -183,6 +206,14 @@ export class MigrationReconciler {
     await this.#cluster.api.patch(pods, { name, namespace }, { metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== jobTrackingFinalizer) } });
   }
 
+  /** So that the end of the Migration can say why there was no copy. */
+  async #noteRefusal(migration: Migration, message: string): Promise<void> {
+    const { api, clock } = this.#cluster;
+    await mutateStatus(api, migrations, nameOf(migration), (fresh) => ({
+      ...fresh, status: { ...fresh.status, conditions: withCondition(fresh.status?.conditions ?? [], { type: 'Claimed', status: 'False', reason: refusedReplacement, message }, clock.date()) },
+    }));
+  }
+
   /** For a bare pod only: an owner makes its own. */
   async #createCopy(migration: Migration): Promise<void> {
     const { podManifest, source } = migration.status ?? {};
@@ -191,10 +222,17 @@ export class MigrationReconciler {
     try {
       await api.create(pods, namedAs(pods.parse(JSON.parse(podManifest)), { name: source?.name ?? migration.spec.podName, namespace: migration.metadata.namespace }));
     } catch (error) {
+      if (hasCode(error, 'ERR_KUBE_FORBIDDEN') || hasCode(error, 'ERR_KUBE_INVALID')) await this.#noteRefusal(migration, asGodwitError(error).message);
       if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error;
     }
     await mutateStatus(api, migrations, nameOf(migration), (fresh) => ({ ...fresh, status: { ...fresh.status, copyMade: true } }));
   }
+}
+
+/** A move that waits is not tried every second: at its first look, and when nothing else is in the way. */
+function isWorthTrying({ spec, status }: Migration, { refusals, rival, wait }: NonNullable<Observation['admission']>): boolean {
+  if (refusals.length > 0 || rival !== undefined) return false;
+  return wait === undefined || spec.dryRun || findCondition(status?.conditions, 'Admitted') === undefined;
 }
 
 /** What of a status must not have changed under a decision. */

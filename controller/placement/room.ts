@@ -33,29 +33,39 @@ function combined(parts: readonly Amounts[], combine: (a: bigint, b: bigint) => 
 /** In 10^-9; the API server lets nothing else than quantities through. */
 const amountsOf = (quantities: Quantities = {}): Amounts => new Map(Object.entries(quantities).map(([name, value]) => [name, nanoOf(String(value)) ?? 0n]));
 
+type Part = Pick<Pod['spec']['containers'][number], 'resources'>;
+
 /** Requests default to limits. */
-const requestsOfContainer = ({ resources }: Pod['spec']['containers'][number]): Amounts => amountsOf({ ...resources?.limits, ...resources?.requests });
+const amountsOfPart = {
+  requests: ({ resources }: Part): Amounts => amountsOf({ ...resources?.limits, ...resources?.requests }),
+  limits: ({ resources }: Part): Amounts => amountsOf(resources?.limits),
+};
 
 /** In the units that the scheduler counts in. */
 const inUnits = (amounts: Amounts): Amounts => new Map([...amounts].map(([name, amount]) => [name, divideUp(amount, nanoOfUnit(name))]));
 
 /**
- * What the scheduler counts for a pod, in thousandths of CPUs and whole units of everything else: containers and sidecars together, or
- * the largest init container with the sidecars before it; what the pod asks for as a whole instead; its overhead; and one pod.
- * As `PodRequests` of Kubernetes' component-helpers.
+ * Requests or limits of a pod, in 10^-9: containers and sidecars together, or the largest init container with the sidecars before it;
+ * what the pod asks for as a whole instead; and its overhead. As `PodRequests` and `PodLimits` of Kubernetes' component-helpers.
  */
-export function requestsOf({ spec }: Pod): Amounts {
+export function totalsOf({ spec }: Pick<Pod, 'spec'>, which: 'requests' | 'limits'): Amounts {
+  const ofPart = amountsOfPart[which];
   const sidecars: Amounts[] = [];
   const starting: Amounts[] = [];
   for (const container of spec.initContainers ?? []) {
-    const own = requestsOfContainer(container);
+    const own = ofPart(container);
     starting.push(combined([...sidecars, own], plus));
     if (container.restartPolicy === 'Always') sidecars.push(own);
   }
-  const running = combined([...spec.containers.map(requestsOfContainer), ...sidecars], plus);
-  const whole = [...amountsOf(spec.resources?.requests)].filter(([name]) => isPodLevel(name));
+  const running = combined([...spec.containers.map(ofPart), ...sidecars], plus);
+  const whole = [...amountsOf(spec.resources?.[which])].filter(([name]) => isPodLevel(name));
   const asked = new Map([...combined([running, ...starting], larger), ...whole]);
-  return new Map([...inUnits(combined([asked, amountsOf(spec.overhead)], plus)), ['pods', 1n]]);
+  return combined([asked, amountsOf(spec.overhead)], plus);
+}
+
+/** What the scheduler counts for a pod, in thousandths of CPUs and whole units of everything else; and one pod. */
+export function requestsOf(pod: Pod): Amounts {
+  return new Map([...inUnits(totalsOf(pod, 'requests')), ['pods', 1n]]);
 }
 
 /** What those of the pods that have not finished take. */

@@ -1,6 +1,7 @@
 // The controller's view of a cluster over an API server in this process, with the objects of a test in it.
 import type { ExecutionContext } from 'ava';
 import { Cluster } from '#controller/cluster.ts';
+import type { DisruptionBudget } from '#core/api/disruption-budget.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import type { Migration } from '#core/api/migration.ts';
 import { groupVersion } from '#core/api/names.ts';
@@ -17,6 +18,7 @@ export interface Seed {
   nodes?: Node[];
   migrations?: Migration[];
   policies?: InterruptionPolicy[];
+  budgets?: DisruptionBudget[];
 }
 
 export interface RunningCluster extends Pick<TestCluster, 'api' | 'server'> {
@@ -28,12 +30,12 @@ export interface RunningCluster extends Pick<TestCluster, 'api' | 'server'> {
   caughtUp(): Promise<void>;
 }
 
-const kindsOf = { pods: '/api/v1/pods', nodes: '/api/v1/nodes', migrations: `/apis/${groupVersion}/migrations`, policies: `/apis/${groupVersion}/interruptionpolicies` };
+const kindsOf = { pods: '/api/v1/pods', nodes: '/api/v1/nodes', migrations: `/apis/${groupVersion}/migrations`, policies: `/apis/${groupVersion}/interruptionpolicies`, budgets: '/apis/policy/v1/poddisruptionbudgets' };
 
 /** @param seconds the time, since everything was made; nodes `a` and `b` are there unless the seed says otherwise */
-export async function runningCluster(t: ExecutionContext, { pods = [], nodes = [node('a'), node('b')], migrations = [], policies = [policy()] }: Seed, seconds = 61): Promise<RunningCluster> {
+export async function runningCluster(t: ExecutionContext, { pods = [], nodes = [node('a'), node('b')], migrations = [], policies = [policy()], budgets = [] }: Seed, seconds = 61): Promise<RunningCluster> {
   const { api, connection, server } = await testCluster(t);
-  for (const [kind, objects] of Object.entries({ pods, nodes, migrations, policies })) for (const object of objects) write(server, kind, object);
+  for (const [kind, objects] of Object.entries({ pods, nodes, migrations, policies, budgets })) for (const object of objects) write(server, kind, object);
   const clock = new HandClock(0, time(seconds));
   const cluster = new Cluster({ api, connection, clock, log: silentLog });
   await cluster.start();

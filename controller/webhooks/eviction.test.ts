@@ -66,6 +66,12 @@ test('a budget that allows nothing speaks for itself, and does not hinder a move
   t.like(decideEviction({ ...facts, exhaustedBudgets: ['pdb'], migration: moving(590) }), refused);
 });
 
+test('a budget that allows nothing does not hinder a move where the policy says so', (t) => {
+  const moveAllowed = { ...facts, policy: policy({ disruptionBudgets: 'MoveAllowed' }), exhaustedBudgets: ['pdb'] };
+  t.like(decideEviction(moveAllowed), begun);
+  t.like(decideEviction({ ...moveAllowed, migration: ended('False', 'NoCandidate', 590) }), letThrough, 'to the budget');
+});
+
 const arrived: Partial<EvictionFacts> = { nodeIsCordoned: false, arrivedBy: ended('True', 'Moved', 590) };
 const gone = { begin: false, verdict: { allowed: false, code: 404, reason: 'NotFound' } } as const;
 

@@ -49,7 +49,7 @@ export function decideEviction(facts: EvictionFacts): EvictionDecision {
   }
   if (migration === undefined || !isUnderway(migration)) {
     if (migration !== undefined && gaveUpLately(migration, now, policy.spec.evictionDeadlineSeconds)) return { verdict: { allowed: true, warnings: [failedWarning(migration)] }, begin: false };
-    if (exhaustedBudgets.length > 0) return pass; // the API server refuses it by the budget, in its own words
+    if (exhaustedBudgets.length > 0 && policy.spec.disruptionBudgets === 'Respect') return pass; // the API server refuses it by the budget, in its own words
     const until = new Date(now.getTime() + policy.spec.evictionDeadlineSeconds * 1000);
     return { verdict: denied(`${inProgress} of pod ${pod.metadata.name}: it moves to another node; evictions are let through at ${until.toISOString()}`), begin: true };
   }

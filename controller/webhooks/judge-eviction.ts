@@ -1,6 +1,7 @@
 // What the eviction webhook has to know for its decision, and the Migration that it begins.
 import { z } from 'zod';
-import { policyFor, selects } from '#core/api/interruption-policy.ts';
+import { isBudgetOf } from '#core/api/disruption-budget.ts';
+import { policyFor } from '#core/api/interruption-policy.ts';
 import { annotations, runtimeClassName, systemNamespace } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import type { KubeApi } from '#core/kube/port.ts';
@@ -44,8 +45,9 @@ export async function judgeEviction(cluster: Cluster, { own, onEviction }: Evict
 const nothingAround = { policy: undefined, node: undefined, exhaustedBudgets: [] };
 
 /** Asked of the API server: `kubectl drain` evicts right after it has cordoned, and a watch that is late about a policy would let the pod go. */
-async function around(api: KubeApi, { metadata: { namespace, labels }, spec: { nodeName = '' } }: Pod) {
+async function around(api: KubeApi, pod: Pod) {
+  const { metadata: { namespace, labels }, spec: { nodeName = '' } } = pod;
   const [policies, node, budgets] = await Promise.all([api.list(interruptionPolicies, { namespace }), api.find(nodes, { name: nodeName }), api.list(podDisruptionBudgets, { namespace })]);
-  const exhausted = budgets.items.filter(({ spec, status }) => selects(spec?.selector ?? {}, labels) && (status?.disruptionsAllowed ?? 0) === 0);
+  const exhausted = budgets.items.filter((budget) => isBudgetOf(budget, pod) && (budget.status?.disruptionsAllowed ?? 0) === 0);
   return { policy: policyFor(policies.items, labels), node, exhaustedBudgets: exhausted.map(({ metadata }) => metadata.name) };
 }

@@ -21,6 +21,12 @@ const policySelectorSchema = labelSelectorSchema.extend({
 /** Migrate: hand the pod over to a replacement. Never: deliver the kill at once, as without Godwit. */
 export const interruptionActions = ['Migrate', 'Never'] as const;
 
+/**
+ * Respect: an eviction that a PodDisruptionBudget forbids is refused by it. MoveAllowed: it starts a move all the same, one pod of
+ * the budget at a time: a move is over in seconds.
+ */
+export const budgetAnswers = ['Respect', 'MoveAllowed'] as const;
+
 export const interruptionPolicySpecSchema = z.object({
   /** Pods of this namespace; an empty selector selects all that have the runtime class. */
   selector: policySelectorSchema,
@@ -29,6 +35,8 @@ export const interruptionPolicySpecSchema = z.object({
   holdSeconds: z.number().int().min(1).max(3600).default(60),
   /** For how long evictions are answered with 429 before they are let through. @default 900 */
   evictionDeadlineSeconds: z.number().int().min(1).max(86_400).default(900),
+  /** What a PodDisruptionBudget that allows no eviction means for a move. @default Respect */
+  disruptionBudgets: z.enum(budgetAnswers).default('Respect'),
   /** Which policy wins where several select a pod: the highest; equal ones by name. @default 0 */
   precedence: z.number().int().min(-1000).max(1000).default(0),
 });

@@ -1,19 +1,35 @@
 // Owners that make pods, as far as Godwit asks whether they still want one.
 import { z } from 'zod';
 import { objectMetaSchema } from '#core/api/objects.ts';
+import { podSpecSchema } from '#core/api/pod.ts';
+
+/** Of what the owner makes pods. */
+const podTemplateSchema = z.looseObject({
+  metadata: z.looseObject({ labels: z.record(z.string(), z.string()).optional(), annotations: z.record(z.string(), z.string()).optional() }).optional(),
+  spec: podSpecSchema,
+});
 
 export const statefulSetSchema = z.looseObject({
   metadata: objectMetaSchema,
-  spec: z.looseObject({ replicas: z.number().optional(), ordinals: z.looseObject({ start: z.number().optional() }).optional() }).optional(),
+  spec: z
+    .looseObject({
+      replicas: z.number().optional(),
+      ordinals: z.looseObject({ start: z.number().optional() }).optional(),
+      updateStrategy: z.looseObject({ type: z.string().optional() }).optional(),
+      template: podTemplateSchema.optional(),
+      volumeClaimTemplates: z.array(z.looseObject({ metadata: z.looseObject({ name: z.string() }) })).optional(),
+    })
+    .optional(),
+  status: z.looseObject({ updateRevision: z.string().optional() }).optional(),
 });
 export type StatefulSet = z.infer<typeof statefulSetSchema>;
 
-export const replicaSetSchema = z.looseObject({ metadata: objectMetaSchema, spec: z.looseObject({ replicas: z.number().optional() }).optional() });
+export const replicaSetSchema = z.looseObject({ metadata: objectMetaSchema, spec: z.looseObject({ replicas: z.number().optional(), template: podTemplateSchema.optional() }).optional() });
 export type ReplicaSet = z.infer<typeof replicaSetSchema>;
 
 export const jobSchema = z.looseObject({
   metadata: objectMetaSchema,
-  spec: z.looseObject({ suspend: z.boolean().nullish() }).optional(),
+  spec: z.looseObject({ suspend: z.boolean().nullish(), template: podTemplateSchema.optional() }).optional(),
   status: z.looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional() }).optional(),
 });
 export type Job = z.infer<typeof jobSchema>;

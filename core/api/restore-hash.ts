@@ -15,7 +15,8 @@ function essence({ name, image, command, args, workingDir, env, envFrom, restart
 
 /** 16 hexadecimal digits; the same for pods that can replace each other with their memory. */
 export function restoreHash({ spec }: Pick<Pod, 'spec'>): string {
-  const volumes = (spec.volumes ?? []).filter(({ name }) => !tokenVolume.test(name));
+  // A StatefulSet adds the volumes of its claims in any order.
+  const volumes = (spec.volumes ?? []).filter(({ name }) => !tokenVolume.test(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const parts = [spec.initContainers?.map(essence) ?? [], spec.containers.map(essence), volumes, spec['securityContext'] ?? null];
   return createHash('sha256').update(canonical(parts)).digest('hex').slice(0, 16);
 }

@@ -39,7 +39,8 @@ export function createKubeApi(connection: ApiConnection): KubeApi {
       }
     },
     list: (resource, options) => list(send, resource, options),
-    create: async (resource, object) => resource.parse(await send('POST', collectionPath(resource, object.metadata.namespace), typed(resource, object))),
+    create: async (resource, object, { dryRun = false } = {}) =>
+      resource.parse(await send('POST', `${collectionPath(resource, object.metadata.namespace)}${dryRun ? '?dryRun=All' : ''}`, typed(resource, object))),
     replace: async (resource, object, subresource?: Subresource) =>
       resource.parse(await send('PUT', objectPath(resource, object.metadata, subresource), typed(resource, object))),
     patch: async (resource, name, patch, subresource) =>

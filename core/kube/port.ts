@@ -50,7 +50,8 @@ export interface KubeApi {
   /** Undefined instead of ERR_KUBE_NOT_FOUND. */
   find<T extends KubeObject>(resource: Resource<T>, name: ObjectName): Promise<T | undefined>;
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<{ items: T[]; resourceVersion: string }>;
-  create<T extends KubeObject>(resource: Resource<T>, object: T): Promise<T>;
+  /** @param options.dryRun asks what would come of it, and makes nothing */
+  create<T extends KubeObject>(resource: Resource<T>, object: T, options?: { dryRun?: boolean }): Promise<T>;
   /** PUT: rejects with ERR_KUBE_CONFLICT unless the object still has `metadata.resourceVersion`. */
   replace<T extends KubeObject>(resource: Resource<T>, object: T, subresource?: Subresource): Promise<T>;
   /** JSON merge patch; with a `metadata.resourceVersion` in it, a compare-and-set. */

@@ -1,7 +1,8 @@
 // The kinds that Godwit reads and writes, and where they live.
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
-import { interruptionPolicySchema, labelSelectorSchema } from '#core/api/interruption-policy.ts';
+import { disruptionBudgetSchema } from '#core/api/disruption-budget.ts';
+import { interruptionPolicySchema } from '#core/api/interruption-policy.ts';
 import { migrationSchema } from '#core/api/migration.ts';
 import { apiGroup, apiVersion } from '#core/api/names.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
@@ -75,12 +76,7 @@ const leaseSchema = z.looseObject({
 export type Lease = z.infer<typeof leaseSchema>;
 export const leases = resource({ group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true }, leaseSchema);
 
-const budgetSchema = z.looseObject({
-  metadata: objectMetaSchema,
-  spec: z.looseObject({ selector: labelSelectorSchema.optional() }).optional(),
-  status: z.looseObject({ disruptionsAllowed: z.number().optional() }).optional(),
-});
-export const podDisruptionBudgets = resource({ group: 'policy', version: 'v1', plural: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', namespaced: true }, budgetSchema);
+export const podDisruptionBudgets = resource({ group: 'policy', version: 'v1', plural: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', namespaced: true }, disruptionBudgetSchema);
 
 const webhookConfigurationSchema = z.looseObject({ metadata: objectMetaSchema, webhooks: z.array(z.looseObject({ name: z.string(), clientConfig: z.looseObject({ caBundle: z.string().optional() }) })).optional() });
 const admission = (kind: string, plural: string): Address => ({ group: 'admissionregistration.k8s.io', version: 'v1', plural, kind, namespaced: false });

@@ -83,6 +83,6 @@ export function policy(spec: Partial<InterruptionPolicy['spec']> = {}, name = 'p
     apiVersion: groupVersion,
     kind: 'InterruptionPolicy',
     metadata: { name, namespace: 'default' },
-    spec: { selector: {}, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, precedence: 0, ...spec },
+    spec: { selector: {}, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, disruptionBudgets: 'Respect', precedence: 0, ...spec },
   };
 }

@@ -103,7 +103,7 @@ export class ApiServer {
       if (place === undefined) throw new Refused(404, 'NotFound', 'the server could not find the requested resource');
       const { name } = place;
       if (method === 'GET' && name === undefined) return { status: 200, body: this.#list(path, query) };
-      if (method === 'POST' && name === undefined) return { status: 201, body: verbs.create(this.store, place, body) };
+      if (method === 'POST' && name === undefined) return { status: 201, body: verbs.create(this.store, place, body, query.has('dryRun')) };
       if (name === undefined) throw new Refused(405, 'MethodNotAllowed', `${method} ${path}`);
       const named = { ...place, name };
       if (method === 'POST' && place.subresource === 'eviction') return { status: 201, body: verbs.evict(this.store, named, body) };

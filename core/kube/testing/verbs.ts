@@ -16,11 +16,12 @@ export function get(store: ObjectStore, { kinds, namespace, name }: Named): Stor
   return found;
 }
 
-export function create(store: ObjectStore, { kinds, namespace }: Place, body: unknown): Stored {
+export function create(store: ObjectStore, { kinds, namespace }: Place, body: unknown, dryRun = false): Stored {
   const object = storedSchema.parse(body);
   const { name } = object.metadata;
   if (store.get(kinds, namespace, name) !== undefined) throw new Refused(409, 'AlreadyExists', `${kinds.split('/').at(-1)} "${name}" already exists`);
-  return store.write(kinds, { ...object, metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) } });
+  const made = { ...object, metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) } };
+  return dryRun ? made : store.write(kinds, made);
 }
 
 /** The subresource `status` changes nothing but the status, and everything else never changes it. */

@@ -53,8 +53,10 @@ scenario('a StatefulSet whose template has changed: the old processes do not go 
   const pod = await podOf(namespace);
   await kubectl('-n', namespace, 'patch', 'statefulset', 'shop', '-p', '{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}');
   await secondEdition(namespace, 'statefulset/shop');
-  assertFailed(t, await migrate(namespace, 'move', pod), 'ReplacementDiffers');
-  t.is(await editionOf(namespace), 'second');
+  const migration = await migrate(namespace, 'move', pod);
+  assertFailed(t, migration, 'PreflightRefused');
+  t.deepEqual(migration.status?.refusals?.map(({ code }) => code), ['PREFLIGHT_REPLACEMENT_DIFFERS']);
+  t.is(await editionOf(namespace), '');
 });
 
 scenario('a Deployment whose rollout is paused: the pod moves with its old template, and the rollout ends it when it goes on', ['client'], async (t) => {

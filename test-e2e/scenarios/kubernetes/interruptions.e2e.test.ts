@@ -96,6 +96,27 @@ scenario('a PodDisruptionBudget that allows nothing refuses the eviction, and no
   t.is(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name'), '');
 });
 
+scenario('kubectl drain of pods whose budget allows none: they move where the policy says so, one at a time', [], async (t) => {
+  const namespace = await namespaceFor(t, 'undercut');
+  const other = otherWorker(worker);
+  await kubectl('cordon', other);
+  t.teardown(async () => void (await kubectl('uncordon', worker, other)));
+  await kubectl('-n', namespace, 'patch', 'interruptionpolicy', 'shop', '--type=merge', '-p', '{"spec":{"disruptionBudgets":"MoveAllowed"}}');
+  await apply(owners.StatefulSet(namespace, { replicas: 2 }), { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'shop', namespace }, spec: { minAvailable: '100%', selector: { matchLabels: labels } } });
+  await eventually('the budget to be counted', async () => ((await kubectl('-n', namespace, 'get', 'pdb', 'shop', '-o', 'jsonpath={.status.currentHealthy}')) === '2' ? true : undefined));
+  await kubectl('uncordon', other);
+  const over = new AbortController();
+  let most = 0;
+  const watched = (async () => {
+    while (!over.signal.aborted) most = Math.max(most, (await movesUnderway(namespace)));
+  })();
+  await drain(worker);
+  over.abort();
+  await watched;
+  t.is(most, 1);
+  for (const pod of ['shop-0', 'shop-1']) t.is(await nodeOf(namespace, pod), other);
+});
+
 scenario('a taint', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'taint');
   await apply(owners.StatefulSet(namespace));
