@@ -1,18 +1,18 @@
 // The rounds in which the changed files of a container go to the target: while it runs, and once more when it stands still.
 import type { SourcePort } from '#agent/engine/ports.ts';
-import type { FileCounts, FilePort, FileRoot, FileSender } from '#agent/files/port.ts';
+import type { FileCounts, FilePort, FileRoot, FileSender, Round } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
 export class FileRounds implements AsyncDisposable {
   readonly #senders: FileSender[];
-  readonly #source: Pick<SourcePort, 'sharedMappings'>;
+  readonly #source: Pick<SourcePort, 'sharedMappings' | 'openFiles'>;
   /**
    * By root: files that were mapped shared and writable when a round began or ended. Only the first write through a mapping
    * changes a file's times, so one that came after a round had read the file shows nowhere once the mapping is gone.
    */
   readonly #mapped: Set<string>[];
 
-  constructor(files: FilePort, roots: readonly FileRoot[], source: Pick<SourcePort, 'sharedMappings'>) {
+  constructor(files: FilePort, roots: readonly FileRoot[], source: Pick<SourcePort, 'sharedMappings' | 'openFiles'>) {
     this.#senders = roots.map((root) => files.sender(root));
     this.#mapped = roots.map(() => new Set());
     this.#source = source;
@@ -22,7 +22,7 @@ export class FileRounds implements AsyncDisposable {
   async running(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
     return this.#round(connection, limitMs, async (root, send) => {
       await this.#noteMapped(root);
-      const counts = await send(new Set());
+      const counts = await send({ always: new Set(), open: await this.#source.openFiles(root), last: false });
       await this.#noteMapped(root);
       return counts;
     });
@@ -30,13 +30,13 @@ export class FileRounds implements AsyncDisposable {
 
   /** The last round: nothing changes any more. */
   async frozen(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
-    return this.#round(connection, limitMs, async (root, send) => send(await this.#noteMapped(root)));
+    return this.#round(connection, limitMs, async (root, send) => send({ always: await this.#noteMapped(root), open: new Set(), last: true }));
   }
 
   async #round(connection: PeerConnection, limitMs: number, one: (root: number, send: SendRoot) => Promise<FileCounts>): Promise<FileCounts> {
     const total = { entries: 0, bytes: 0 };
     for (const [root, sender] of this.#senders.entries()) {
-      const { entries, bytes } = await one(root, (always) => sender.send((frame) => connection.sendFiles(root, frame), always));
+      const { entries, bytes } = await one(root, (round) => sender.send((frame) => connection.sendFiles(root, frame), round));
       await connection.send({ type: 'round-end', root });
       total.entries += entries;
       total.bytes += bytes;
@@ -56,4 +56,4 @@ export class FileRounds implements AsyncDisposable {
   }
 }
 
-type SendRoot = (always: ReadonlySet<string>) => Promise<FileCounts>;
+type SendRoot = (round: Round) => Promise<FileCounts>;

@@ -48,6 +48,8 @@ export interface SourcePort {
   liveConnections(): number;
   /** Relative to file root `root`: files that shared writable mappings may change without a trace. */
   sharedMappings(root: number): Promise<ReadonlySet<string>>;
+  /** Relative to file root `root`: files that are open for writing. */
+  openFiles(root: number): Promise<ReadonlySet<string>>;
   /** Lets CRIU dump and sends images as they are written; resolves when CRIU is held and all is sent. */
   dump(sink: ImageSink, limitMs: number): Promise<SentImage[]>;
   /** From here on only this agent lets the source go on; false when the watchdog has done so. Asked right before the commit. */

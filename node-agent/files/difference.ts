@@ -1,6 +1,8 @@
 // What the next round has to carry: two snapshots of one tree, compared.
 import { FileType, SnapshotCursor } from '#agent/files/snapshot.ts';
 
+export type Paths = Pick<ReadonlySet<string>, 'has'>;
+
 export interface Difference {
   /** Paths that are gone; nothing below a path that is listed itself. */
   removed: Buffer[];
@@ -10,13 +12,13 @@ export interface Difference {
 
 /**
  * Compares the snapshot of the last round (undefined: nothing was sent yet) with a new one.
- * `always` are regular files (latin1 paths) that count as changed; names of one file change together.
+ * Regular files for whose latin1 path `always` holds count as changed; names of one file change together.
  */
-export function difference(before: Buffer | undefined, now: Buffer, always: ReadonlySet<string> = new Set()): Difference {
+export function difference(before: Buffer | undefined, now: Buffer, always?: Paths): Difference {
   const changed = new Uint8Array(now.readUInt32LE(12));
   if (before === undefined) return { removed: [], changed: changed.fill(1) };
   const removed = compare(before, now, changed);
-  if (always.size > 0) markAlways(now, always, changed);
+  if (always !== undefined) markAlways(now, always, changed);
   markLinks(now, changed);
   return { removed, changed };
 }
@@ -57,7 +59,7 @@ function compare(before: Buffer, now: Buffer, changed: Uint8Array): Buffer[] {
   return removed;
 }
 
-function markAlways(now: Buffer, always: ReadonlySet<string>, changed: Uint8Array): void {
+function markAlways(now: Buffer, always: Paths, changed: Uint8Array): void {
   for (const entry = new SnapshotCursor(now); !entry.done; entry.next()) {
     if (entry.type === FileType.regular && always.has(entry.path().toString('latin1'))) changed[entry.index] = 1;
   }

@@ -13,8 +13,8 @@ import { packXattrs, type Xattr } from '#agent/files/xattrs.ts';
 
 const limits = { maxEntries: 100_000, maxBytes: 1e9 };
 
-async function round(sender: FileSender, receiver: FileReceiver, always?: ReadonlySet<string>) {
-  const sent = await sender.send((frame) => receiver.apply(frame), always);
+async function round(sender: FileSender, receiver: FileReceiver, always: ReadonlySet<string> = new Set()) {
+  const sent = await sender.send((frame) => receiver.apply(frame), { always, open: new Set(), last: false });
   return { sent, applied: await receiver.finish() };
 }
 

@@ -1,8 +1,10 @@
 // The file mover as the engine uses it: every tree has a thread of its own.
 import { existsSync } from 'node:fs';
-import type { FileLimits, FilePort, FileReceiver, FileSender } from '#agent/files/port.ts';
+import type { FileLimits, FilePort, FileReceiver, FileSender, Round } from '#agent/files/port.ts';
 import { forgetLedger } from '#agent/files/received-ledger.ts';
 import { TreeThread } from '#agent/files/tree-thread.ts';
+
+const quiet: Round = { always: new Set(), open: new Set(), last: false };
 
 /** Needs build/godwit-files.node; a root that cannot be opened is the error of the first call. */
 export const fileMover: FilePort = {
@@ -10,7 +12,7 @@ export const fileMover: FilePort = {
     const thread = new TreeThread({ side: 'source', root });
     return {
       measure: () => thread.call({ name: 'measure' }),
-      send: (sink, always = new Set()) => thread.send(sink, always),
+      send: (sink, round = quiet) => thread.send(sink, round),
       [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
     };
   },

@@ -16,6 +16,16 @@ export type FileRoot =
 /** Sends one encoded frame of file records (at most 1 MiB each); resolves when the peer may take more. Called one at a time. */
 export type FrameSink = (frame: Buffer) => Promise<void>;
 
+/** What a round has to know of files that change without new times. Paths are as in `send`. */
+export interface Round {
+  /** To be sent again even if they look unchanged. */
+  always: ReadonlySet<string>;
+  /** Open for writing: what one write call puts there may come long after the file's new times. */
+  open: ReadonlySet<string>;
+  /** Nothing changes any more. */
+  last: boolean;
+}
+
 export interface FileCounts {
   entries: number;
   bytes: number;
@@ -30,11 +40,10 @@ export interface FileSender extends AsyncDisposable {
   measure(): Promise<FileCounts>;
   /**
    * Scans the root and sends everything that is new, changed or gone since the last `send` (all of it the first time).
-   * `always` names files to send again even if they look unchanged: shared writable mappings. Paths are relative to the
-   * root, one character a byte (latin1), since names need not be UTF-8; shared-mappings.ts gives them in that form.
+   * Paths in `round` are relative to the root, one character a byte (latin1), since names need not be UTF-8.
    * Other mounts below the root are left out. Counts are of what was sent: content bytes, without holes.
    */
-  send(sink: FrameSink, always?: ReadonlySet<string>): Promise<FileCounts>;
+  send(sink: FrameSink, round?: Round): Promise<FileCounts>;
 }
 
 /** Target side, of one sender: writes records below `root` (a mounted root or a directory), never outside it whatever the records say. */

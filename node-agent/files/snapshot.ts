@@ -133,11 +133,11 @@ export class SnapshotCursor {
     return this.#snapshot.compare(other.#snapshot, otherStart, otherStart + otherLength, start, start + length);
   }
 
-  /** Whether the entry may change once more without a new ctime, because it changed within a clock tick of the scan. */
-  isRacy(): boolean {
+  /** Whether the entry may change once more without a new ctime, because it changed within `marginMs` of the scan. */
+  isRacy(marginMs = clockTickMs): boolean {
     const takenMs = Number(this.#snapshot.readBigInt64LE(0)) * 1000 + this.#snapshot.readUInt32LE(8) / 1e6;
     const ctimeMs = Number(this.#snapshot.readBigInt64LE(this.#offset + 40)) * 1000 + this.#snapshot.readUInt32LE(this.#offset + 52) / 1e6;
-    return ctimeMs > takenMs - clockTickMs;
+    return ctimeMs > takenMs - marginMs;
   }
 
   /** Makes the entry differ from every later scan of it, so that it is sent again. */

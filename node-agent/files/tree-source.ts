@@ -2,13 +2,13 @@
 import fs from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import { filesAddon } from '#agent/files/addon.ts';
-import { difference } from '#agent/files/difference.ts';
+import { difference, type Paths } from '#agent/files/difference.ts';
 import { blocksOf, contentOf } from '#agent/files/file-content.ts';
 import { FrameBatch } from '#agent/files/frame-batch.ts';
 import { rootIdentity } from '#agent/files/root-identity.ts';
 import { hasErrno } from '#core/errno.ts';
 import { ioError } from '#agent/files/io-error.ts';
-import type { FileCounts, FileRoot, FrameSink } from '#agent/files/port.ts';
+import type { FileCounts, FileRoot, FrameSink, Round } from '#agent/files/port.ts';
 import { maxContentBytes, type Extent, type FileRecord, type Stamp } from '#agent/files/records.ts';
 import { blockBytes, blockwiseFromBytes, SentBlocks } from '#agent/files/sent-blocks.ts';
 import { FileType, SnapshotCursor, typeOf, type EntryStat } from '#agent/files/snapshot.ts';
@@ -20,10 +20,18 @@ const vanished = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ESTALE'];
 /** Overhead of an extent in a record: its offset and length. */
 const extentHeadBytes = 12;
 
+/** One write call takes no longer than this, it is hoped: it sets a file's times when it begins. */
+const longWriteMs = 30_000;
+
+/** A write through a mapping of a tmpfs may change no times at all. */
+const tmpfsMagic = 0x01021994;
+const allPaths: Paths = { has: () => true };
+
 /** One tree on the source; every call is synchronous between two frames, so it lives in a worker. */
 export class TreeSource {
   readonly #root: FileRoot;
   readonly #rootFd: number;
+  readonly #inMemory: boolean;
   #before: Buffer | undefined;
   /** Directories (latin1 paths) whose content the target no longer takes from the image. */
   #opaque = new Set<string>();
@@ -36,6 +44,7 @@ export class TreeSource {
     } catch (error) {
       throw ioError(error, Buffer.from(root.path));
     }
+    this.#inMemory = fs.statfsSync(root.path).type === tmpfsMagic;
   }
 
   close(): void {
@@ -57,13 +66,13 @@ export class TreeSource {
   }
 
   /** One round; after a failure the source must not be used again, since nobody knows what the target has. */
-  async send(sink: FrameSink, always: ReadonlySet<string>): Promise<FileCounts> {
+  async send(sink: FrameSink, { always, open, last }: Round): Promise<FileCounts> {
     const now = this.#scan();
-    const { removed, changed } = difference(this.#before, now, always);
+    const { removed, changed } = difference(this.#before, now, last && this.#inMemory ? allPaths : always);
     const batch = new FrameBatch(sink);
     if (this.#before === undefined) await batch.add({ kind: 'origin', identity: rootIdentity(this.#rootFd) });
     for (const path of removed) await this.#sendRemoval(path, batch);
-    if (changed.includes(1)) await this.#sendChanged(now, changed, batch);
+    if (changed.includes(1)) await this.#sendChanged(now, changed, open, batch);
     await batch.flush();
     // The first real comparison may be the one inside the freeze: let the compiler have seen it before.
     if (this.#before === undefined) difference(now, now, new Set(['']));
@@ -80,7 +89,7 @@ export class TreeSource {
     }
   }
 
-  async #sendChanged(now: Buffer, changed: Uint8Array, batch: FrameBatch): Promise<void> {
+  async #sendChanged(now: Buffer, changed: Uint8Array, open: ReadonlySet<string>, batch: FrameBatch): Promise<void> {
     const links = new Map<string, Buffer>();
     // Everything deeper than these belongs to a directory that the target has just emptied, or does not have.
     let emptiedDepth = Infinity;
@@ -108,7 +117,8 @@ export class TreeSource {
         } else if (isLinked) links.set(key, path);
         if (sent === 'emptied' && emptiedDepth === Infinity) emptiedDepth = entry.depth;
       }
-      if (entry.isRacy()) entry.markStale();
+      const isOpen = open.size > 0 && open.has(path.toString('latin1'));
+      if (entry.isRacy(isOpen ? longWriteMs : undefined)) entry.markStale();
     }
   }
 
@@ -152,7 +162,7 @@ export class TreeSource {
   }
 
   async #sendFile(fd: number, path: Buffer, stat: EntryStat, stamp: Stamp, batch: FrameBatch): Promise<void> {
-    if (stat.sizeBytes < blockwiseFromBytes || stat.nlink > 1) {
+    if (stat.sizeBytes < (this.#inMemory ? 1 : blockwiseFromBytes) || stat.nlink > 1) {
       this.#blocks.forget(path);
       await sendExtents({ path, stat, stamp, fresh: true }, contentOf(fd, stat, path), batch);
       return;

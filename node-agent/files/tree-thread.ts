@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, errorFromRecord, GodwitError } from '#core/errors.ts';
-import type { FileCounts, FrameSink } from '#agent/files/port.ts';
+import type { FileCounts, FrameSink, Round } from '#agent/files/port.ts';
 import type { FromWorker, Request, ToWorker, WorkerRole } from '#agent/files/worker-messages.ts';
 
 /** A close waits for the system call under way, at most for this long. */
@@ -43,7 +43,7 @@ export class TreeThread implements AsyncDisposable {
   }
 
   /** A `send` call whose frames go to `sink`; rejects with the sink's error when that fails. Only one at a time. */
-  async send(sink: FrameSink, always: ReadonlySet<string>): Promise<FileCounts> {
+  async send(sink: FrameSink, round: Round): Promise<FileCounts> {
     if (this.#sink !== undefined) throw new GodwitError('ERR_INTERNAL', 'a round of files is still being sent');
     this.#sink = sink;
     this.#frames = Promise.resolve();
@@ -51,7 +51,7 @@ export class TreeThread implements AsyncDisposable {
     // Awaited below only while a round is being sent; a later rejection concerns nobody.
     this.#sinkFailed.promise.catch(() => {});
     try {
-      const counts = await Promise.race([this.call({ name: 'send', always }), this.#sinkFailed.promise]);
+      const counts = await Promise.race([this.call({ name: 'send', round }), this.#sinkFailed.promise]);
       await Promise.race([this.#frames, this.#sinkFailed.promise]);
       return counts;
     } finally {

@@ -25,7 +25,7 @@ function open(): Tree {
 async function serve(request: Request): Promise<FileCounts> {
   const end = open();
   if (end.side === 'source' && request.name === 'measure') return end.tree.measure();
-  if (end.side === 'source' && request.name === 'send') return end.tree.send(sendFrame, request.always);
+  if (end.side === 'source' && request.name === 'send') return end.tree.send(sendFrame, request.round);
   if (end.side === 'target' && request.name === 'finish') return end.tree.finish();
   if (end.side === 'target' && request.name === 'undo') return end.tree.undo();
   if (end.side === 'target' && request.name === 'apply') {

@@ -13,6 +13,7 @@ import { ImageTail, type ImageSink, type SentImage } from '#agent/criu/image-tai
 import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
+import { filesOpenForWriting } from '#agent/files/open-files.ts';
 import { readMaps } from '#agent/files/read-maps.ts';
 import { sharedWritableFiles } from '#agent/files/shared-mappings.ts';
 import { deleteNetns } from '#agent/plain-host/named-netns.ts';
@@ -172,14 +173,23 @@ export class PlainSource implements SourcePort {
   }
 
   async sharedMappings(root: number): Promise<ReadonlySet<string>> {
-    const moved = this.#required().bindMounts.filter(({ fate }) => fate === 'moved');
-    return this.sharedFilesBelow(root === 0 ? '/' : (moved[root - 1]?.destination ?? '/'));
+    return this.filesBelow(this.#directoryOf(root), 'mapped');
   }
 
-  /** Files below a directory of the container that shared writable mappings may change without a trace, relative to it. */
-  async sharedFilesBelow(directory: string): Promise<ReadonlySet<string>> {
-    const files = await sharedWritableFiles(processesOf(this.#required().state), readMaps);
+  async openFiles(root: number): Promise<ReadonlySet<string>> {
+    return this.filesBelow(this.#directoryOf(root), 'open');
+  }
+
+  /** Files below a directory of the container that are mapped shared and writable, or open for writing, relative to it. */
+  async filesBelow(directory: string, how: 'mapped' | 'open'): Promise<ReadonlySet<string>> {
+    const pids = processesOf(this.#required().state);
+    const files = how === 'mapped' ? await sharedWritableFiles(pids, readMaps) : filesOpenForWriting(pids);
     return new Set([...files].filter((path) => path.startsWith(directory)).map((path) => relative(directory, path)));
+  }
+
+  #directoryOf(root: number): string {
+    const moved = this.#required().bindMounts.filter(({ fate }) => fate === 'moved');
+    return root === 0 ? '/' : (moved[root - 1]?.destination ?? '/');
   }
 
   async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {

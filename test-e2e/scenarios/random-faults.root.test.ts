@@ -9,7 +9,7 @@ const runs = Number(process.env['RUNS'] ?? 8);
 const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 
 const sourceSteps = [
-  'source.facts', 'source.startDump', 'source.freeze', 'source.thaw', 'source.dump', 'source.sharedMappings', 'source.releaseDump', 'source.abandonDump', 'source.remove',
+  'source.facts', 'source.startDump', 'source.freeze', 'source.thaw', 'source.dump', 'source.sharedMappings', 'source.openFiles', 'source.releaseDump', 'source.abandonDump', 'source.remove',
   'source.removeNetwork', 'source.cleanUp', 'links.attachmentsOf', 'links.gate', 'links.reopen', 'links.neighbours', 'links.surrender', 'links.remove', 'arbiter.commit',
   'arbiter.revoke', 'connect', 'connection.send', 'connection.sendImage', 'connection.sendFiles', 'connection.expect',
 ];

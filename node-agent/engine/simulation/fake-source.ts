@@ -39,6 +39,7 @@ export function fakeSource(life: Life): SourcePort {
     queuedConnections: () => life.now('queuedConnections', () => 0),
     liveConnections: () => 1,
     sharedMappings: () => life.step('sharedMappings', () => new Set<string>()),
+    openFiles: () => life.step('openFiles', () => new Set<string>()),
     dump: (sink) => life.step('dump', async () => {
       needed();
       if (!world.source.frozen) world.violate('a container that runs is dumped');

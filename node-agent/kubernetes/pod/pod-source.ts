@@ -115,15 +115,23 @@ export class PodSource implements SourcePort {
   }
 
   async sharedMappings(root: number): Promise<ReadonlySet<string>> {
+    return this.#files(root, 'mapped');
+  }
+
+  async openFiles(root: number): Promise<ReadonlySet<string>> {
+    return this.#files(root, 'open');
+  }
+
+  async #files(root: number, how: 'mapped' | 'open'): Promise<ReadonlySet<string>> {
     const { member, volume } = this.#roots[root] ?? { member: 0 };
-    if (volume === undefined) return this.#members[member]?.source.sharedMappings(0) ?? new Set();
-    const files = await Promise.all(volume.mounts.map((mount) => this.#sharedFiles(mount)));
+    if (volume === undefined) return this.#members[member]?.source.filesBelow('/', how) ?? new Set();
+    const files = await Promise.all(volume.mounts.map((mount) => this.#filesOf(mount, how)));
     return new Set(files.flat());
   }
 
   /** Relative to the volume, of which the container may see a part only. */
-  async #sharedFiles({ member, destination, part }: EmptyDirMount): Promise<string[]> {
-    const files = (await this.#members[member]?.source.sharedFilesBelow(latin1(destination))) ?? new Set<string>();
+  async #filesOf({ member, destination, part }: EmptyDirMount, how: 'mapped' | 'open'): Promise<string[]> {
+    const files = (await this.#members[member]?.source.filesBelow(latin1(destination), how)) ?? new Set<string>();
     return [...files].map((file) => join(latin1(part), file));
   }
 
