@@ -9,7 +9,7 @@ import { sliceLabels, sliceManager } from '#core/api/service.ts';
 import { indexBy } from '#core/kube/index-by.ts';
 import type { KubeApi } from '#core/kube/port.ts';
 import { ListWatch } from '#core/kube/reflector.ts';
-import { endpointSlices, interruptionPolicies, migrations, nodes, podDisruptionBudgets, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import { endpointSlices, interruptionPolicies, migrations, namespaces, nodes, podDisruptionBudgets, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
 import { Rooms } from '#controller/placement/rooms.ts';
 
 const firstListLimitMs = 120_000;
@@ -30,6 +30,7 @@ export class Cluster {
   readonly migrations;
   readonly policies;
   readonly budgets;
+  readonly namespaces;
   readonly stableNetworks;
   readonly stableIPs;
   readonly services;
@@ -51,6 +52,7 @@ export class Cluster {
     this.migrations = new ListWatch(ports, migrations);
     this.policies = new ListWatch(ports, interruptionPolicies);
     this.budgets = new ListWatch(ports, podDisruptionBudgets);
+    this.namespaces = new ListWatch(ports, namespaces);
     this.stableNetworks = new ListWatch(ports, stableNetworks);
     this.stableIPs = new ListWatch(ports, stableIPs);
     this.services = new ListWatch(ports, services);
@@ -63,7 +65,7 @@ export class Cluster {
 
   get #watches() {
     return {
-      pods: this.pods, nodes: this.nodes, migrations: this.migrations, policies: this.policies, budgets: this.budgets,
+      pods: this.pods, nodes: this.nodes, migrations: this.migrations, policies: this.policies, budgets: this.budgets, namespaces: this.namespaces,
       stableNetworks: this.stableNetworks, stableIPs: this.stableIPs, services: this.services, endpointSlices: this.endpointSlices,
     };
   }

@@ -1,6 +1,7 @@
 // `kubectl godwit doctor`: what is missing is a failed check with a remedy, never the end of the diagnosis.
 import test, { type ExecutionContext } from 'ava';
-import { nodes, pods } from '#core/kube/resources.ts';
+import { nodes, pods, stableNetworks } from '#core/kube/resources.ts';
+import { stableNetwork } from '#core/testing/stable-objects.ts';
 import { plugin } from './testing/plugin.ts';
 
 const facts = JSON.stringify({ kernel: '6.12', criu: '4.2.1', runc: '1.3.0', cgroupVersion: 2, architecture: 'x64' });
@@ -62,4 +63,13 @@ test('a node whose agent wrote nothing readable, and one that is not ready, are 
   t.is(code, 1);
   t.regex(stdout, /✗ node-a +the agent has not said what the node is\n +→ Look at the agent's log/);
   t.regex(stdout, /✗ node-b +the node is not ready/);
+});
+
+test('a pod that waits for a network which does not serve its namespace is named', async (t) => {
+  const { api, godwit } = await ready(t);
+  await api.create(stableNetworks, stableNetwork());
+  await api.create(pods, { metadata: { name: 'shop-1', namespace: 'shop', annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } }, spec: { containers: [] }, status: { phase: 'Pending' } });
+  const { code, stdout } = await godwit(['doctor']);
+  t.is(code, 1);
+  t.regex(stdout, /✗ shop-1 +StableNetwork stable does not serve the namespace shop: the pod cannot start\n +→ Name the namespace in spec\.namespaces/);
 });

@@ -4,6 +4,7 @@ import { findCondition, hasCondition, withCondition } from '#core/api/conditions
 import { lineageOf } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import { jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import { unservedNetworks } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
@@ -79,7 +80,8 @@ export class MigrationReconciler {
   }
 
   async #admission(migration: Migration, pod: Pod): Promise<NonNullable<Observation['admission']>> {
-    const facts = { pod, policy: this.#cluster.policyOf(pod), claims: await this.#claimsOf(pod) };
+    const { namespaces, stableNetworks } = this.#cluster;
+    const facts = { pod, policy: this.#cluster.policyOf(pod), claims: await this.#claimsOf(pod), unserved: unservedNetworks(pod, stableNetworks.list(), namespaces.list()) };
     // From here to the end nothing is waited for: of two that ask at the same time the second one counts the first.
     const { uid = '' } = migration.metadata;
     const sourceNode = pod.spec.nodeName ?? '';

@@ -63,6 +63,7 @@ const rows: Record<string, Row> = {
       [volume('iscsi', { lun: 0 }), /store.*iscsi/], [volume('awsElasticBlockStore', { volumeID: 'v' }), /store.*awsElasticBlockStore/],
     ],
   },
+  PREFLIGHT_NAMESPACE_NOT_SERVED: { passes: [{ unserved: [] }], refused: [[{ unserved: [{ network: 'stable', namespace: 'shop' }] }, /StableNetwork stable .* namespace shop/]] },
   PREFLIGHT_TTY: {
     passes: [of({ containers: [{ name: 'app', tty: false }] })],
     refused: [[of({ containers: [{ name: 'app' }, { name: 'shell', tty: true }] }), /shell/], [of({ initContainers: [{ name: 'side', tty: true }] }), /side/]],
@@ -97,7 +98,7 @@ const rows: Record<string, Row> = {
   },
 };
 
-const facts = (more: Facts): PodFacts => ({ pod: pod(), policy: policy(), claims: [], ...more });
+const facts = (more: Facts): PodFacts => ({ pod: pod(), policy: policy(), claims: [], unserved: [], ...more });
 
 test('every code has its row', (t) => t.deepEqual(Object.keys(rows).toSorted(), Object.keys(podChecks).toSorted()));
 

@@ -3,6 +3,7 @@ import type { Note, Refusal } from '#core/api/handover.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { runtimeClassName } from '#core/api/names.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
+import { unservedFact, unservedRemedy } from '#core/api/served-namespaces.ts';
 import { startOrderChecks } from '#controller/migration/start-order.ts';
 import { volumeChecks } from '#controller/migration/volume-refusals.ts';
 
@@ -16,6 +17,8 @@ export interface PodFacts {
   pod: Pod;
   policy: InterruptionPolicy | undefined;
   claims: readonly VolumeClaim[];
+  /** StableNetworks that the pod waits for in vain. */
+  unserved: readonly { network: string; namespace: string }[];
 }
 
 type Finding = { fact: string; remedy: string };
@@ -71,6 +74,10 @@ export const podChecks: Readonly<Record<string, PodCheck>> = {
     },
   },
   ...startOrderChecks,
+  PREFLIGHT_NAMESPACE_NOT_SERVED: {
+    about: 'The pod has not started: it asks for a StableNetwork that does not serve its namespace.',
+    run: ({ unserved: [first] }) => (first === undefined ? undefined : found(unservedFact(first), unservedRemedy)),
+  },
 };
 
 /** Names of what cannot be on another node. */

@@ -1,6 +1,7 @@
-// A StableNetwork as NetworkAttachmentDefinitions, which Multus reads: one in each namespace that it names.
+// A StableNetwork as NetworkAttachmentDefinitions, which Multus reads: one in each namespace that it serves.
 import { withCondition, type NewCondition } from '#core/api/conditions.ts';
 import { networkConfig } from '#core/api/network-config.ts';
+import { servedNamespaces } from '#core/api/served-namespaces.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { settleStatus } from '#core/kube/mutate.ts';
 import type { ObjectName } from '#core/kube/port.ts';
@@ -30,7 +31,7 @@ export class AttachmentDefinitions {
     if (network === undefined) return {};
     const config = JSON.stringify(networkConfig(network));
     const missing: string[] = [];
-    for (const namespace of network.spec.namespaces) if (!(await this.#ensure({ name: network.metadata.name, namespace }, config))) missing.push(namespace);
+    for (const namespace of servedNamespaces(network, this.#cluster.namespaces.list())) if (!(await this.#ensure({ name: network.metadata.name, namespace }, config))) missing.push(namespace);
     await settleStatus(api, stableNetworks, network, ({ status, metadata }) => ({
       ...status,
       conditions: withCondition(status?.conditions ?? [], { ...attached(missing), observedGeneration: metadata.generation }, clock.date()),

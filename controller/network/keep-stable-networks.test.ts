@@ -6,7 +6,7 @@ import type { Pod } from '#core/api/pod.ts';
 import { Controller, type Reconciler } from '#core/kube/controller.ts';
 import { Events } from '#core/kube/events.ts';
 import type { KubeApi } from '#core/kube/port.ts';
-import { attachmentDefinitions, endpointSlices, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import { attachmentDefinitions, endpointSlices, namespaces, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
 import { testCluster } from '#core/kube/testing/access.ts';
 import type { ApiServer } from '#core/kube/testing/api-server.ts';
 import { HandClock } from '#core/kube/testing/hand-clock.ts';
@@ -155,4 +155,27 @@ test('the holder\'s agent and the controller write one status without losing eac
   await api.create(stableIPs, stableIP());
   await eventually(async () => (await api.get(stableIPs, { name: 'stable.198-18-0-10' })).status?.conditions?.[0]?.reason === 'Held', 'the condition');
   t.like((await api.get(stableIPs, { name: 'stable.198-18-0-10' })).status, { epoch: 1, holder: { uid: 'u1', nodeName: 'a' } });
+});
+
+test('a namespace that gets the labels which a network selects is served from then on', async (t) => {
+  const { api, eventually } = await lead(t);
+  await api.create(namespaces, { metadata: { name: 'shop' } });
+  await api.create(stableNetworks, stableNetwork('stable', { namespaceSelector: { matchLabels: { team: 'a' } } }));
+  const isServed = async (namespace: string): Promise<boolean> => (await api.find(attachmentDefinitions, { name: 'stable', namespace })) !== undefined;
+  await eventually(() => isServed('default'), 'the named namespace');
+  t.false(await isServed('shop'));
+  await api.patch(namespaces, { name: 'shop' }, { metadata: { labels: { team: 'a' } } });
+  await eventually(() => isServed('shop'), 'the selected namespace');
+});
+
+test('a pod that cannot start because its namespace is not served is told so, once', async (t) => {
+  const { api, server, eventually } = await lead(t);
+  await api.create(stableNetworks, stableNetwork());
+  const waiting = shop({ name: 'shop-9', uid: 'u9', namespace: 'shop', annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } });
+  await api.create(pods, { ...waiting, status: { phase: 'Pending' } });
+  await eventually(() => events(server).includes('NamespaceNotServed'), 'the event');
+  await api.patch(pods, { name: 'shop-9', namespace: 'shop' }, { metadata: { labels: { more: 'labels' } } });
+  await api.create(pods, { ...shop({ name: 'served', uid: 'u8', annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } }), status: { phase: 'Pending' } });
+  await eventually(async () => (await api.get(stableNetworks, { name: 'stable' })).status?.addresses !== undefined, 'the status');
+  t.deepEqual(events(server), ['NamespaceNotServed']);
 });

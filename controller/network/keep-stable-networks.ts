@@ -10,6 +10,7 @@ import { StableServices } from '#controller/network/endpoints/stable-services.ts
 import { isHolder } from '#controller/network/keeper.ts';
 import { NetworkStatuses } from '#controller/network/network-statuses.ts';
 import { ReleasedAddresses } from '#controller/network/released-addresses.ts';
+import { tellUnserved } from '#controller/network/unserved-pods.ts';
 import type { Leading } from '#controller/leading.ts';
 
 /** Pods come in numbers: the addresses that they took are counted once for all that come within this. */
@@ -19,6 +20,7 @@ export function keepStableNetworks(leading: Leading): void {
   keepNetworks(leading);
   keepAddresses(leading);
   keepServices(leading);
+  tellUnserved(leading);
 }
 
 function keepNetworks({ cluster, events, run, subscribe }: Leading): void {
@@ -34,6 +36,10 @@ function keepNetworks({ cluster, events, run, subscribe }: Leading): void {
     if (isDeepStrictEqual(previous?.spec, object.spec)) telling.add(object.metadata);
     else attaching.add(object.metadata);
     if (type === 'deleted' || !isDeepStrictEqual(previous?.spec, object.spec)) all(); // one may be in another's way
+  }));
+  subscribe(cluster.namespaces.onChange(({ object, previous }) => {
+    if (isDeepStrictEqual(previous?.metadata.labels, object.metadata.labels)) return;
+    for (const { metadata, spec } of stableNetworks.list()) if (spec.namespaceSelector !== undefined || spec.namespaces.includes(object.metadata.name)) attaching.add(metadata);
   }));
   subscribe(stableIPs.onChange(({ type, object, previous }) => {
     if (type === 'deleted' || previous === undefined) telling.addAfter({ name: object.spec.network }, gatherMs);

@@ -14,7 +14,7 @@ export const labelSelectorSchema = z.object({
 export type LabelSelector = z.infer<typeof labelSelectorSchema>;
 
 /** With the bounds of Kubernetes' own labels: a rule over a list without bounds would be too dear for the API server. */
-const policySelectorSchema = labelSelectorSchema.extend({
+export const boundedSelectorSchema = labelSelectorSchema.extend({
   matchExpressions: z.array(requirementSchema.extend({ key: z.string().max(317), values: z.array(z.string().max(63)).max(64).optional() })).max(32).optional(),
 });
 
@@ -29,7 +29,7 @@ export const budgetAnswers = ['Respect', 'MoveAllowed'] as const;
 
 export const interruptionPolicySpecSchema = z.object({
   /** Pods of this namespace; an empty selector selects all that have the runtime class. */
-  selector: policySelectorSchema,
+  selector: boundedSelectorSchema,
   action: z.enum(interruptionActions).default('Migrate'),
   /** How long a kill is held at most; then the signal is delivered. @default 60 */
   holdSeconds: z.number().int().min(1).max(3600).default(60),

@@ -21,7 +21,7 @@ export type MigrationReason = keyof typeof migrationReasons;
 
 /** Of a StableNetwork's conditions Ready and Attached, and of the events that say that it is not ready. */
 export const networkReasons = {
-  Attached: 'Every namespace that it names has its attachment definition, and nothing speaks against its ranges.',
+  Attached: 'Every namespace that it serves has its attachment definition, and nothing speaks against its ranges.',
   RangesInvalid: 'A range is not one: the message says what does not fit. Nodes refuse the network.',
   RangesReserved: 'A range has addresses that are for something else: loopback, link-local or multicast addresses, a node, or the pod network.',
   RangesOverlap: 'An earlier StableNetwork can give the same addresses.',

@@ -1,6 +1,7 @@
 // StableNetwork: a layer-2 network of all nodes whose addresses belong to workloads, not to nodes.
 import { z } from 'zod';
 import { conditionsSchema } from '#core/api/conditions.ts';
+import { boundedSelectorSchema } from '#core/api/interruption-policy.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
 
@@ -31,6 +32,8 @@ export const stableNetworkSpecSchema = z.object({
   routes: z.array(z.object({ dst: z.string().max(64), gw: z.string().max(64).optional() })).max(64).optional(),
   /** Namespaces that get a NetworkAttachmentDefinition of the network's name. */
   namespaces: z.array(z.string().max(63)).max(256).default(['default']),
+  /** Namespaces with these labels get one, too; an empty selector selects all. */
+  namespaceSelector: boundedSelectorSchema.optional(),
 });
 
 /** Cluster-scoped. */

@@ -8,6 +8,7 @@ import { apiGroup, apiVersion } from '#core/api/names.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
 import { jobSchema, replicaSetSchema, statefulSetSchema } from '#core/api/owners.ts';
 import { nodeSchema, podSchema } from '#core/api/pod.ts';
+import { namespaceSchema } from '#core/api/served-namespaces.ts';
 import { endpointSliceSchema, serviceSchema } from '#core/api/service.ts';
 import { stableIPSchema } from '#core/api/stable-ip.ts';
 import { stableNetworkSchema } from '#core/api/stable-network.ts';
@@ -43,6 +44,7 @@ export const stableIPs = resource(own('StableIP', 'stableips', false), stableIPS
 export const pods = resource(core('Pod', 'pods'), podSchema);
 /** Without the list of their images. */
 export const nodes = resource(core('Node', 'nodes', false), nodeSchema, ({ status }) => void delete status?.['images']);
+export const namespaces = resource(core('Namespace', 'namespaces', false), namespaceSchema);
 export const services = resource(core('Service', 'services'), serviceSchema);
 export const endpointSlices = resource({ group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices', kind: 'EndpointSlice', namespaced: true }, endpointSliceSchema);
 

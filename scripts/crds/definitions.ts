@@ -40,6 +40,11 @@ const insideItsRange = (field: string): Rule => ({
   rule: `self.ranges.all(r, !has(r.${field}) || (isIP(r.${field}) && isCIDR(r.cidr) && cidr(r.cidr).containsIP(r.${field})))`,
   message: `${field} is an address of its cidr`,
 });
+const selectorRule = (selector: string): Rule => ({
+  rule: `!has(${selector}.matchExpressions) || ${selector}.matchExpressions.all(e, (e.operator in ['In', 'NotIn']) == (has(e.values) && size(e.values) > 0))`,
+  message: 'the operators In and NotIn need values, Exists and DoesNotExist take none',
+});
+const optional = (field: string, { rule, message }: Rule): Rule => ({ rule: `!has(self.${field}) || ${rule}`, message });
 const deviceName = (field: string): Rule => ({ rule: `!has(self.${field}) || self.${field}.matches('^[a-zA-Z0-9][a-zA-Z0-9_.-]*$')`, message: `${field} is a name that a network device can have` });
 
 export const kinds: Kind[] = [
@@ -73,10 +78,7 @@ export const kinds: Kind[] = [
       { name: 'Precedence', type: 'integer', jsonPath: '.spec.precedence', priority: 1 },
       { name: 'Shadowed', type: 'string', jsonPath: condition('Shadowed', 'status'), priority: 1 },
     ],
-    rules: [{
-      rule: "!has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, (e.operator in ['In', 'NotIn']) == (has(e.values) && size(e.values) > 0))",
-      message: 'the operators In and NotIn need values, Exists and DoesNotExist take none',
-    }],
+    rules: [selectorRule('self.selector')],
   },
   {
     kind: 'StableNetwork', plural: 'stablenetworks', shortNames: ['snet'], scope: 'Cluster', purpose: 'A layer-2 network of all nodes whose addresses belong to workloads.', schema: stableNetworkSchema,
@@ -97,6 +99,7 @@ export const kinds: Kind[] = [
       ...['bridge', 'uplink'].map(deviceName),
       { rule: "(self.mode == 'VXLAN') == has(self.vxlan)", message: 'mode VXLAN and the field vxlan belong together' },
       { rule: "self.mode == 'Bridge' || !has(self.uplink)", message: 'only mode Bridge has an uplink: the uplink of VXLAN is its tunnel' },
+      optional('namespaceSelector', selectorRule('self.namespaceSelector')),
       { rule: 'self.mode == oldSelf.mode', message: 'mode cannot be changed' },
     ],
   },

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { labels, nodeFactsAnnotation, runtimeClassName, systemNamespace } from '#core/api/names.ts';
 import { isNodeReady, type Node } from '#core/api/pod.ts';
+import { networksOf, unservedFact, unservedNetworks, unservedRemedy } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
-import { interruptionPolicies, migrations, nodes, pods, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import { interruptionPolicies, migrations, namespaces, nodes, pods, stableIPs, stableNetworks } from '#core/kube/resources.ts';
 import type { Diagnosis } from '#core/api/handover.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { outputOption } from '../../output-option.ts';
@@ -26,7 +27,7 @@ export function addDoctor(program: Command, { terminal, cluster, exit }: PluginC
     .action(async ({ output }: { output: string }) => {
       const session = cluster();
       try {
-        const checks = (await Promise.all([kinds(session), answered('controller', controller(session)), answered('agents', agents(session)), answered('policies', policies(session))])).flat();
+        const checks = (await Promise.all([kinds(session), answered('controller', controller(session)), answered('agents', agents(session)), answered('policies', policies(session)), answered('networks', waitingPods(session))])).flat();
         const diagnosis: Diagnosis = { node: `namespace ${session.namespace}`, checks };
         if (output === 'json') printJson(terminal, diagnosis);
         else printLines(terminal, diagnosisLines(diagnosis, terminal));
@@ -97,4 +98,15 @@ async function policies({ api, namespace }: ClusterSession): Promise<Check[]> {
     { check: 'policies', ok: true, fact: items.length > 0 ? `${items.length} in ${namespace}` : `none in ${namespace}: its pods move by Migrations only` },
     { check: 'pods', ok: true, fact: `${own.length} of runtime class ${runtimeClassName} in ${namespace}` },
   ];
+}
+
+/** Pods that wait for a network that does not serve their namespace. */
+async function waitingPods({ api, namespace }: ClusterSession): Promise<Check[]> {
+  const [all, networks] = await Promise.all([api.list(pods, { namespace }), api.list(stableNetworks)]);
+  const asking = all.items.filter((pod) => networksOf(pod).length > 0);
+  if (asking.length === 0) return [];
+  const named = new Set(asking.flatMap((pod) => networksOf(pod).map((network) => network.namespace)));
+  const found = await Promise.all([...named].map((name) => api.find(namespaces, { name })));
+  const known = found.filter((one) => one !== undefined);
+  return asking.flatMap((pod) => unservedNetworks(pod, networks.items, known).map((unserved) => ({ check: pod.metadata.name, ok: false, fact: unservedFact(unserved), remedy: unservedRemedy })));
 }
