@@ -1,4 +1,5 @@
 // A StableNetwork as NetworkAttachmentDefinitions, which Multus reads: one in each namespace that it serves.
+import { isDeepStrictEqual } from 'node:util';
 import { withCondition, type NewCondition } from '#core/api/conditions.ts';
 import { networkConfig } from '#core/api/network-config.ts';
 import { servedNamespaces } from '#core/api/served-namespaces.ts';
@@ -29,7 +30,7 @@ export class AttachmentDefinitions {
     const { api, clock } = this.#cluster;
     const network = this.#cluster.stableNetworks.get(name);
     if (network === undefined) return {};
-    const config = JSON.stringify(networkConfig(network));
+    const config = networkConfig(network);
     const missing: string[] = [];
     for (const namespace of servedNamespaces(network, this.#cluster.namespaces.list())) if (!(await this.#ensure({ name: network.metadata.name, namespace }, config))) missing.push(namespace);
     await settleStatus(api, stableNetworks, network, ({ status, metadata }) => ({
@@ -40,10 +41,11 @@ export class AttachmentDefinitions {
   }
 
   /** False while the namespace is not there. */
-  async #ensure(name: { name: string; namespace: string }, config: string): Promise<boolean> {
+  async #ensure(name: { name: string; namespace: string }, wanted: object): Promise<boolean> {
     const { api } = this.#cluster;
     const earlier = await api.find(attachmentDefinitions, name);
-    if (earlier?.spec?.config === config) return true;
+    const config = JSON.stringify(wanted);
+    if (isSame(earlier?.spec?.config, config)) return true;
     try {
       if (earlier === undefined) await api.create(attachmentDefinitions, { metadata: name, spec: { config } });
       else await api.patch(attachmentDefinitions, name, { spec: { config } });
@@ -52,5 +54,14 @@ export class AttachmentDefinitions {
       return false;
     }
     return true;
+  }
+}
+
+/** However it is written: people keep such definitions in files of theirs. */
+function isSame(text: string | undefined, wanted: string): boolean {
+  try {
+    return text !== undefined && isDeepStrictEqual(JSON.parse(text), JSON.parse(wanted));
+  } catch {
+    return false; // it is no configuration
   }
 }

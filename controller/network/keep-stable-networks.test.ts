@@ -1,6 +1,7 @@
 // The leader's work on stable networks against an API server: what is written, when, and that nothing is written twice.
 import test, { type ExecutionContext } from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { networkConfig } from '#core/api/network-config.ts';
 import { annotations, serviceAnnotations } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { Controller, type Reconciler } from '#core/kube/controller.ts';
@@ -178,4 +179,15 @@ test('a pod that cannot start because its namespace is not served is told so, on
   await api.create(pods, { ...shop({ name: 'served', uid: 'u8', annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } }), status: { phase: 'Pending' } });
   await eventually(async () => (await api.get(stableNetworks, { name: 'stable' })).status?.addresses !== undefined, 'the status');
   t.deepEqual(events(server), ['NamespaceNotServed']);
+});
+
+test('an attachment definition that a person wrote is left as it is while it says the same, and put right when it does not', async (t) => {
+  const { api, server, eventually } = await lead(t);
+  const written = JSON.stringify(networkConfig(stableNetwork()), undefined, 2);
+  await api.create(attachmentDefinitions, { metadata: { name: 'stable', namespace: 'default' }, spec: { config: written } });
+  await api.create(attachmentDefinitions, { metadata: { name: 'stable', namespace: 'shop' }, spec: { config: 'nothing' } });
+  await api.create(stableNetworks, stableNetwork('stable', { namespaces: ['default', 'shop'] }));
+  await eventually(async () => (await api.get(attachmentDefinitions, { name: 'stable', namespace: 'shop' })).spec?.config !== 'nothing', 'the right definition');
+  t.is((await api.get(attachmentDefinitions, { name: 'stable', namespace: 'default' })).spec?.config, written);
+  t.is(server.asked('PATCH', /network-attachment-definitions/).length, 1);
 });

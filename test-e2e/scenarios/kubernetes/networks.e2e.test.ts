@@ -1,7 +1,9 @@
 // Stable addresses of every kind move: over VXLAN, of both families, behind a Service; and what Multus says of them stays true.
+import { join } from 'node:path';
 import { z } from 'zod';
 import { stableIPSchema } from '#core/api/stable-ip.ts';
-import { apply, assertMoved, eventually, kubectl, migrate, namespaceFor, nodeOf, onClient, podOf, stableAddress, whileCounting } from './cluster.ts';
+import { clusterDirectory } from '#cluster/paths.ts';
+import { apply, assertMoved, eventsOf, eventually, kubectl, migrate, namespaceFor, nodeOf, onClient, podOf, stableAddress, whileCounting } from './cluster.ts';
 import { scenario } from './scenario.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
 
@@ -45,6 +47,46 @@ scenario('a VXLAN between the nodes: connections over it move', [], async (t) =>
   }
   const all = await answers();
   t.deepEqual(all, all.map((_, index) => index + 1));
+});
+
+const examples = join(clusterDirectory, '../../multus-configs');
+
+scenario('the networks of multus-configs can be applied, and a pod gets an address of each family on each of them', [], async (t) => {
+  t.teardown(async () => void (await kubectl('delete', '--wait=false', '--ignore-not-found', '-f', examples)));
+  await kubectl('apply', '-f', examples);
+  const networks = ['bridge', 'vxlan', 'dual-stack', 'clients', 'peers'];
+  await eventually('all networks attached', async () => {
+    const reasons = await kubectl('get', 'stablenetworks', ...networks, '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Attached")].reason}');
+    return reasons === networks.map(() => 'Attached').join(' ') ? true : undefined;
+  });
+  const name = `examples-${process.pid}`;
+  t.teardown(async () => void (await kubectl('-n', 'default', 'delete', 'pod', name, '--wait=false')));
+  await apply({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: name }, annotations: { [networkAnnotation]: 'vxlan,dual-stack,clients,peers' } },
+    spec: { runtimeClassName: 'godwit', terminationGracePeriodSeconds: 0, containers: [redisContainer()] },
+  });
+  await podOf('default', `app=${name}`);
+  const { items } = addressesSchema.parse(JSON.parse(await kubectl('get', 'stableips', '-o', 'json')));
+  const own = items.filter(({ spec }) => spec.workload.podName === name).map(({ spec }) => `${spec.ifName} ${spec.network}`);
+  t.deepEqual(own.toSorted(), ['net1 vxlan', 'net2 dual-stack', 'net2 dual-stack', 'net3 clients', 'net4 peers']);
+});
+
+scenario('a namespace that a network does not serve: the pod says so, plan says so, and it starts when the namespace is labelled', [], async (t) => {
+  const namespace = await namespaceFor(t, 'unserved');
+  const name = `chosen-${process.pid}`;
+  t.teardown(async () => void (await kubectl('delete', 'stablenetwork', name)));
+  const chosen = { matchLabels: { [`godwit.test/${name}`]: 'yes' } };
+  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name }, spec: { mode: 'VXLAN', vxlan: { id: 4243 }, ranges: [{ cidr: '198.18.132.0/24' }], namespaces: [], namespaceSelector: chosen } });
+  await eventually('the network', async () => ((await kubectl('get', 'stablenetwork', name, '-o', 'jsonpath={.status.addresses.total}')) === '' ? undefined : true));
+  await apply({
+    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'waiting', namespace, labels, annotations: { [networkAnnotation]: name } },
+    spec: { runtimeClassName: 'godwit', terminationGracePeriodSeconds: 0, containers: [redisContainer()] },
+  });
+  await eventually('the event', async () => (await eventsOf(namespace, 'waiting')).find((message) => message.includes(`${name} does not serve the namespace ${namespace}`)));
+  const { status } = await migrate(namespace, 'move', 'waiting');
+  t.deepEqual(status?.refusals?.map(({ code }) => code), ['PREFLIGHT_NAMESPACE_NOT_SERVED'], JSON.stringify(status));
+  await kubectl('label', 'namespace', namespace, `godwit.test/${name}=yes`);
+  await podOf(namespace, 'app=shop', 90_000);
 });
 
 const addressesSchema = z.object({ items: z.array(stableIPSchema) });
