@@ -9,19 +9,11 @@ import { addMigrate } from './commands/migrate.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPs } from './commands/ps.ts';
 import { addWatch } from './commands/watch.ts';
-import { controlClient, type ControlClient } from './control-client.ts';
+import type { Context } from './context.ts';
+import { controlClient } from './control-client.ts';
 import { bareProgram } from './bare-program.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
-
-/** What a command works with. */
-export interface Context {
-  terminal: Terminal;
-  /** Talks to the agent at `--socket`. */
-  client(): ControlClient;
-  /** The exit code of the process; 0 unless set. */
-  exit(code: ExitCode): void;
-}
 
 const defaultSocket = '/run/godwit/control.sock';
 

@@ -1,7 +1,7 @@
 // `godwit cancel`: stops a handover that is not committed yet.
 import type { Command } from 'commander';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { printJson, printLines } from '../terminal.ts';
 
 export function addCancel(program: Command, { terminal, client }: Context): void {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { issueFiles } from '../certificate-files.ts';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { printJson, printLines } from '../terminal.ts';
 
 interface CertificateOptions {

@@ -1,7 +1,7 @@
 // `godwit completion`: a script for the shell, made from the tree of commands.
 import { Argument, type Command } from 'commander';
 import { completionScript } from '../completion-script.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 
 export function addCompletion(program: Command, { terminal }: Context): void {
   program

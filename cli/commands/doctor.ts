@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { diagnosisLines } from '../render/checks.ts';
 import { printJson, printLines } from '../terminal.ts';
 

@@ -1,7 +1,7 @@
 // `godwit get`: handovers that run or ran; one of them as the picture.
 import type { Command } from 'commander';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { handoverTable } from '../render/lists.ts';
 import { waterfall } from '../render/waterfall.ts';
 import { printJson, printLines } from '../terminal.ts';

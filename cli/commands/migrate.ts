@@ -1,7 +1,7 @@
 // `godwit migrate`: starts a handover and follows it.
 import type { Command } from 'commander';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { printJson, printLines } from '../terminal.ts';
 import { watchOne } from './watch.ts';
 

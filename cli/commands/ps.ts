@@ -1,7 +1,7 @@
 // `godwit ps`: the containers of this node that the agent knows.
 import type { Command } from 'commander';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { containerTable } from '../render/lists.ts';
 import { printJson, printLines } from '../terminal.ts';
 

@@ -5,7 +5,7 @@ import type { ControlClient } from '../control-client.ts';
 import { follow } from '../follow.ts';
 import { liveView } from '../live-view.ts';
 import { outputOption } from '../output-option.ts';
-import type { Context } from '../program.ts';
+import type { Context } from '../context.ts';
 import { painter } from '../render/paint.ts';
 import { eventLine, isOver } from '../render/progress.ts';
 import { exitCodeOf } from '../report-error.ts';

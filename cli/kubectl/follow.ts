@@ -4,7 +4,7 @@ import { GodwitError } from '#core/errors.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { printLines, type Terminal } from '../terminal.ts';
 import type { ClusterSession } from './cluster-session.ts';
-import type { PluginContext } from './program.ts';
+import type { PluginContext } from './plugin-context.ts';
 import { changeLine, storyLines } from './render.ts';
 
 interface FollowOptions {

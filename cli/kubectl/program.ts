@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { bareProgram } from '../bare-program.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
-import { openCluster, type ClusterSession } from './cluster-session.ts';
+import { openCluster } from './cluster-session.ts';
 import { addCancel } from './commands/cancel.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -13,15 +13,7 @@ import { addGet } from './commands/get.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPlan } from './commands/plan.ts';
 import { addWatch } from './commands/watch.ts';
-
-/** What a command works with. */
-export interface PluginContext {
-  terminal: Terminal;
-  /** By the kubeconfig, context and namespace that were asked for. */
-  cluster(): ClusterSession;
-  /** The exit code of the process; 0 unless set. */
-  exit(code: ExitCode): void;
-}
+import type { PluginContext } from './plugin-context.ts';
 
 export function createPlugin(terminal: Terminal, exit: (code: ExitCode) => void, version: string): Command {
   const program = bareProgram('kubectl godwit', 'Moves pods to other nodes with memory, files, stable address and TCP connections.', terminal, version)

@@ -17,7 +17,8 @@ import { decide, isToBeDeleted, refusedReplacement, type Decision, type Observat
 import { ownerOf } from '#controller/migration/owner.ts';
 import { prospectOf, type Prospect } from '#controller/migration/prospect.ts';
 import type { Story } from '#controller/migration/story.ts';
-import { podNotes, podRefusals, type PodFacts, type VolumeClaim } from '#controller/migration/refusals.ts';
+import type { PodFacts, VolumeClaim } from '#controller/migration/pod-check.ts';
+import { podNotes, podRefusals } from '#controller/migration/refusals.ts';
 import { incomingByNode, waitReason, type Limits } from '#controller/migration/limits.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { setbackOf } from '#controller/replacement/setback.ts';

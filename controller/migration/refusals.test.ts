@@ -2,7 +2,8 @@
 import test from 'ava';
 import type { Pod } from '#core/api/pod.ts';
 import { pod, policy } from '#core/testing/objects.ts';
-import { podChecks, podNotes, podRefusals, type PodFacts } from './refusals.ts';
+import type { PodFacts } from './pod-check.ts';
+import { podChecks, podNotes, podRefusals } from './refusals.ts';
 
 type Facts = Partial<PodFacts>;
 

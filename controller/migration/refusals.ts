@@ -1,33 +1,11 @@
 // What the API alone says against moving a pod: each check is one pure look at its spec.
 import type { Note, Refusal } from '#core/api/handover.ts';
-import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { runtimeClassName } from '#core/api/names.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { unservedFact, unservedRemedy } from '#core/api/served-namespaces.ts';
+import type { Finding, PodCheck, PodFacts } from '#controller/migration/pod-check.ts';
 import { startOrderChecks } from '#controller/migration/start-order.ts';
 import { volumeChecks } from '#controller/migration/volume-refusals.ts';
-
-/** A claim of the pod, as far as it matters. */
-export interface VolumeClaim {
-  name: string;
-  accessModes: readonly string[];
-}
-
-export interface PodFacts {
-  pod: Pod;
-  policy: InterruptionPolicy | undefined;
-  claims: readonly VolumeClaim[];
-  /** StableNetworks that the pod waits for in vain. */
-  unserved: readonly { network: string; namespace: string }[];
-}
-
-type Finding = { fact: string; remedy: string };
-
-export interface PodCheck {
-  /** What it refuses, for the reference page. */
-  about: string;
-  run(facts: PodFacts): Finding | undefined;
-}
 
 const allContainers = ({ spec }: Pod) => [...(spec.initContainers ?? []), ...spec.containers];
 const knownOwners = new Set(['StatefulSet', 'ReplicaSet', 'Job']);

@@ -1,6 +1,6 @@
 // Several containers of a replacement: the kubelet starts one after the other, and each stands still until the last one is restored.
 import { runningTogether, type Pod } from '#core/api/pod.ts';
-import type { PodCheck } from '#controller/migration/refusals.ts';
+import type { PodCheck } from '#controller/migration/pod-check.ts';
 
 type Container = ReturnType<typeof runningTogether>[number];
 type Probe = NonNullable<Container['livenessProbe']>;

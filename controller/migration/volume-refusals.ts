@@ -1,6 +1,6 @@
 // Volumes that stand in the way of a move: their data would stay behind, or two nodes would have to have them at a time.
 import type { Pod } from '#core/api/pod.ts';
-import type { PodCheck, PodFacts, VolumeClaim } from '#controller/migration/refusals.ts';
+import type { PodCheck, PodFacts, VolumeClaim } from '#controller/migration/pod-check.ts';
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number];
 

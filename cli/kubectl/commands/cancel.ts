@@ -6,7 +6,7 @@ import { migrations } from '#core/kube/resources.ts';
 import { outputOption } from '../../output-option.ts';
 import { printJson, printLines } from '../../terminal.ts';
 import type { ClusterSession } from '../cluster-session.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 
 export function addCancel(program: Command, { terminal, cluster }: PluginContext): void {
   program

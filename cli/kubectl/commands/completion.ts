@@ -1,6 +1,6 @@
 // `kubectl godwit completion`: what kubectl runs to complete the plugin's words (kubectl_complete-godwit in PATH).
 import type { Command } from 'commander';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 
 export function addCompletion(program: Command, { terminal }: PluginContext): void {
   program

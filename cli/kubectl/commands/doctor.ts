@@ -12,7 +12,7 @@ import { outputOption } from '../../output-option.ts';
 import { diagnosisLines } from '../../render/checks.ts';
 import { printJson, printLines } from '../../terminal.ts';
 import type { ClusterSession } from '../cluster-session.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 
 type Check = Diagnosis['checks'][number];
 

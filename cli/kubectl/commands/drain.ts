@@ -9,7 +9,7 @@ import { counted } from '../../render/units.ts';
 import { printLines, type Terminal } from '../../terminal.ts';
 import type { ClusterSession } from '../cluster-session.ts';
 import { evict, irreplaceable, podsToEvict, type Leaving } from '../eviction-round.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 import { timeoutOption } from '../timeout-option.ts';
 
 interface DrainOptions {

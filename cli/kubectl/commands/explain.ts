@@ -7,7 +7,7 @@ import { migrations } from '#core/kube/resources.ts';
 import { sourceCheckList } from '#agent/preflight/source-checks.ts';
 import { hang } from '../../render/wrap.ts';
 import { printLines } from '../../terminal.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 import { storyLines } from '../render.ts';
 
 export function addExplain(program: Command, { terminal, cluster }: PluginContext): void {

@@ -4,7 +4,7 @@ import { byAge, type Migration } from '#core/api/migration.ts';
 import { migrations } from '#core/kube/resources.ts';
 import { outputOption } from '../../output-option.ts';
 import { printJson, printLines } from '../../terminal.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 import { migrationTable, storyLines } from '../render.ts';
 
 interface GetOptions {

@@ -4,7 +4,7 @@ import { outputOption } from '../../output-option.ts';
 import { printJson, printLines } from '../../terminal.ts';
 import { followOne } from '../follow.ts';
 import { makeMigration } from '../new-migration.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 import { timeoutOption } from '../timeout-option.ts';
 
 interface MigrateOptions {

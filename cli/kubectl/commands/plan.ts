@@ -11,7 +11,7 @@ import { printJson, printLines, type Terminal } from '../../terminal.ts';
 import type { ClusterSession } from '../cluster-session.ts';
 import { exitCodeOf } from '../follow.ts';
 import { makeMigration } from '../new-migration.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 import { findingLines } from '../render.ts';
 import { timeoutOption } from '../timeout-option.ts';
 

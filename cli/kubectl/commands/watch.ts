@@ -4,7 +4,7 @@ import { outputOption } from '../../output-option.ts';
 import { printLines } from '../../terminal.ts';
 import type { ClusterSession } from '../cluster-session.ts';
 import { followOne } from '../follow.ts';
-import type { PluginContext } from '../program.ts';
+import type { PluginContext } from '../plugin-context.ts';
 import { changeLine } from '../render.ts';
 import { timeoutOption } from '../timeout-option.ts';
 
