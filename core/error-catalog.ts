@@ -441,7 +441,7 @@ const entries = {
   ERR_QUEUED_CONNECTIONS: {
     reason: 'QueuedConnections',
     retryable: true,
-    meaning: 'Connections waited in a listening socket that the program had not accepted yet; they cannot be saved.',
+    meaning: 'In each of several freezes something waited that cannot be saved at such a moment: connections that the program had not accepted, or netlink answers that it had not read.',
     remedy: 'Try again when the program is less busy.',
   },
   ERR_REFUSED: {

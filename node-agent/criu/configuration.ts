@@ -27,7 +27,7 @@ export class CriuConfiguration {
   }
 
   #write(): void {
-    const options = ['network-lock skip', 'tcp-established', 'skip-in-flight', 'verbosity 1', `ghost-limit ${ghostLimitBytes}`, `action-script ${this.#hook}`];
+    const options = ['network-lock skip', 'tcp-established', 'skip-in-flight', 'link-remap', 'verbosity 1', `ghost-limit ${ghostLimitBytes}`, `action-script ${this.#hook}`];
     const hints = [...new Set([...this.#watched.values()].flat())].toSorted(deepestFirst).map((path) => `irmap-scan-path ${path}`);
     writeFileSync(this.path, [...options, ...hints, ''].join('\n'), { mode: 0o644 });
   }

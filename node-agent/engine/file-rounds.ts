@@ -33,7 +33,18 @@ export class FileRounds implements AsyncDisposable {
     return this.#round(connection, limitMs, async (root, send) => send({ always: await this.#noteMapped(root), open: new Set(), last: true }));
   }
 
+  /** Names that CRIU made since. The target applies them before it restores, and its answers come before that word. */
+  async named(connection: PeerConnection): Promise<void> {
+    await this.#send(connection, async (_, send) => send({ always: new Set(), open: new Set(), last: true }));
+  }
+
   async #round(connection: PeerConnection, limitMs: number, one: (root: number, send: SendRoot) => Promise<FileCounts>): Promise<FileCounts> {
+    const total = await this.#send(connection, one);
+    for (let applied = 0; applied < this.#senders.length; applied += 1) await connection.expect(limitMs, 'round-applied');
+    return total;
+  }
+
+  async #send(connection: PeerConnection, one: (root: number, send: SendRoot) => Promise<FileCounts>): Promise<FileCounts> {
     const total = { entries: 0, bytes: 0 };
     for (const [root, sender] of this.#senders.entries()) {
       const { entries, bytes } = await one(root, (round) => sender.send((frame) => connection.sendFiles(root, frame), round));
@@ -41,7 +52,6 @@ export class FileRounds implements AsyncDisposable {
       total.entries += entries;
       total.bytes += bytes;
     }
-    for (let applied = 0; applied < this.#senders.length; applied += 1) await connection.expect(limitMs, 'round-applied');
     return total;
   }
 

@@ -42,8 +42,8 @@ export interface SourcePort {
   /** Nothing of the container runs when this resolves. */
   freeze(limitMs: number): Promise<void>;
   thaw(): Promise<void>;
-  /** Connections waiting in listening sockets. */
-  queuedConnections(): number;
+  /** What cannot be dumped at this moment of the freeze, and can a little later: each as words for people. */
+  unsettled(): string[];
   /** Connections the handover carries. */
   liveConnections(): number;
   /** Relative to file root `root`: files that shared writable mappings may change without a trace. */
@@ -52,6 +52,8 @@ export interface SourcePort {
   openFiles(root: number): Promise<ReadonlySet<string>>;
   /** Lets CRIU dump and sends images as they are written; resolves when CRIU is held and all is sent. */
   dump(sink: ImageSink, limitMs: number): Promise<SentImage[]>;
+  /** Whether the dump gave files names that the file roots did not have before it. */
+  madeNames(): Promise<boolean>;
   /** From here on only this agent lets the source go on; false when the watchdog has done so. Asked right before the commit. */
   claim(): boolean;
   /** Whether the watchdog has let the source go on, since this agent did not answer it. */

@@ -18,9 +18,9 @@ import { incompatibilities } from '#agent/preflight/compatibility.ts';
 import type { FileCounts } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
-/** Freezes that may be given up because connections were waiting to be accepted, before the handover is. */
+/** Freezes that may be given up for what cannot be dumped at that moment, before the handover is. */
 const freezeAttempts = 8;
-const unqueueMs = 15;
+const settleMs = 15;
 /** Late files beyond this number are sent in another round before the freeze. */
 const fewFiles = 64;
 const maxRounds = 4;
@@ -157,11 +157,11 @@ export class SourceRun {
       measures.frozenAt = epochNow();
       await timeline.measure('freeze', () => this.#source.freeze(limitMs));
       await timeline.measure('gate', () => this.#forLinks((link) => this.#ports.links.gate(link)));
-      const queued = this.#source.queuedConnections();
-      if (queued === 0) break;
+      const unsettled = this.#source.unsettled();
+      if (unsettled.length === 0) break;
       await this.#thaw();
-      if (attempt === freezeAttempts) throw new GodwitError('ERR_QUEUED_CONNECTIONS', `${queued} connections waited to be accepted in each of ${freezeAttempts} tries`);
-      await pause(this.#ports.clock, unqueueMs);
+      if (attempt === freezeAttempts) throw new GodwitError('ERR_QUEUED_CONNECTIONS', `in each of ${freezeAttempts} tries: ${unsettled.join(', ')}`);
+      await pause(this.#ports.clock, settleMs);
     }
     await this.#required().send({ type: 'frozen', neighbours: this.#neighbours });
   }
@@ -184,6 +184,7 @@ export class SourceRun {
       throw lost.reason ?? error;
     });
     measures.lateFiles = late.entries;
+    if (await this.#source.madeNames()) await timeline.measure('names', async () => this.#files?.named(connection));
     await connection.send({ type: 'images-end', images: sent });
     measures.wireBytes = connection.sentBytes;
   }
@@ -196,7 +197,7 @@ export class SourceRun {
   /** After the last files the target's next word is `restored`. Any other ends the connection, and with it the sending of images that nobody reads. */
   #expectRestored(connection: PeerConnection, files: Promise<unknown>, limitMs: number): { reason?: GodwitError } {
     const lost: { reason?: GodwitError } = {};
-    this.#restored = files.then(() => connection.expect(limitMs, 'restored'));
+    this.#restored = files.then(() => expectAfterRounds(connection, limitMs));
     this.#restored.catch((error: unknown) => {
       lost.reason = asGodwitError(error);
       connection.destroy();
@@ -318,6 +319,11 @@ export class SourceRun {
 function agentHung(node: string): GodwitError {
   const fact = `the agent of ${node} was silent while the container stood still; its watchdog let the container go on`;
   return new GodwitError('ERR_AGENT_HUNG', fact);
+}
+
+/** What the target says of files that it was sent once more comes before. */
+async function expectAfterRounds(connection: PeerConnection, limitMs: number): Promise<void> {
+  while ((await connection.expect(limitMs, 'restored', 'round-applied')).type !== 'restored');
 }
 
 /** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */

@@ -11,6 +11,7 @@ import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import { ImageTail, type ImageSink, type SentImage } from '#agent/criu/image-tail.ts';
 import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
+import { madeNames } from '#agent/criu/link-remaps.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import { filesOpenForWriting } from '#agent/files/open-files.ts';
@@ -23,7 +24,7 @@ import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
 import { liveConnections, readTcpSockets } from '#agent/preflight/tcp-sockets.ts';
 import type { Containerd } from '#agent/runtime/containerd.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
-import { ListenQueues } from '#agent/runtime/listen-queues.ts';
+import { removeNamesOfCriu } from '#agent/runtime/former-names.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import type { SignalGate } from '#agent/runtime/signal-gate.ts';
@@ -33,6 +34,7 @@ import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtim
 import { endTcpRepair } from '#cni/native/addon.ts';
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
+import { Unsettled } from '#agent/runtime/unsettled.ts';
 import { unmark } from '#agent/runtime/marks.ts';
 import { FreezeWatch } from '#agent/watchdog/freeze-watch.ts';
 
@@ -61,7 +63,7 @@ export class PlainSource implements SourcePort {
   #facts: ContainerFacts | undefined;
   #watch: HookWatch | undefined;
   #dump: HeldDump | undefined;
-  #queues: ListenQueues | undefined;
+  #unsettled: Unsettled | undefined;
   #movedDirectories: string[] = [];
   /** What inotify watches, in the container. */
   #watched: readonly string[] = [];
@@ -117,7 +119,7 @@ export class PlainSource implements SourcePort {
     criu.addWatched(this.#handover, this.#watched);
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
-    this.#queues = new ListenQueues(`/proc/${this.#state().pid}/ns/net`);
+    this.#unsettled = new Unsettled(this.#state().pid);
     await this.#watchFreeze();
     this.#dump = await HeldDump.start({ runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch }, limitMs);
   }
@@ -164,8 +166,8 @@ export class PlainSource implements SourcePort {
     this.#host.signals.open(this.#id);
   }
 
-  queuedConnections(): number {
-    return this.#queues?.waiting() ?? 0;
+  unsettled(): string[] {
+    return this.#unsettled?.found(() => processesOf(this.#state())) ?? [];
   }
 
   liveConnections(): number {
@@ -205,6 +207,10 @@ export class PlainSource implements SourcePort {
     askToFreeze(freezerCgroup, cgroupVersion);
   }
 
+  madeNames(): Promise<boolean> {
+    return Promise.resolve(madeNames(imageDirectoriesOf(this.#host.imageRoot, this.#handover).images));
+  }
+
   async releaseDump(limitMs: number): Promise<void> {
     this.#host.execs.refuse(this.#id);
     this.#host.signals.refuse(this.#id);
@@ -224,12 +230,14 @@ export class PlainSource implements SourcePort {
     const registration = this.#host.registry.get(this.#id);
     if (registration === undefined) return;
     forgetCheckpoint(registration.root, this.#id);
-    this.#mendSockets(readRuncStateIfAny(registration.root, this.#id));
+    const state = readRuncStateIfAny(registration.root, this.#id);
+    if (state !== undefined) this.#mend(processesOf(state));
   }
 
-  /** CRIU puts TCP sockets into repair mode, in which they neither send nor receive; one that was killed has left them so. */
-  #mendSockets(state: RuncState | undefined): void {
-    for (const pid of state === undefined ? [] : processesOf(state)) endTcpRepair(pid);
+  /** CRIU puts TCP sockets into repair mode, in which they neither send nor receive, and makes names; one that was killed has left them so. */
+  #mend(pids: readonly number[]): void {
+    for (const pid of pids) endTcpRepair(pid);
+    removeNamesOfCriu(pids);
   }
 
   async remove(): Promise<void> {
@@ -248,8 +256,8 @@ export class PlainSource implements SourcePort {
     this.#host.execs.open(this.#id);
     this.#host.signals.open(this.#id);
     this.#host.criu.removeWatched(this.#handover);
-    this.#queues?.[Symbol.dispose]();
-    this.#queues = undefined;
+    this.#unsettled?.[Symbol.dispose]();
+    this.#unsettled = undefined;
     removeImageDirectories(this.#host.imageRoot, this.#handover);
   }
 

@@ -1,4 +1,6 @@
 // What the processes of a container hold, as plain facts.
+import type { FormerName } from '#agent/runtime/former-names.ts';
+import type { UnixSocket } from '#agent/runtime/unix-sockets.ts';
 
 export interface ProcessFacts {
   pid: number;
@@ -14,6 +16,17 @@ export interface ProcessFacts {
   descriptors: readonly Descriptor[];
   /** Files and devices that it maps, with ` (deleted)` where it applies. */
   mappedPaths: readonly string[];
+  /** Its executable mapping with the lowest address. */
+  firstCode?: CodeMapping;
+  /** Files that it has open or mapped by a name that was removed, while another one remains. */
+  formerNames: readonly FormerName[];
+}
+
+export interface CodeMapping {
+  /** Empty for anonymous memory. */
+  path: string;
+  shared: boolean;
+  writable: boolean;
 }
 
 export interface Descriptor {
@@ -28,6 +41,8 @@ export interface Descriptor {
   locks?: readonly string[];
   /** What an inotify watches. */
   watches?: readonly Watch[];
+  /** Whether a pipe is in packet mode. */
+  packets?: boolean;
   /** Whether a memfd has huge pages. */
   huge?: boolean;
 }
@@ -46,19 +61,12 @@ export interface Mount {
   /** In the container. */
   path: string;
   type: string;
+  /** Nothing can be written below it. */
+  readOnly: boolean;
   /** Directory of the file system that is mounted: `/` for all of it, another one for a bind mount of a part. */
   root: string;
   /** Options of the file system itself, e.g. `lowerdir=...`. */
   options: readonly string[];
-}
-
-export interface UnixSocket {
-  inode: number;
-  listening: boolean;
-  /** Inode of the socket at the other end; 0 when there is none. */
-  peer: number;
-  /** Connections that wait to be accepted, of a listening socket. */
-  waiting: number;
 }
 
 /** An SQLite database that a process has open where inode numbers change with a move. */

@@ -5,9 +5,11 @@ import type { Mount } from '#agent/preflight/inspection.ts';
 export function parseMountTable(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [before = '', after = ''] = line.split(' - ');
-    const [id, , device = '', root = '/', path] = before.split(' ');
+    const [id, , device = '', root = '/', path, mountOptions = ''] = before.split(' ');
     const [type = '', , options = ''] = after.split(' ');
-    return id === undefined || path === undefined ? [] : [{ id: Number(id), device: deviceNumber(device), path: unescape(path), type, root: unescape(root), options: options.split(',') }];
+    if (id === undefined || path === undefined) return [];
+    const readOnly = [...mountOptions.split(','), ...options.split(',')].includes('ro');
+    return [{ id: Number(id), device: deviceNumber(device), path: unescape(path), type, readOnly, root: unescape(root), options: options.split(',') }];
   });
 }
 

@@ -1,17 +1,19 @@
 // Texts and messages as the kernel writes them.
 import test from 'ava';
 import { kernelDevice } from './find-watched.ts';
+import { deletedRanges } from '#agent/runtime/former-names.ts';
+import { parseUnixSocket } from '#agent/runtime/unix-sockets.ts';
+import { parseUnreadNetlink } from '#agent/runtime/unread-netlink.ts';
 import { parseMountTable } from './mount-table.ts';
-import { mappedPaths, parseLocks, parseWatches } from './read-processes.ts';
-import { parseUnixSocket, parseUnreadNetlink } from './read-sockets.ts';
+import { firstCode, isInPacketMode, mappedPaths, parseLocks, parseWatches } from './read-processes.ts';
 
 test('a mount table', (t) => {
   const text = `262 250 0:52 / / rw,relatime - overlay overlay rw,lowerdir=/l,upperdir=/u,workdir=/w,redirect_dir=on
-294 262 254:0 /srv/my\\040data /data rw,relatime master:164 - ext4 /dev/vda rw
+294 262 254:0 /srv/my\\040data /data ro,relatime master:164 - ext4 /dev/vda rw
 `;
   t.deepEqual(parseMountTable(text), [
-    { id: 262, device: 52, path: '/', type: 'overlay', root: '/', options: ['rw', 'lowerdir=/l', 'upperdir=/u', 'workdir=/w', 'redirect_dir=on'] },
-    { id: 294, device: 254 * 2 ** 20, path: '/data', type: 'ext4', root: '/srv/my data', options: ['rw'] },
+    { id: 262, device: 52, path: '/', type: 'overlay', readOnly: false, root: '/', options: ['rw', 'lowerdir=/l', 'upperdir=/u', 'workdir=/w', 'redirect_dir=on'] },
+    { id: 294, device: 254 * 2 ** 20, path: '/data', type: 'ext4', readOnly: true, root: '/srv/my data', options: ['rw'] },
   ]);
 });
 
@@ -71,6 +73,30 @@ function unixMessage(state: number, inode: number, attributes: [type: number, ..
 }
 
 test('unix sockets', (t) => {
-  t.deepEqual(parseUnixSocket(unixMessage(1, 77, [[2, 78], [4, 512, 0]])), { inode: 77, listening: false, peer: 78, waiting: 0 });
-  t.deepEqual(parseUnixSocket(unixMessage(10, 79, [[4, 3, 128]])), { inode: 79, listening: true, peer: 0, waiting: 3 });
+  t.deepEqual(parseUnixSocket(unixMessage(1, 77, [[2, 78], [4, 512, 9]])), { inode: 77, listening: false, peer: 78, waiting: 0, connecting: [], unsentBytes: 9 });
+  t.deepEqual(parseUnixSocket(unixMessage(10, 79, [[3, 80, 0], [4, 2, 128]])), { inode: 79, listening: true, peer: 0, waiting: 2, connecting: [80, 0], unsentBytes: 0 });
+});
+
+test('the first executable mapping', (t) => {
+  const buffer = `5587ec000000-5587f4000000 rw-s 00000000 00:01 3082                       /dev/zero (deleted)
+5587f4000000-5587f8000000 r-xs 08000000 00:01 3082                       /dev/zero (deleted)
+`;
+  const program = '5587f816b000-5587f84ff000 r-xp 000e3000 fe:00 9984345                    /usr/sbin/php-fpm8.4\n';
+  t.deepEqual(firstCode(buffer + program), { path: '/dev/zero (deleted)', shared: true, writable: false });
+  t.deepEqual(firstCode(program + buffer), { path: '/usr/sbin/php-fpm8.4', shared: false, writable: false });
+  t.deepEqual(firstCode('00400000-00401000 rwxp 00000000 00:00 0 \n'), { path: '', shared: false, writable: true });
+  t.is(firstCode('00400000-00401000 rw-p 00000000 00:00 0 \n'), undefined);
+});
+
+test('removed names among mappings, as map_files calls them', (t) => {
+  const maps = `00400000-00401000 r--s 00000000 00:35 42                                 /dev/shm/sem.Xy (deleted)
+7f0000000000-7f0000001000 rw-s 00000000 00:01 1028                       /dev/zero (deleted)
+7f0000002000-7f0000003000 rw-p 00000000 00:00 0                          [heap]
+`;
+  t.deepEqual(deletedRanges(maps), ['400000-401000', '7f0000000000-7f0000001000']);
+});
+
+test('pipes in packet mode', (t) => {
+  t.true(isInPacketMode('pos:\t0\nflags:\t02040001\nmnt_id:\t15\n'));
+  t.false(isInPacketMode('pos:\t0\nflags:\t02000001\nmnt_id:\t15\n'));
 });

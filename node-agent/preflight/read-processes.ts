@@ -1,7 +1,8 @@
 // Reads from /proc what the processes of a container hold. A process that ends meanwhile holds nothing.
-import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { hasErrno } from '#core/errno.ts';
-import type { Descriptor, ProcessFacts, Watch } from '#agent/preflight/inspection.ts';
+import type { CodeMapping, Descriptor, ProcessFacts, Watch } from '#agent/preflight/inspection.ts';
+import { formerNames } from '#agent/runtime/former-names.ts';
 
 const hugetlbfsMagic = 0x958458f6;
 const blockBytes = 512;
@@ -15,6 +16,8 @@ function readProcess(pid: number): ProcessFacts {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const field = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
   const zombie = field('State') === 'Z';
+  const maps = zombie ? '' : readFileSync(`/proc/${pid}/maps`, 'latin1');
+  const code = firstCode(maps);
   return {
     pid,
     parent: Number(field('PPid')),
@@ -23,7 +26,9 @@ function readProcess(pid: number): ProcessFacts {
     command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || `[${field('Name')}]`,
     namespaces: zombie ? {} : links(`/proc/${pid}/ns`),
     descriptors: zombie ? [] : Object.entries(links(`/proc/${pid}/fd`)).map(([fd, target]) => describe(pid, Number(fd), target)),
-    mappedPaths: zombie ? [] : mappedPaths(readFileSync(`/proc/${pid}/maps`, 'latin1')),
+    mappedPaths: mappedPaths(maps),
+    ...(code === undefined ? {} : { firstCode: code }),
+    formerNames: zombie ? [] : formerNames(pid, maps),
   };
 }
 
@@ -36,6 +41,7 @@ function links(directory: string): Record<string, string> {
 
 function describe(pid: number, fd: number, target: string): Descriptor {
   if (target === 'anon_inode:inotify') return { fd, target, watches: parseWatches(unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '') };
+  if (target.startsWith('pipe:')) return { fd, target, packets: isInPacketMode(unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '') };
   if (!target.startsWith('/')) return { fd, target };
   const path = `/proc/${pid}/fd/${fd}`;
   if (target.startsWith('/memfd:')) return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
@@ -63,6 +69,12 @@ export function parseLocks(fdinfo: string): string[] {
   return [...fdinfo.matchAll(/^lock:\s+\d+: (\w+) +\S+ +(\S+) /gm)].map(([, kind, type]) => `${kind} ${type}`);
 }
 
+/** Whether the text of a pipe's /proc/PID/fdinfo/FD has the flag O_DIRECT. */
+export function isInPacketMode(fdinfo: string): boolean {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(fdinfo)?.[1] ?? '0';
+  return (Number.parseInt(flags, 8) & constants.O_DIRECT) !== 0;
+}
+
 /** A file that has another name left is not lost with this one. */
 function deletedBytes(path: string): number {
   const { nlink, blocks } = statSync(path);
@@ -73,6 +85,12 @@ function deletedBytes(path: string): number {
 export function mappedPaths(maps: string): string[] {
   const paths = [...maps.matchAll(/^\S+ \S+ \S+ \S+ \d+ +(\/.*)$/gm)].map(([, path]) => path ?? '');
   return [...new Set(paths)];
+}
+
+/** The first executable mapping in the text of /proc/PID/maps, which is in order of addresses. */
+export function firstCode(maps: string): CodeMapping | undefined {
+  const [, writable, shared, path = ''] = /^\S+ .([w-])x([sp]) \S+ \S+ \d+ *(.*)$/m.exec(maps) ?? [];
+  return writable === undefined ? undefined : { path, shared: shared === 's', writable: writable === 'w' };
 }
 
 export function withoutDeletedMark(path: string): string {

@@ -5,9 +5,9 @@ import type { Descriptor, Inspection, Mount, ProcessFacts } from './inspection.t
 import { sourceCheckList, sourceChecks } from './source-checks.ts';
 
 const namespaces = { mnt: 'mnt:[1]', net: 'net:[2]', pid: 'pid:[3]', user: 'user:[4]' };
-const first: ProcessFacts = { pid: 100, parent: 7, state: 'S', tracer: 0, command: 'server', namespaces, descriptors: [], mappedPaths: ['/usr/bin/server', '/dev/zero (deleted)'] };
+const first: ProcessFacts = { pid: 100, parent: 7, state: 'S', tracer: 0, command: 'server', namespaces, descriptors: [], mappedPaths: ['/usr/bin/server', '/dev/zero (deleted)'], formerNames: [], firstCode: { path: '/usr/bin/server', shared: false, writable: false } };
 const child: ProcessFacts = { ...first, pid: 101, parent: 100, command: 'worker' };
-const root: Mount = { id: 50, device: 60, path: '/', type: 'overlay', root: '/', options: ['rw', 'upperdir=/u', 'redirect_dir=off'] };
+const root: Mount = { id: 50, device: 60, path: '/', type: 'overlay', readOnly: false, root: '/', options: ['rw', 'upperdir=/u', 'redirect_dir=off'] };
 
 const held = (...descriptors: Descriptor[]): Partial<Inspection> => ({ processes: [first, { ...child, descriptors }] });
 const worker = (change: Partial<ProcessFacts>): Partial<Inspection> => ({ processes: [first, { ...child, ...change }] });
@@ -42,7 +42,7 @@ function withFacts(change: Partial<CheckInput['facts']>): CheckInput {
 }
 
 const { oci, spec } = input().facts;
-const nfs: Mount = { id: 51, device: 61, path: '/nfs', type: 'nfs4', root: '/', options: ['rw', 'local_lock=none'] };
+const nfs: Mount = { id: 51, device: 61, path: '/nfs', type: 'nfs4', readOnly: false, root: '/', options: ['rw', 'local_lock=none'] };
 const journal = { pid: 101, path: '/data/x.db', connections: 1, writeAhead: false };
 const { netns: _netns, ...withoutNetns } = spec;
 
@@ -62,6 +62,9 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_BIND_MOUNT', withFacts({ bindMounts: [{ source: '/srv', destination: '/data', fate: 'unknown' }] }), '/data'],
   ['PREFLIGHT_OUTSIDE_FILE', input(held({ fd: 3, target: '/elsewhere', mount: 51 })), '/elsewhere of process 101'],
   ['PREFLIGHT_DELETED_FILE', input(held({ fd: 3, target: '/big (deleted)', mount: 50, deletedBytes: 65 * 2 ** 20 })), '/big', '65 MiB'],
+  ['PREFLIGHT_FORMER_NAME', input({ ...worker({ formerNames: [{ path: '/etc/old', mount: 50, device: 60, inode: 1 }] }), mounts: [{ ...root, readOnly: true }] }), '/etc/old of process 101'],
+  ['PREFLIGHT_SHARED_CODE', input(worker({ firstCode: { path: '/dev/zero (deleted)', shared: true, writable: false } })), '/dev/zero (deleted) of process 101'],
+  ['PREFLIGHT_PACKET_PIPE', input(held({ fd: 3, target: 'pipe:[9]', packets: true })), 'pipe:[9] of process 101'],
   ['PREFLIGHT_DEVICE', input(held({ fd: 3, target: '/dev/fuse', mount: 50 })), '/dev/fuse'],
   ['PREFLIGHT_DEVICE', input(worker({ mappedPaths: ['/dev/mem'] })), '/dev/mem mapped'],
   ['PREFLIGHT_GPU', input(worker({ mappedPaths: ['/dev/nvidia0'] })), 'worker'],
@@ -75,7 +78,7 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_SQLITE_CONNECTIONS', input({ databases: [{ ...journal, writeAhead: true, connections: 2 }] }), '/data/x.db of process 101 (worker)'],
   ['PREFLIGHT_MPTCP', input({ ...held({ fd: 3, target: 'socket:[77]' }), mptcpInodes: new Set([77]) }), 'worker'],
   ['PREFLIGHT_NETLINK_UNREAD', input({ ...held({ fd: 3, target: 'socket:[77]' }), unreadNetlinkInodes: new Set([77]) }), 'worker'],
-  ['PREFLIGHT_OUTSIDE_SOCKET', input({ ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0 }] }), 'worker'],
+  ['PREFLIGHT_OUTSIDE_SOCKET', input({ ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }] }), 'worker'],
   ['PREFLIGHT_SOURCE_MEMORY', input({}, { memoryBytes: 2 ** 30 }), '1040 MiB', '1024 MiB'],
 ];
 
@@ -101,7 +104,7 @@ test('every check that refuses is tried', (t) => {
 });
 
 test('what is worth knowing does not stand in the way', (t) => {
-  const queue = { ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 0, listening: true, waiting: 2 }] };
+  const queue = { ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 0, listening: true, waiting: 2, connecting: [], unsentBytes: 0 }] };
   const { refusals, notes } = sourceChecks(input(queue, { foreign: ['10.0.0.1'] }));
   t.deepEqual(refusals, []);
   t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_UNIX_QUEUE', 'PREFLIGHT_FOREIGN_SOCKETS']);
@@ -130,9 +133,9 @@ for (const [what, inspection] of Object.entries<Partial<Inspection>>({
   'a small deleted file': held({ fd: 3, target: '/small (deleted)', mount: 50, deletedBytes: 4096 }),
   'a unix pair within': {
     ...held({ fd: 3, target: 'socket:[77]' }, { fd: 4, target: 'socket:[78]' }),
-    unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0 }, { inode: 78, peer: 77, listening: false, waiting: 0 }],
+    unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }, { inode: 78, peer: 77, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }],
   },
-  'sockets of others in the namespace': { unixSockets: [{ inode: 1, peer: 2, listening: false, waiting: 0 }], mptcpInodes: new Set([3]) },
+  'sockets of others in the namespace': { unixSockets: [{ inode: 1, peer: 2, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }], mptcpInodes: new Set([3]) },
 })) {
   test(`${what} is no obstacle`, (t) => {
     t.deepEqual(sourceChecks(input(inspection)).refusals, []);

@@ -3,6 +3,7 @@ import type { CheckInput, SourceCheck, SourceVerdict } from '#agent/preflight/ch
 import { bindMounts } from '#agent/preflight/checks/bind-mounts.ts';
 import { deletedFiles } from '#agent/preflight/checks/deleted-files.ts';
 import { devices, gpus } from '#agent/preflight/checks/devices.ts';
+import { formerNames } from '#agent/preflight/checks/former-names.ts';
 import { foreignSockets } from '#agent/preflight/checks/foreign-sockets.ts';
 import { hugePages } from '#agent/preflight/checks/huge-pages.ts';
 import { imageMemory } from '#agent/preflight/checks/image-memory.ts';
@@ -18,9 +19,11 @@ import { networkNamespace } from '#agent/preflight/checks/network-namespace.ts';
 import { outsideFiles } from '#agent/preflight/checks/outside-files.ts';
 import { outsideSockets, unixQueue } from '#agent/preflight/checks/outside-sockets.ts';
 import { ownNamespaces } from '#agent/preflight/checks/own-namespaces.ts';
+import { packetPipes } from '#agent/preflight/checks/packet-pipes.ts';
 import { paused } from '#agent/preflight/checks/paused.ts';
 import { rootFileSystem } from '#agent/preflight/checks/root-file-system.ts';
 import { sqliteConnections, sqliteJournal } from '#agent/preflight/checks/sqlite.ts';
+import { sharedCode } from '#agent/preflight/checks/shared-code.ts';
 import { stopped } from '#agent/preflight/checks/stopped.ts';
 import { terminal } from '#agent/preflight/checks/terminal.ts';
 import { traced } from '#agent/preflight/checks/traced.ts';
@@ -28,7 +31,8 @@ import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, devices, gpus, hugePages, ioUring, kernelObjects, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
+  rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
+  inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
   mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory,
 ];
 

@@ -17,7 +17,7 @@ import { faultFile, faultSchema, fillerDirectory } from './fault.ts';
 
 /** Methods that answer at once; all others return promises. */
 const synchronous = new Set([
-  'journalFacts', 'recover', 'queuedConnections', 'liveConnections', 'cleanUp', 'criuMs', 'receiver', 'openImage', 'writeImage',
+  'journalFacts', 'recover', 'unsettled', 'liveConnections', 'cleanUp', 'criuMs', 'receiver', 'openImage', 'writeImage',
   'sealImages', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump', 'claim', 'wasLetGo',
 ]);
 

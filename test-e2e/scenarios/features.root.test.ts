@@ -171,6 +171,18 @@ test.serial('a server that never accepts keeps its connection and stays; one tha
   await container.remove(b);
 });
 
+test.serial('unix connections with data that nobody accepts stay, and the program goes on', async (t) => {
+  const { a, b } = pair.hosts;
+  const container = await start(['UnixQueued']);
+  const record = await move(pair, container.id, a, b);
+  t.is(record.state, 'rolled-back');
+  t.is(record.error?.code, 'ERR_QUEUED_CONNECTIONS');
+  t.true(record.error?.message.includes('1 unix connections'), record.error?.message);
+  t.deepEqual(await container.faults(), {});
+  await container.remove(a);
+});
+
+test.serial('unix connections that are accepted a little late do not stop a move', goesOn, ['UnixBusy']);
 test.serial('a connection on an address that stays behind breaks, and nothing else suffers', async (t) => {
   const { a, b, client } = pair.hosts;
   const foreign = '198.18.77.1';
@@ -216,16 +228,16 @@ const unconfined = { seccomp: false } as const;
 const outside = { mounts: [{ source: '/srv/outside', target: '/outside', readOnly: true }] };
 const refusals: Record<string, Refusal> = {
   'objects of the kernel': {
-    features: ['IoUring', 'Perf', 'Userfault', 'Fanotify', 'SeccompNotify', 'BpfMap'],
+    features: ['IoUring', 'Perf', 'Userfault', 'Fanotify', 'SeccompNotify', 'BpfMap', 'PacketPipe'],
     options: { ...unconfined, flags: ['--cap-add', 'CAP_BPF'] },
-    expected: { PREFLIGHT_IO_URING: ['io_uring'], PREFLIGHT_KERNEL_OBJECT: ['perf_event', 'userfaultfd', 'fanotify', 'seccomp notify', 'bpf-map'] },
+    expected: { PREFLIGHT_IO_URING: ['io_uring'], PREFLIGHT_KERNEL_OBJECT: ['perf_event', 'userfaultfd', 'fanotify', 'seccomp notify', 'bpf-map'], PREFLIGHT_PACKET_PIPE: ['pipe:['] },
   },
   'files and memory': {
-    features: ['LargeUnlinked', 'PosixQueue', 'SecretMemory', 'HugeMemfd', 'Device'],
+    features: ['LargeUnlinked', 'PosixQueue', 'SecretMemory', 'HugeMemfd', 'Device', 'SharedCode'],
     options: { flags: ['--device', '/dev/net/tun'] },
     expected: {
       PREFLIGHT_OUTSIDE_FILE: ['/feature', '/secretmem'], PREFLIGHT_DELETED_FILE: ['/var/large', '80 MiB'],
-      PREFLIGHT_DEVICE: ['/dev/net/tun'], PREFLIGHT_HUGE_PAGES: ['memfd:huge'],
+      PREFLIGHT_DEVICE: ['/dev/net/tun'], PREFLIGHT_HUGE_PAGES: ['memfd:huge'], PREFLIGHT_SHARED_CODE: ['/dev/zero', 'server.py'],
     },
   },
   'sockets': { features: ['Mptcp', 'NetlinkData'], expected: { PREFLIGHT_MPTCP: ['socket:'], PREFLIGHT_NETLINK_UNREAD: ['socket:'] } },

@@ -36,7 +36,7 @@ export function fakeSource(life: Life): SourcePort {
       world.source.frozen = true;
     }),
     thaw: () => life.step('thaw', () => void (world.source.frozen = false)),
-    queuedConnections: () => life.now('queuedConnections', () => 0),
+    unsettled: () => life.now('unsettled', () => []),
     liveConnections: () => 1,
     sharedMappings: () => life.step('sharedMappings', () => new Set<string>()),
     openFiles: () => life.step('openFiles', () => new Set<string>()),
@@ -50,6 +50,7 @@ export function fakeSource(life: Life): SourcePort {
       }
       return images.map((name) => ({ name, bytes: name.length }));
     }),
+    madeNames: () => life.step('madeNames', () => false),
     claim: () => true,
     wasLetGo: () => false,
     releaseDump: () => life.step('releaseDump', () => {

@@ -105,9 +105,9 @@ export class PodSource implements SourcePort {
     await this.#each(({ source }) => source.thaw());
   }
 
-  /** The containers share one network namespace. */
-  queuedConnections(): number {
-    return this.#members[0]?.source.queuedConnections() ?? 0;
+  /** Each container sees the connections of all, since they share one network namespace. */
+  unsettled(): string[] {
+    return [...new Set(this.#members.flatMap(({ source }) => source.unsettled()))];
   }
 
   liveConnections(): number {
@@ -139,6 +139,10 @@ export class PodSource implements SourcePort {
     const sinks = new MemberSinks(sink);
     const sent = await this.#each(async ({ source }, index) => memberImages(index, await source.dump(sinks.of(index), limitMs)));
     return sent.flat();
+  }
+
+  async madeNames(): Promise<boolean> {
+    return (await this.#each(({ source }) => source.madeNames())).includes(true);
   }
 
   claim(): boolean {

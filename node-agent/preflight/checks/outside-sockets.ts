@@ -21,7 +21,7 @@ export const outsideSockets: SourceCheck = {
 export const unixQueue: SourceCheck = {
   check: 'unix queues',
   code: 'PREFLIGHT_UNIX_QUEUE',
-  about: 'A note, no refusal: connections wait to be accepted on a unix socket. If one of them carries data already, the dump fails and the handover is rolled back.',
+  about: 'A note, no refusal: connections wait to be accepted on a unix socket. While one of them carries data, the freeze is tried again.',
   run({ inspection: { processes, unixSockets } }) {
     const waiting = new Map(unixSockets.filter((socket) => socket.waiting > 0).map(({ inode, waiting: count }) => [inode, count]));
     const held = processes.flatMap(({ descriptors }) => descriptors.flatMap((descriptor) => waiting.get(socketInode(descriptor) ?? -1) ?? []));

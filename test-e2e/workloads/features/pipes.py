@@ -5,6 +5,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import libc
@@ -110,6 +111,41 @@ class UnixQueued:
         connection, _ = self.listener.accept()
         assert connection.recv(9) == b"early"
         self.connect()
+
+
+class UnixBusy:
+    """Connections to a unix socket that carry data for a while before they are accepted, one after the other."""
+
+    def __init__(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind("/tmp/busy")
+        self.listener.listen()
+        self.answered = 0
+        for run in (self.connect, self.accept):
+            threading.Thread(target=run, daemon=True).start()
+
+    def connect(self):
+        while True:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect("/tmp/busy")
+                client.send(b"early")
+                assert client.recv(9) == b"EARLY"
+            self.answered += 1
+            time.sleep(0.01)
+
+    def accept(self):
+        while True:
+            time.sleep(0.01)
+            connection, _ = self.listener.accept()
+            with connection:
+                connection.send(connection.recv(9).upper())
+
+    def check(self):
+        before = self.answered
+        deadline = time.monotonic() + 10
+        while self.answered < before + 20:
+            assert time.monotonic() < deadline, "connections are not answered"
+            time.sleep(0.01)
 
 
 class Events:

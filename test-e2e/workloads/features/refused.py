@@ -208,3 +208,20 @@ class SeccompNotify(Held):
 class Landlock(Held):
     def __init__(self):
         self.fd = libc.syscall(444, ctypes.create_string_buffer((1).to_bytes(8, "little"), 8), 8, 0)
+
+
+class PacketPipe(Held):
+    def __init__(self):
+        self.pipe = os.pipe2(os.O_DIRECT)
+
+
+class SharedCode(Held):
+    """A code buffer that is shared with children, below all other code, and not writable: as PHP-FPM's JIT has one."""
+
+    address = 0x100000
+
+    def __init__(self):
+        length = 1 << 20
+        address = libc.call("mmap", self.address, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)
+        libc.call("mprotect", address, length, mmap.PROT_READ | mmap.PROT_EXEC)
+        assert address == self.address

@@ -10,11 +10,12 @@ import databases
 import files
 import locks
 import memory
+import names
 import pipes
 import refused
 import tasks
 
-MODULES = (connections, databases, files, locks, memory, pipes, refused, tasks)
+MODULES = (connections, databases, files, locks, memory, names, pipes, refused, tasks)
 
 
 def create(name):
@@ -43,5 +44,6 @@ def serve(port, features):
                     lines.flush()
 
 
-port, *names = sys.argv[1:]
-serve(int(port), {name: create(name) for name in names})
+if __name__ == "__main__":  # workers of multiprocessing import this file
+    port, *chosen = sys.argv[1:]
+    serve(int(port), {name: create(name) for name in chosen})
