@@ -16,6 +16,10 @@ cluster-install: cluster images
 images: hosts
 	@$(NODE) images/build.ts
 
+# The command line for clusters as one file, Node included: build/kubectl-godwit.
+kubectl-godwit: setup
+	@$(NODE) scripts/kubectl-godwit.ts
+
 # Scenarios in that cluster, which is made for them and taken down afterwards.
 test-e2e: hosts
 	@$(NODE) scripts/test.ts e2e
@@ -36,7 +40,7 @@ setup-cluster:
 	@scripts/setup.sh cluster
 
 .PHONY: demo-cluster bench-cluster bench-controller test-e2e cluster cluster-down cluster-install images setup-cluster
-.PHONY: demo test test-fast lint coverage docs bench clean setup hosts
+.PHONY: kubectl-godwit demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]
 demo: hosts

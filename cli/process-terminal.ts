@@ -1,6 +1,5 @@
 // The terminal of this process: the only place that reads arguments of the environment and the standard streams.
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import packageFile from '../package.json' with { type: 'json' };
 import type { Terminal } from './terminal.ts';
 
 const { stdout, stderr, env } = process;
@@ -31,4 +30,4 @@ export function endQuietlyWithoutReader(): void {
   });
 }
 
-export const version = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))).version;
+export const { version } = packageFile;

@@ -5,4 +5,9 @@ import { run } from '../run.ts';
 import { createPlugin } from './program.ts';
 
 endQuietlyWithoutReader();
-process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) => createPlugin(processTerminal, exit, version));
+/** The one file that is built of this program has no await at its top. */
+async function main(): Promise<void> {
+  process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) => createPlugin(processTerminal, exit, version));
+}
+
+void main();
