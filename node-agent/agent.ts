@@ -78,7 +78,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     files: fileMover,
     peers: () => platform.peers.names(),
     connect: (node) => connectPeer(platform.peers, node),
-    nodeFacts: await nodeFactsReader(imageRoot, config.runc),
+    nodeFacts: await nodeFactsReader(imageRoot, config),
   };
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
   const handovers: Handovers = new Handovers(world.ports, world.journals);

@@ -50,6 +50,11 @@ export const agentConfigSchema = z.strictObject({
   containerdSocket: absolutePath.default('/run/containerd/containerd.sock'),
   criuHook: absolutePath.default('/usr/local/bin/godwit-criu-hook'),
   runc: z.string().default('runc'),
+  /**
+   * Whether CRIU can read the limits of processes that are not root's: by the agent's CAP_SYS_RESOURCE, or whatever that says, for a CRIU that
+   * finds another way. @default byCapability
+   */
+  limitsOfOthers: z.enum(['byCapability', 'readable']).default('byCapability'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   /** Deadlines of the steps, in milliseconds. */
   deadlines: z

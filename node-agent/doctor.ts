@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import type { Diagnosis } from '#core/api/handover.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { AgentConfig } from '#agent/config.ts';
+import { readsLimits } from '#agent/runtime/capabilities.ts';
 import { nodeOfCertificate } from '#agent/transfer/peers.ts';
 
 const run = promisify(execFile);
@@ -62,7 +63,16 @@ const imageMemory: DoctorCheck = {
   },
 };
 
-const checks: readonly DoctorCheck[] = [criuWorks, runcRuns, hookIsThere, certificateIsGood, imageMemory];
+const programsOfAllUsers: DoctorCheck = {
+  check: 'programs of all users',
+  remedy: 'Give the agent CAP_SYS_RESOURCE; where the machine denies it, only programs that run as root can move.',
+  examine(config) {
+    if (!readsLimits(config)) throw new Error('CRIU cannot read the limits of processes that are not root\'s: the agent lacks CAP_SYS_RESOURCE');
+    return 'can move';
+  },
+};
+
+const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, certificateIsGood, imageMemory];
 
 /** @param reach resolves when the peer answers, rejects with the reason otherwise */
 export async function diagnose(config: AgentConfig, reach: (node: string) => Promise<void>): Promise<Diagnosis> {

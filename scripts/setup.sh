@@ -53,6 +53,7 @@ build_native() {
   cni-plugin/native/build-shim.sh
   cni-plugin/native/build.sh
   node-agent/native/build-addon.sh
+  test-e2e/hosts/build-criu-limits.sh
   ln -sf godwit-runc build/godwit-criu-hook
 }
 

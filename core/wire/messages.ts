@@ -35,6 +35,8 @@ export const nodeFactsSchema = z.strictObject({
   cpuFlags: z.array(z.string().max(64)).max(1024),
   imageFreeBytes: byteCount,
   lazyPages: z.boolean(),
+  /** Whether programs that are not root's can leave this node; absent: yes. */
+  readsLimits: z.boolean().optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 

@@ -119,7 +119,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       fence({ node, links, stableIPs: watches.stableIPs, holders, log, onRefused: () => metrics.epochRefused(), podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod });
       certificate.onRenewed(() => peers.reload());
       const status = await serveStatus(settings.metricsPort, { ailments: () => [], metrics: metrics.registry });
-      await announceNode(api, node, await (await nodeFactsReader(host.imageRoot, config.runc))());
+      await announceNode(api, node, await (await nodeFactsReader(host.imageRoot, config))());
       return [{
         async close() {
           follow.abort();

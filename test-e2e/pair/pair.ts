@@ -86,6 +86,7 @@ async function configure(host: Host, hosts: HostSet, authority: CertificatePair,
     listen: { host: host.mgmtAddress, port: peerPort },
     peers: Object.fromEntries(peers),
     pki: { ca: '/etc/godwit/ca.crt', certificate: '/etc/godwit/node.crt', key: '/etc/godwit/node.key' },
+    limitsOfOthers: options.criuReadsLimits === false ? 'byCapability' : 'readable',
     ...options.agent,
     deadlines: { silenceMs: oracleMs, ...Object(options.agent?.['deadlines']) },
   };

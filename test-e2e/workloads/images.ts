@@ -37,8 +37,7 @@ export async function imageArchive(): Promise<string> {
     const base = path.join(scratch, 'base.tar');
     const node = path.join(scratch, 'node.tar');
     await mustRun(['tar', ...reproducible, '--create', '--file', base, '--directory', root, ...left.map((pattern) => `--exclude=${pattern.startsWith('_') ? '' : './'}${pattern}`), '.']);
-    await mustRun(['cc', '-Wall', '-Wextra', '-Werror', '-O2', '-shared', '-fPIC', '-o', path.join(scratch, 'not-root.so'), path.join(servers, 'not-root.c')]);
-    await mustRun(['tar', ...reproducible, '--append', '--file', base, '--transform=s,^,srv/,', '--directory', servers, ...(await readdir(servers)).sort(), '--directory', scratch, 'not-root.so']);
+    await mustRun(['tar', ...reproducible, '--append', '--file', base, '--transform=s,^,srv/,', '--directory', servers, ...(await readdir(servers)).sort()]);
     await mustRun(['tar', ...reproducible, '--create', '--file', node, '--directory', path.dirname(nodeBinary), '--transform=s,^,usr/local/bin/,', 'node']);
     await writeOciArchive(sources(base, node), path.join(scratch, 'images.tar'), path.join(scratch, 'layout'));
     await rename(path.join(scratch, 'images.tar'), archive);

@@ -17,7 +17,7 @@ import type { PluginContext } from '../plugin-context.ts';
 type Check = Diagnosis['checks'][number];
 
 /** What is shown of the facts that an agent writes; versions may differ in the rest. */
-const factsSchema = z.looseObject({ kernel: z.string(), criu: z.string(), runc: z.string(), cgroupVersion: z.number() });
+const factsSchema = z.looseObject({ kernel: z.string(), criu: z.string(), runc: z.string(), cgroupVersion: z.number(), readsLimits: z.boolean().default(true) });
 
 export function addDoctor(program: Command, { terminal, cluster, exit }: PluginContext): void {
   program
@@ -84,8 +84,9 @@ function agentCheck(node: Node): Check {
 /** Undefined for what no agent has written. */
 function factLine(json: string | undefined): string | undefined {
   try {
-    const { kernel, criu, runc, cgroupVersion } = factsSchema.parse(JSON.parse(json ?? ''));
-    return `kernel ${kernel}, CRIU ${criu}, runc ${runc}, cgroup v${cgroupVersion}`;
+    const { kernel, criu, runc, cgroupVersion, readsLimits } = factsSchema.parse(JSON.parse(json ?? ''));
+    const users = readsLimits ? '' : '; moves programs of root only: the machine denies CAP_SYS_RESOURCE';
+    return `kernel ${kernel}, CRIU ${criu}, runc ${runc}, cgroup v${cgroupVersion}${users}`;
   } catch {
     return undefined; // the check says so
   }

@@ -7,6 +7,5 @@ if [ ! -d "$data" ]; then
   chown postgres: "$data"
   setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/initdb" --pgdata="$data" --auth=trust --no-sync >/dev/null
 fi
-export LD_PRELOAD=/srv/not-root.so
-exec "$bin/postgres" -D "$data" -c listen_addresses='*' -c unix_socket_directories=/tmp -c huge_pages=off -c io_method=worker \
+exec setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/postgres" -D "$data" -c listen_addresses='*' -c unix_socket_directories=/tmp -c huge_pages=off -c io_method=worker \
   -c hba_file=/srv/pg_hba.conf -c max_connections=100
