@@ -1,7 +1,7 @@
 // The pod that would replace another one, as its owner makes it now: to ask the API server about, under a name of its own.
 import { restoreHash } from '#core/api/restore-hash.ts';
 import type { StatefulSet } from '#core/api/owners.ts';
-import { controllerOf, type Pod } from '#core/api/pod.ts';
+import type { Pod } from '#core/api/pod.ts';
 import { copyOf } from '#controller/migration/bare-pod.ts';
 import type { Owner } from '#controller/migration/prospect.ts';
 
@@ -35,7 +35,7 @@ function fromTemplate({ metadata }: Pod, { kind, object }: Owner): Pod | undefin
  * an index), or may make pods of an older one (a StatefulSet that is rolled out), it is not said.
  */
 export function differs(pod: Pod, made: Pod, owner: Owner | undefined): boolean {
-  if (owner?.kind === 'Job' || controllerOf(made)?.uid !== controllerOf(pod)?.uid) return false;
+  if (owner?.kind === 'Job') return false;
   if (owner?.kind === 'StatefulSet' && !makesOfTemplate(owner.object, pod)) return false;
   return restoreHash(pod) !== restoreHash(made);
 }

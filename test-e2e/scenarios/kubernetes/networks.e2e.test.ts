@@ -76,7 +76,7 @@ scenario('a namespace that a network does not serve: the pod says so, plan says 
   const name = `chosen-${process.pid}`;
   t.teardown(async () => void (await kubectl('delete', 'stablenetwork', name)));
   const chosen = { matchLabels: { [`godwit.test/${name}`]: 'yes' } };
-  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name }, spec: { mode: 'VXLAN', vxlan: { id: 4243 }, ranges: [{ cidr: '198.18.132.0/24' }], namespaces: [], namespaceSelector: chosen } });
+  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name }, spec: { mode: 'VXLAN', vxlan: { id: 100_000 + process.pid }, mtu: 1450, ranges: [{ cidr: '198.18.132.0/24' }], namespaces: [], namespaceSelector: chosen } });
   await eventually('the network', async () => ((await kubectl('get', 'stablenetwork', name, '-o', 'jsonpath={.status.addresses.total}')) === '' ? undefined : true));
   await apply({
     apiVersion: 'v1', kind: 'Pod', metadata: { name: 'waiting', namespace, labels, annotations: { [networkAnnotation]: name } },
