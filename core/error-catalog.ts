@@ -372,6 +372,18 @@ const entries = {
     meaning: 'A socket or port that the agent serves cannot be opened.',
     remedy: 'End the process that uses it, or configure another one.',
   },
+  ERR_MEMORY_LOST: {
+    reason: 'MemoryLost',
+    retryable: false,
+    meaning: 'A container ran while its memory was still coming in, and whatever brings it in was killed: it was ended, since it would have run on zeros.',
+    remedy: 'It starts afresh by its owner. See in the kernel log of the node whether memory was short; `lazyFromBytes` says from which size on memory comes in late.',
+  },
+  ERR_MEMORY_TO_COME: {
+    reason: 'MemoryToCome',
+    retryable: true,
+    meaning: 'The memory of the container was still coming in from the move before, for longer than `deadlines.pagesMs`; it goes on where it is.',
+    remedy: 'Move it again later; `godwit plan` says how much is still to come.',
+  },
   ERR_MOUNT_NOT_EMPTY: {
     reason: 'MountNotEmpty',
     retryable: false,

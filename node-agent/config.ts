@@ -49,6 +49,8 @@ export const agentConfigSchema = z.strictObject({
   lazyFromBytes: z.number().int().nonnegative().default(Number.MAX_SAFE_INTEGER),
   containerdSocket: absolutePath.default('/run/containerd/containerd.sock'),
   criuHook: absolutePath.default('/usr/local/bin/godwit-criu-hook'),
+  /** Brings memory in after a lazy restore. */
+  pager: absolutePath.default('/usr/local/bin/godwit-pager'),
   runc: z.string().default('runc'),
   /**
    * Whether CRIU can read the limits of processes that are not root's: by the agent's CAP_SYS_RESOURCE, or whatever that says, for a CRIU that
@@ -60,6 +62,8 @@ export const agentConfigSchema = z.strictObject({
   deadlines: z
     .strictObject({
       prepareMs: milliseconds.default(30_000),
+      /** How long a move waits for memory that the one before it still brings in. */
+      pagesMs: milliseconds.default(60_000),
       copyMs: milliseconds.default(600_000),
       freezeMs: milliseconds.default(5_000),
       dumpMs: milliseconds.default(60_000),

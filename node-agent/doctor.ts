@@ -41,6 +41,15 @@ const hookIsThere: DoctorCheck = {
   },
 };
 
+const pagerIsThere: DoctorCheck = {
+  check: 'pager',
+  remedy: 'Install godwit-pager beside godwit-runc (see docs/quickstart.md).',
+  examine({ pager }) {
+    accessSync(pager, constants.X_OK);
+    return pager;
+  },
+};
+
 const certificateIsGood: DoctorCheck = {
   check: 'certificate',
   remedy: 'Issue a new one: godwit certificates --out DIR --node NAME.',
@@ -72,7 +81,7 @@ const programsOfAllUsers: DoctorCheck = {
   },
 };
 
-const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, certificateIsGood, imageMemory];
+const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, pagerIsThere, certificateIsGood, imageMemory];
 
 /** @param reach resolves when the peer answers, rejects with the reason otherwise */
 export async function diagnose(config: AgentConfig, reach: (node: string) => Promise<void>): Promise<Diagnosis> {

@@ -58,7 +58,7 @@ const pages: Record<string, string> = {
   }),
   'metrics.md': metricsPage({
     'The controller': controllerMetrics({ underway: () => 0, depths: () => ({}), isLeader: () => false }).registry,
-    'The agent of a node': agentMetrics({ heldKills: () => 0, underway: () => 0 }).registry,
+    'The agent of a node': agentMetrics({ heldKills: () => 0, underway: () => 0, bytesToCome: () => 0 }).registry,
   }),
   'rbac.md': rbacPage({ 'The controller': manifest('base/controller.yaml'), 'The agent of a node': manifest('base/node-agent.yaml'), 'Uninstall': manifest('uninstall/uninstall.yaml') }),
   'configuration.md': configurationPage(

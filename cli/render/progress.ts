@@ -14,6 +14,7 @@ export interface ProgressOptions {
 /** Steps in the order of a handover that goes well, with the state in which each is under way. */
 const steps = [
   ['prepare', 'preparing'],
+  ['await-pages', 'awaiting-pages'],
   ['pre-copy', 'copying'],
   ['freeze', 'freezing'],
   ['dump', 'dumping'],

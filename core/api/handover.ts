@@ -37,7 +37,7 @@ export const timelineStepSchema = z.object({
 export type TimelineStep = z.infer<typeof timelineStepSchema>;
 
 export const sourceStates = [
-  'preparing', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing', 'succeeded',
+  'preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing', 'succeeded',
   'reclaiming', 'rolling-back', 'rolled-back', 'refused',
 ] as const;
 export const targetStates = [

@@ -11,7 +11,7 @@ export interface ImageDirectories {
   images: string;
   /** CRIU's logs, statistics and sockets. */
   work: string;
-  /** The same images for a second reader, `criu lazy-pages`, which must not read the pipe that the restore waits on. */
+  /** The same images for a second reader, the pager, which must not read the pipe that the restore waits on. */
   pages: string;
 }
 

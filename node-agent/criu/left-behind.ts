@@ -1,33 +1,26 @@
 // Dumps and restores whose agent died: runc and CRIU live on, and CRIU asks again from the hook it is held in.
-import { dirname } from 'node:path';
-import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import type { HookCall, HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
+import type { ImageDirectories } from '#agent/criu/image-memory.ts';
+import { stopPagers } from '#agent/criu/pager.ts';
 import { all, criuKilled, endOrphans, runcProcesses, waitsForCriu } from '#agent/criu/restore-family.ts';
-import { pidsWhere } from '#agent/runtime/command-lines.ts';
 
 const pollMs = 20;
 
-/** Daemons that still bring pages of these images in. */
-function pageDaemons(images: string): number[] {
-  return pidsWhere((args) => args.includes('lazy-pages') && args.some((arg) => arg.startsWith(`${dirname(images)}/`)));
-}
-
-/** Resolves when nobody needs the images any more: a restored container may run before all its pages are in. */
-export async function untilLoaded(images: string): Promise<void> {
-  while (pageDaemons(images).length > 0) await sleep(pollMs * 10);
-}
-
 export class LeftBehind {
-  readonly #images: string;
+  readonly #directories: ImageDirectories;
   readonly #watch: HookWatch;
   #held: Promise<HookCall> | undefined;
 
-  constructor(hooks: HookDesk, images: string) {
-    this.#images = images;
-    this.#watch = hooks.open(images);
+  constructor(hooks: HookDesk, directories: ImageDirectories) {
+    this.#directories = directories;
+    this.#watch = hooks.open(directories.images);
+  }
+
+  get #images(): string {
+    return this.#directories.images;
   }
 
   get alive(): boolean {
@@ -65,7 +58,7 @@ export class LeftBehind {
     endOrphans(this.#images, gone, all);
     void ImageInbox.leftIn(this.#images).spoil(gone.catch(() => undefined)).catch(() => undefined); // no pipe: the restore was not there yet, or is past it
     await gone;
-    for (const pid of pageDaemons(this.#images)) process.kill(pid, 'SIGTERM');
+    await stopPagers(this.#directories);
   }
 
   close(): void {

@@ -1,17 +1,15 @@
 // A restore that is started before the freeze, waits for the images, and is held in CRIU's post-restore hook until the commit.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
+import { pagerFate, rememberOwner } from '#agent/criu/late-memory.ts';
 import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
+import { startPager, stopPagers } from '#agent/criu/pager.ts';
 import { retakeLocks } from '#agent/criu/posix-locks.ts';
 import { criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
-import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import { isAlive } from '#agent/runtime/processes.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
@@ -22,8 +20,8 @@ export interface RestoreRequest {
   oci: OciArguments;
   directories: ImageDirectories;
   hooks: HookWatch;
-  /** The tasks run before all pages are in. */
-  lazy: boolean;
+  /** The program that brings pages in while the tasks run; absent when they run with all of them. */
+  pager?: string;
 }
 
 export class HeldRestore {
@@ -35,7 +33,6 @@ export class HeldRestore {
   #mayRun = false;
   /** What a CRIU that is killed leaves is ended from the restore on. */
   #orphans: { readonly ended: boolean } = { ended: false };
-  #lazyPages: ChildProcess | undefined;
 
   constructor(request: RestoreRequest) {
     this.#request = request;
@@ -53,9 +50,10 @@ export class HeldRestore {
 
   /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE or ERR_FILE_LOCK. */
   async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number }> {
-    if (this.#request.lazy) {
-      inbox.linkTo(this.#request.directories.pages);
-      this.#lazyPages = await startLazyPages(this.#request.directories);
+    const { pager, directories } = this.#request;
+    if (pager !== undefined) {
+      inbox.linkTo(directories.pages);
+      await startPager(pager, directories);
     }
     this.#orphans = endOrphans(this.#images, this.#exited, (pid) => !this.#mayRun || waitsForCriu(pid));
     const failed = this.#exited.then((code) => {
@@ -66,7 +64,17 @@ export class HeldRestore {
     this.#held = await withDeadline(held, limitMs, 'the restore');
     this.#criu ??= restoreFamily(this.#images).criu;
     await withDeadline(retakeLocks(this.#images, this.#held.pid), limitMs, 'the locks of the restored processes');
+    this.#rememberMemory(this.#held.pid);
     return { pid: this.#held.pid };
+  }
+
+  /** Nobody may run without a pager that knows all of the memory. */
+  #rememberMemory(pid: number): void {
+    const { pager, directories, oci } = this.#request;
+    if (pager === undefined) return;
+    const fate = pagerFate(directories);
+    if (typeof fate === 'object') throw new GodwitError('ERR_RESTORE', `the pager does not bring the memory in: ${fate.lost}`);
+    rememberOwner(directories, { id: oci.id, root: oci.root, pid });
   }
 
   /**
@@ -123,20 +131,11 @@ export class HeldRestore {
       this.#held.abort();
     }
     await withDeadline(this.#exited, limitMs, 'the end of the abandoned restore');
-    this.#lazyPages?.kill();
+    if (this.#request.pager !== undefined) await stopPagers(this.#request.directories);
   }
 
   get #images(): string {
     return this.#request.directories.images;
-  }
-
-  /** Resolves when all pages are in (at once without lazy pages): from then on the images are not needed. */
-  get loaded(): Promise<void> {
-    const daemon = this.#lazyPages;
-    if (daemon === undefined || daemon.exitCode !== null) return Promise.resolve();
-    return new Promise((resolve) => {
-      daemon.once('exit', () => resolve());
-    });
   }
 
   /** CRIU's own time for the restore, in ms. */
@@ -151,11 +150,11 @@ export class HeldRestore {
   }
 }
 
-function restoreArguments({ oci, directories, lazy, create }: RestoreRequest): string[] {
+function restoreArguments({ oci, directories, pager, create }: RestoreRequest): string[] {
   return [
     ...logOptions(create.request.args),
     '--root', oci.root, 'restore', '--detach', '--no-subreaper', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
-    ...(lazy ? ['--lazy-pages'] : []),
+    ...(pager === undefined ? [] : ['--lazy-pages']),
     ...(oci.pidFile === undefined ? [] : ['--pid-file', oci.pidFile]),
     '--bundle', oci.bundle, '--image-path', directories.images, '--work-path', directories.work, oci.id,
   ];
@@ -164,23 +163,4 @@ function restoreArguments({ oci, directories, lazy, create }: RestoreRequest): s
 /** runc's errors go where the shim looks for them. */
 function logOptions(args: readonly string[]): string[] {
   return args.flatMap((arg, index) => (arg === '--log' || arg === '--log-format' ? [arg, args[index + 1] ?? ''] : []));
-}
-
-const lazyPagesLimitMs = 10_000;
-
-/** Starts `criu lazy-pages` on the images; resolves when it listens. It ends by itself when all pages are in. */
-async function startLazyPages({ pages, work }: ImageDirectories): Promise<ChildProcess> {
-  const output = openSync(join(work, 'lazy-pages.out'), 'a', 0o600);
-  const [program, ...args] = besideContainerd(['criu', 'lazy-pages', '-D', pages, '-W', work, '-o', 'lazy-pages.log']);
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output] });
-  closeSync(output);
-  const deadline = performance.now() + lazyPagesLimitMs;
-  while (!existsSync(join(work, 'lazy-pages.socket'))) {
-    if (child.exitCode !== null || performance.now() > deadline) {
-      const errors = criuErrors(readCriuLog(join(work, 'lazy-pages.log')));
-      throw new GodwitError('ERR_RESTORE', `criu lazy-pages did not start: ${errors.join('; ')}`);
-    }
-    await sleep(1);
-  }
-  return child;
 }

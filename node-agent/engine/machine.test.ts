@@ -59,7 +59,7 @@ test('next follows the table and knows no other edges', (t) => {
 });
 
 test('only what nobody was asked to commit can be cancelled', (t) => {
-  t.deepEqual(Object.keys(sourceMachine).filter(isCancellable), ['preparing', 'copying', 'freezing', 'dumping', 'restoring']);
+  t.deepEqual(Object.keys(sourceMachine).filter(isCancellable), ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring']);
   t.true(isTerminal(sourceMachine, 'refused'));
   t.false(isTerminal(sourceMachine, 'rolling-back'));
 });

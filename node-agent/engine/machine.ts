@@ -30,7 +30,8 @@ const terminal = <State extends string>(state: State): StateRule<State> => ({ ef
 
 /** Entering `activating` is the commit: between two plain hosts the source's fsynced journal is the arbiter. */
 export const sourceMachine: Machine<SourceState> = {
-  preparing: { effect: 'prepare', on: { done: 'copying', refused: 'refused', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
+  preparing: { effect: 'prepare', on: { done: 'awaiting-pages', refused: 'refused', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
+  'awaiting-pages': { effect: 'awaitPages', on: { done: 'copying', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
   copying: { effect: 'copy', on: { done: 'freezing', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
   freezing: { effect: 'freeze', on: { done: 'dumping', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
   dumping: { effect: 'dump', on: { done: 'restoring', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
@@ -66,7 +67,7 @@ export function next<State extends string>(machine: Machine<State>, state: State
   return machine[state].on[outcome];
 }
 
-const cancellable: readonly string[] = ['preparing', 'copying', 'freezing', 'dumping', 'restoring'] satisfies SourceState[];
+const cancellable: readonly string[] = ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring'] satisfies SourceState[];
 
 /** Whether a source in this state may still be told to roll back: nobody has been asked to commit yet. */
 export function isCancellable(state: string): boolean {

@@ -37,6 +37,8 @@ export interface SourcePort {
   /** Takes up what `journalFacts` of a former agent said. */
   recover(facts: unknown): void;
   facts(): Promise<SourceFacts>;
+  /** Bytes that an earlier move still brings into its memory: a dump would not have them. */
+  bytesToCome(): number;
   /** Starts the dump and resolves when CRIU waits before its first look. */
   startDump(limitMs: number): Promise<void>;
   /** Nothing of the container runs when this resolves. */

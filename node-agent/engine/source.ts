@@ -21,6 +21,7 @@ import type { PeerConnection } from '#agent/transfer/connection.ts';
 /** Freezes that may be given up for what cannot be dumped at that moment, before the handover is. */
 const freezeAttempts = 8;
 const settleMs = 15;
+const pagesPollMs = 50;
 /** Late files beyond this number are sent in another round before the freeze. */
 const fewFiles = 64;
 const maxRounds = 4;
@@ -81,6 +82,7 @@ export class SourceRun {
         if (outcome === 'refused') this.#connection?.end();
         return outcome;
       }),
+      awaitPages: once('the memory of the move before', 2 * deadlines.pagesMs, () => this.#awaitPages(deadlines.pagesMs)),
       copy: once('copying', deadlines.copyMs, () => this.#copy(deadlines.copyMs)),
       freeze: once('freezing', 2 * deadlines.freezeMs, () => this.#freeze(deadlines.freezeMs)),
       dump: once('dumping', deadlines.dumpMs, () => this.#dump(deadlines.dumpMs)),
@@ -129,6 +131,19 @@ export class SourceRun {
     this.#clockOffsetMs = clockOffsetMs(sentAt, welcome.receivedAt, welcome.sentAt, epochNow());
     if (purpose === 'handover') this.#handover.refusals.push(...incompatibilities(await this.#ports.nodeFacts(), welcome.facts));
     return connection;
+  }
+
+  /** A dump of memory that is still to come would be a dump of zeros. */
+  async #awaitPages(limitMs: number): Promise<void> {
+    const { clock } = this.#ports;
+    const deadline = clock.nowMs() + limitMs;
+    await this.#handover.timeline.measure('await-pages', async () => {
+      for (let bytes = this.#source.bytesToCome(); bytes > 0; bytes = this.#source.bytesToCome()) {
+        if (this.#cancelled) throw new GodwitError('ERR_ABORTED', 'the handover was given up while memory was still to come');
+        if (clock.nowMs() > deadline) throw new GodwitError('ERR_MEMORY_TO_COME', `${bytes} bytes of its memory were still to come after ${limitMs} ms`);
+        await pause(clock, pagesPollMs);
+      }
+    });
   }
 
   /** Copies files while the container runs, until few are left; then starts the dump up to CRIU's first look. */

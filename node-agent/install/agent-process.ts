@@ -1,5 +1,6 @@
 // The agent as a process in the node's own namespaces, with a configuration from what Kubernetes tells its container.
 import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import process, { exit } from 'node:process';
 import { peerPort, systemNamespace } from '#core/api/names.ts';
 import { inNode, nodeFiles } from '#agent/install/this-node.ts';
@@ -14,6 +15,7 @@ export function writeAgentConfig(env: NodeJS.ProcessEnv, criuHook: string): void
     node,
     listen: { host: address, port: peerPort },
     criuHook,
+    pager: join(dirname(criuHook), 'godwit-pager'),
     kubernetes: { server: `https://${apiHost}:${apiPort}`, caFile: `${own}/ca.crt`, tokenFile: `${own}/token`, namespace },
   };
   nodeFiles.write(path, JSON.stringify(config), 0o600);

@@ -17,7 +17,7 @@ export interface AgentMetrics {
   epochRefused(): void;
 }
 
-export function agentMetrics({ heldKills, underway }: { heldKills(): number; underway(): number }): AgentMetrics {
+export function agentMetrics({ heldKills, underway, bytesToCome }: { heldKills(): number; underway(): number; bytesToCome(): number }): AgentMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -29,6 +29,7 @@ export function agentMetrics({ heldKills, underway }: { heldKills(): number; und
   const refused = new Counter({ name: 'godwit_epochs_refused_total', help: 'Links that were shut because a newer epoch of their address is held elsewhere.', registers });
   liveGauge(registry, 'godwit_held_kills', 'Pods whose kills are held now.', heldKills);
   liveGauge(registry, 'godwit_handovers_underway', 'Handovers that are not over, as source or target.', underway);
+  liveGauge(registry, 'godwit_memory_to_come_bytes', 'Memory of moved containers that is still to come in while they run; none of them is moved on before that.', bytesToCome);
   return {
     registry,
     ended({ role, state, error, timeline, measures }) {

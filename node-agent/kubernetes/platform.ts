@@ -66,7 +66,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     },
     onArrived: async (netns, { name, uid }) => holders.holdAll(await links.attachmentsOf(netns), { name, uid }),
   };
-  const metrics = agentMetrics({ heldKills: () => kills.count, underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
+  const metrics = agentMetrics({ heldKills: () => kills.count, bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
   const leavingPodOf = (uid: string, migration: string, known: Migration | undefined): LeavingPod => {
     const containers = containersOf(uid);
     const pod = view.lastSeen(uid);

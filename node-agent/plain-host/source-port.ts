@@ -11,6 +11,7 @@ import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import { ImageTail, type ImageSink, type SentImage } from '#agent/criu/image-tail.ts';
 import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
+import type { LateMemory } from '#agent/criu/late-memory.ts';
 import { madeNames } from '#agent/criu/link-remaps.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
@@ -54,6 +55,7 @@ export interface PlainHost {
   signals: SignalGate;
   criu: CriuConfiguration;
   links: LinkPort;
+  lateMemory: LateMemory;
 }
 
 export class PlainSource implements SourcePort {
@@ -104,6 +106,7 @@ export class PlainSource implements SourcePort {
     const memoryBytes = residentBytes(pids) + inspection.tmpfsBytes;
     const { checks, refusals, notes } = sourceChecks({
       facts, inspection, foreign, memoryBytes, readsLimits: readsLimits(this.#host.config), imageFreeBytes: freeImageBytes(this.#host.imageRoot),
+      bytesToCome: this.bytesToCome(),
     });
     return {
       spec, checks, refusals, notes,
@@ -114,6 +117,10 @@ export class PlainSource implements SourcePort {
       foreignAddresses: foreign,
       memoryBytes,
     };
+  }
+
+  bytesToCome(): number {
+    return this.#host.lateMemory.bytesToCome(this.#id);
   }
 
   async startDump(limitMs: number): Promise<void> {
@@ -269,7 +276,7 @@ export class PlainSource implements SourcePort {
   }
 
   #left(): LeftBehind {
-    return new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
+    return new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover));
   }
 
   #container(): SourceContainer {

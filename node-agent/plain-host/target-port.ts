@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
-import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
+import { LeftBehind } from '#agent/criu/left-behind.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
 import { neverRan } from '#agent/criu/restore-family.ts';
@@ -74,7 +74,7 @@ export class PlainTarget implements TargetPort {
     this.#madeNetns = madeNetns;
     this.#mounts = new MovedMounts(this.#ledgers, mounts);
     this.#container = container;
-    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover).images);
+    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover));
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
     const state = this.#runcState();
     if (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`))) return 'ready';
@@ -118,7 +118,7 @@ export class PlainTarget implements TargetPort {
       throw new GodwitError('ERR_CONTAINERD', `containerd did not start the replacement (ctr ended with ${code})`);
     });
     this.#create = await withDeadline(Promise.race([arrival, early]), limitMs, 'the replacement\'s create');
-    this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), lazy: request.lazy });
+    this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), ...(request.lazy ? { pager: this.#host.config.pager } : {}) });
     await this.#restore.prepared(this.#inbox, limitMs);
   }
 
@@ -181,7 +181,7 @@ export class PlainTarget implements TargetPort {
     }
     this.#left?.close();
     this.#mounts.keep();
-    void untilLoaded(imageDirectoriesOf(imageRoot, this.#handover).images).then(() => removeImageDirectories(imageRoot, this.#handover));
+    void this.#host.lateMemory.settled(imageDirectoriesOf(imageRoot, this.#handover)).then(() => removeImageDirectories(imageRoot, this.#handover));
   }
 
   async abandon(limitMs: number): Promise<void> {

@@ -15,6 +15,8 @@ export interface CheckInput {
   readsLimits: boolean;
   /** Room for images on this node. */
   imageFreeBytes: number;
+  /** Memory that the move before still brings in. */
+  bytesToCome: number;
 }
 
 /** `refused` stands in the way, `note` is worth knowing. */

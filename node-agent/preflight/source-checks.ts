@@ -13,6 +13,7 @@ import { ioUring } from '#agent/preflight/checks/io-uring.ts';
 import { joinedProcesses } from '#agent/preflight/checks/joined-processes.ts';
 import { kernelObjects } from '#agent/preflight/checks/kernel-objects.ts';
 import { leases, volumeLocks } from '#agent/preflight/checks/locks.ts';
+import { memoryToCome } from '#agent/preflight/checks/memory-to-come.ts';
 import { mptcp } from '#agent/preflight/checks/mptcp.ts';
 import { nestedNamespaces } from '#agent/preflight/checks/nested-namespaces.ts';
 import { netlink } from '#agent/preflight/checks/netlink.ts';
@@ -34,7 +35,7 @@ export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, traced, stopped,
   rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
   inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
-  mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory,
+  mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
 ];
 
 export function sourceChecks(input: CheckInput): SourceVerdict {

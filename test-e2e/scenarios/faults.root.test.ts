@@ -46,7 +46,7 @@ async function strike(t: ExecutionContext, side: 'source' | 'target', fault: Fau
 
 const crash = { kind: 'crash' } as const;
 
-for (const state of ['preparing', 'copying', 'freezing', 'dumping', 'restoring', 'committing'] as const) {
+for (const state of ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing'] as const) {
   test.serial(`source agent dies when it has entered ${state}`, async (t) => {
     await strike(t, 'source', { step: `journal.source.${state}`, when: 'after', action: crash }, 'rolled-back', 'ERR_AGENT_RESTARTED');
   });

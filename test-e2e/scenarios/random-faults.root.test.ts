@@ -18,7 +18,7 @@ const targetSteps = [
   'target.abandon', 'target.removeNetwork', 'links.addParked', 'links.park', 'links.setNeighbours', 'links.activate', 'links.remove', 'connect',
 ];
 const entries = {
-  source: ['preparing', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing', 'succeeded', 'rolling-back', 'rolled-back'],
+  source: ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing', 'succeeded', 'rolling-back', 'rolled-back'],
   target: ['preparing', 'receiving', 'restoring', 'awaiting-commit', 'activating', 'succeeded', 'undoing', 'rolled-back'],
 };
 const when = constantFrom('before' as const, 'after' as const);

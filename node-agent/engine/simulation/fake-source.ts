@@ -26,6 +26,7 @@ export function fakeSource(life: Life): SourcePort {
       needed();
       return { spec, pid: 1, roots: [{ kind: 'directory', path: '/data' }], mounts: [], descriptors: [], foreignAddresses: [], memoryBytes: 1, checks: [], refusals: [], notes: [] };
     }),
+    bytesToCome: () => 0,
     startDump: () => life.step('startDump', () => {
       needed();
       own.images = true;

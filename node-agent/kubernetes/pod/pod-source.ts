@@ -93,6 +93,10 @@ export class PodSource implements SourcePort {
     };
   }
 
+  bytesToCome(): number {
+    return this.#members.reduce((sum, { source }) => sum + source.bytesToCome(), 0);
+  }
+
   async startDump(limitMs: number): Promise<void> {
     await this.#each(({ source }) => source.startDump(limitMs));
   }

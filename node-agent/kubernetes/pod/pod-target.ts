@@ -9,7 +9,7 @@ import { GodwitError } from '#core/errors.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
-import { LeftBehind, untilLoaded } from '#agent/criu/left-behind.ts';
+import { LeftBehind } from '#agent/criu/left-behind.ts';
 import { neverRan } from '#agent/criu/restore-family.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
 import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
@@ -89,7 +89,7 @@ export class PodTarget implements TargetPort {
     this.#migration = migration;
     this.#sandbox = sandbox;
     this.#restored = new RestoredContainers(this.#host.config.runDir, restored);
-    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, restored.members - 1))).images);
+    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, restored.members - 1))));
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
     const fate = this.#restored.fate();
     if (this.#left.alive || fate === 'runs') return 'ready';
@@ -156,7 +156,7 @@ export class PodTarget implements TargetPort {
     member.root = arrival.oci.root;
     this.#restored.begun({ id: arrival.oci.id, root: arrival.oci.root });
     const hooks = this.#host.hooks.open(directories.images, this.#isLast(index) ? [] : ['pre-resume']);
-    member.restore = new HeldRestore({ ...arrival, directories, hooks, lazy: request.lazy });
+    member.restore = new HeldRestore({ ...arrival, directories, hooks, ...(request.lazy ? { pager: this.#host.config.pager } : {}) });
     return member.restore;
   }
 
@@ -298,7 +298,7 @@ export class PodTarget implements TargetPort {
 
   #removeImages(): void {
     const { imageRoot } = this.#host;
-    for (const key of this.#memberKeys()) void untilLoaded(imageDirectoriesOf(imageRoot, key).images).then(() => removeImageDirectories(imageRoot, key));
+    for (const key of this.#memberKeys()) void this.#host.lateMemory.settled(imageDirectoriesOf(imageRoot, key)).then(() => removeImageDirectories(imageRoot, key));
   }
 
   #memberKeys(): string[] {

@@ -11,7 +11,7 @@ import { owners } from './workloads.ts';
 
 /** The states that an ordinary handover goes through on each side, in their order. */
 const steps = {
-  source: ['preparing', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing'],
+  source: ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing'],
   target: ['preparing', 'receiving', 'restoring', 'awaiting-commit', 'activating'],
 } as const;
 type Side = keyof typeof steps;
