@@ -35,7 +35,7 @@ function app(directory: string): void {
   for (const part of ['package.json', 'core', 'cni-plugin', 'node-agent', 'controller']) {
     cpSync(join(repository, part), join(directory, part), { recursive: true, filter: (source) => !tested.test(source) });
   }
-  for (const addon of ['godwit-files.node', 'godwit-links.node', 'godwit-tasks.node']) cpSync(join(repository, 'build', addon), join(directory, 'build', addon));
+  for (const addon of ['godwit-files.node', 'godwit-links.node', 'godwit-tasks.node', 'godwit-attributes.node']) cpSync(join(repository, 'build', addon), join(directory, 'build', addon));
   for (const path of production()) cpSync(join(repository, path), join(directory, path), { recursive: true });
 }
 

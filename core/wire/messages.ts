@@ -121,7 +121,8 @@ const targetMessages = [
   z.strictObject({ type: z.literal('refused'), refusals: z.array(refusalSchema).max(64), notes: z.array(refusalSchema).max(64) }),
   z.strictObject({ type: z.literal('round-applied'), root: z.number().int(), entries: byteCount, bytes: byteCount }),
   z.strictObject({ type: z.literal('parked') }),
-  z.strictObject({ type: z.literal('restored') }),
+  /** `notes`: what could not be put back. */
+  z.strictObject({ type: z.literal('restored'), notes: z.array(refusalSchema).max(64).optional() }),
   z.strictObject({
     type: z.literal('activated'),
     timeline: z.array(timelineStepSchema).max(256),

@@ -1,8 +1,9 @@
 // POSIX locks on files that their holder has mapped: CRIU takes them, and then closes the descriptors that it opened for the mappings, which
 // drops all locks of that process on those files. Here they are taken anew, before any task of the container runs.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
+import { processesBelow } from '#agent/attributes/numbers-in-container.ts';
 import { entriesOf, fields, numberIn } from '#agent/criu/image-entries.ts';
 import { inRestored } from '#agent/criu/restored-tasks.ts';
 import { syscalls } from '#agent/native/tasks.ts';
@@ -77,20 +78,4 @@ function asFlock({ kind, start, length }: PosixLock): Buffer {
   flock.writeBigInt64LE(start, 8);
   flock.writeBigInt64LE(length, 16);
   return flock;
-}
-
-/** Numbers of `init` and all processes below it, by their numbers in the container. Nothing of it runs, so none of them ends. */
-function processesBelow(init: number): Map<number, number> {
-  const found = [init];
-  for (const pid of found) found.push(...childrenOf(pid));
-  return new Map(found.map((pid) => [inContainer(pid), pid]));
-}
-
-function childrenOf(pid: number): number[] {
-  const lists = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'));
-  return lists.flatMap((list) => list.split(' ').filter((child) => child !== '').map(Number));
-}
-
-function inContainer(pid: number): number {
-  return Number(/^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }

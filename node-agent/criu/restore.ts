@@ -1,7 +1,9 @@
 // A restore that is started before the freeze, waits for the images, and is held in CRIU's post-restore hook until the commit.
 import { join } from 'node:path';
+import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
+import { putBackAttributes } from '#agent/attributes/put-back-attributes.ts';
 import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
@@ -48,8 +50,8 @@ export class HeldRestore {
     this.#criu = restoreFamily(this.#images).criu; // looked for now, since it costs milliseconds that the freeze does not have
   }
 
-  /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE or ERR_FILE_LOCK. */
-  async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number }> {
+  /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE or ERR_FILE_LOCK. `notes`: what could not be put back. */
+  async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number; notes: Note[] }> {
     const { pager, directories } = this.#request;
     if (pager !== undefined) {
       inbox.linkTo(directories.pages);
@@ -65,7 +67,8 @@ export class HeldRestore {
     this.#criu ??= restoreFamily(this.#images).criu;
     await withDeadline(retakeLocks(this.#images, this.#held.pid), limitMs, 'the locks of the restored processes');
     this.#rememberMemory(this.#held.pid);
-    return { pid: this.#held.pid };
+    const notes = await withDeadline(putBackAttributes(this.#images, this.#held.pid), limitMs, 'the attributes of the restored processes');
+    return { pid: this.#held.pid, notes };
   }
 
   /** Nobody may run without a pager that knows all of the memory. */

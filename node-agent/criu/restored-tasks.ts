@@ -1,6 +1,7 @@
 // System calls in the name of restored processes while CRIU is held in its post-restore hook: all their tasks wait for a word of CRIU.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tasksOf } from '#agent/attributes/numbers-in-container.ts';
 import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
 import { syscalls, whileStopped, type StoppedTask } from '#agent/native/tasks.ts';
@@ -14,11 +15,18 @@ const request = { detach: 17, seize: 0x4206, interrupt: 0x4207 };
  * that is the only task of its process, CRIU lets go of it meanwhile.
  */
 export async function inRestored<T>(pid: number, use: (stopped: StoppedTask) => T): Promise<T> {
-  const tasks = readdirSync(`/proc/${pid}/task`).map(Number);
-  const free = tasks.find((task) => tracerOf(task) === 0);
-  if (free !== undefined) return whenWaiting(() => whileStopped(free, syscalls.futex, use));
-  const tracer = tracerOf(pid);
-  return whenWaiting(() => whileStopped(tracer, syscalls.wait4, (criu) => withoutTracer(criu, pid, () => whileStopped(pid, syscalls.futex, use))));
+  return inTask(tasksOf(pid).find((task) => tracerOf(task) === 0) ?? pid, use);
+}
+
+/** The same in the name of each of its tasks, one after the other. */
+export async function inEachTask(pid: number, use: (stopped: StoppedTask) => void): Promise<void> {
+  for (const task of tasksOf(pid)) await inTask(task, use);
+}
+
+async function inTask<T>(task: number, use: (stopped: StoppedTask) => T): Promise<T> {
+  const tracer = tracerOf(task);
+  if (tracer === 0) return whenWaiting(() => whileStopped(task, syscalls.futex, use));
+  return whenWaiting(() => whileStopped(tracer, syscalls.wait4, (criu) => withoutTracer(criu, task, () => whileStopped(task, syscalls.futex, use))));
 }
 
 /** The tracer is CRIU, which waits for its hook's end. */

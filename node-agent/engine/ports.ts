@@ -100,8 +100,8 @@ export interface TargetPort {
   writeImage(number: number, bytes: Buffer): void;
   /** Throws ERR_IMAGES_INVALID unless exactly `sent` arrived. */
   sealImages(sent: SentImage[]): void;
-  /** Resolves when the processes exist but do not run. */
-  restore(limitMs: number): Promise<void>;
+  /** Resolves when the processes exist but do not run, with what could not be put back. */
+  restore(limitMs: number): Promise<Note[]>;
   /** The processes run; resolves with the time at which they did (epoch ms). Rejects only if they never ran. */
   resume(limitMs: number): Promise<number>;
   /** Lets containerd go on: the container is an ordinary one from here. */

@@ -1,4 +1,5 @@
 // What became of a handover, as the target learns it: told by the source, or asked of the arbiter and the source until one knows. Nobody guesses.
+import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
@@ -33,19 +34,19 @@ export class SourceOutcome {
   }
 
   /**
-   * Says `restored` and listens. When the connection is gone, or says nothing (a node that vanished closes none),
+   * Says `restored`, with notes if there are any, and listens. When the connection is gone, or says nothing (a node that vanished closes none),
    * arbiter and source are asked until one answers. `onLost` is told when the connection is of no use any more.
    */
-  await(connection: PeerConnection | undefined, onLost: () => void): void {
+  await(connection: PeerConnection | undefined, notes: readonly Note[], onLost: () => void): void {
     const { clock, config: { deadlines } } = this.#ports;
-    const silence = connection === undefined ? Promise.resolve() : this.#listen(connection, onLost);
+    const silence = connection === undefined ? Promise.resolve() : this.#listen(connection, notes, onLost);
     void Promise.race([silence, pause(clock, deadlines.commitMs)]).then(() => this.#askUntilDecided());
   }
 
   /** Resolves when there is nothing more to hear. */
-  async #listen(connection: PeerConnection, onLost: () => void): Promise<void> {
+  async #listen(connection: PeerConnection, notes: readonly Note[], onLost: () => void): Promise<void> {
     try {
-      await connection.send({ type: 'restored' });
+      await connection.send({ type: 'restored', ...(notes.length === 0 ? {} : { notes: [...notes] }) });
       const message = await connection.receiveMessage();
       if (message.type === 'commit') this.decide('committed');
       else if (message.type === 'abort') this.decide('revoked');

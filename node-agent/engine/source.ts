@@ -43,7 +43,7 @@ export class SourceRun {
   /** The source goes on: nothing of this handover may begin any more. */
   #over = false;
   /** The target's word that it can run its copy, or why not. */
-  #restored: Promise<unknown> | undefined;
+  #restored: Promise<MessageOf<'restored'>> | undefined;
 
   constructor(ports: EnginePorts, handover: Handover, source: SourcePort) {
     this.#ports = ports;
@@ -221,7 +221,8 @@ export class SourceRun {
   }
 
   async #awaitRestored(): Promise<void> {
-    await this.#handover.timeline.measure('await-restored', async () => void (await this.#restored));
+    const restored = await this.#handover.timeline.measure('await-restored', async () => this.#restored);
+    this.#handover.notes.push(...(restored?.notes ?? []));
   }
 
   async #askArbiter(): Promise<void> {
@@ -337,8 +338,11 @@ function agentHung(node: string): GodwitError {
 }
 
 /** What the target says of files that it was sent once more comes before. */
-async function expectAfterRounds(connection: PeerConnection, limitMs: number): Promise<void> {
-  while ((await connection.expect(limitMs, 'restored', 'round-applied')).type !== 'restored');
+async function expectAfterRounds(connection: PeerConnection, limitMs: number): Promise<MessageOf<'restored'>> {
+  for (;;) {
+    const message = await connection.expect(limitMs, 'restored', 'round-applied');
+    if (message.type === 'restored') return message;
+  }
 }
 
 /** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */

@@ -204,11 +204,12 @@ export class TargetRun {
   }
 
   async #restore(limitMs: number): Promise<void> {
-    await this.#handover.timeline.measure('restore', () => this.#target.restore(limitMs), () => this.#target.imageBytes());
+    const notes = await this.#handover.timeline.measure('restore', () => this.#target.restore(limitMs), () => this.#target.imageBytes());
+    this.#handover.notes.push(...notes);
   }
 
   async #awaitCommit(): Promise<'done' | 'revoked'> {
-    this.#outcome.await(this.#connection, () => {
+    this.#outcome.await(this.#connection, this.#handover.notes, () => {
       this.#connection = undefined;
     });
     if ((await this.#outcome.decided) === 'committed') return 'done';

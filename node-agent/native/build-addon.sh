@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds the agent's addons into build/: system calls of the file mover, and those made in the name of other tasks. One that is newer than its source stays.
+# Builds the agent's addons into build/: system calls of the file mover, those made in the name of other tasks, and what tasks and sockets have. One that is newer than its source stays.
 set -eu
 cd "$(dirname "$0")/../.."
 mkdir -p build
-for name in files tasks; do
+for name in files tasks attributes; do
   source=node-agent/native/$name-addon.c
   output=build/godwit-$name.node
   [ "$output" -nt "$source" ] && [ "$output" -nt "$0" ] && continue

@@ -10,7 +10,7 @@ interface Addon {
 const addon: Addon = createRequire(import.meta.url)('../../build/godwit-tasks.node');
 
 /** Numbers of x86-64. */
-export const syscalls = { wait4: 61, fcntl: 72, ptrace: 101, futex: 202 } as const;
+export const syscalls = { wait4: 61, fcntl: 72, ptrace: 101, personality: 135, prctl: 157, futex: 202 } as const;
 const argumentCount = 6;
 
 export interface StoppedTask {

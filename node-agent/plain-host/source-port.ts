@@ -4,6 +4,8 @@ import { join, relative } from 'node:path';
 import { hasErrno } from '#core/errno.ts';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
+import { writeAttributes } from '#agent/attributes/attributes-image.ts';
+import { readAttributesOf } from '#agent/attributes/read-attributes.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import type { CriuConfiguration } from '#agent/criu/configuration.ts';
 import { HeldDump } from '#agent/criu/dump.ts';
@@ -207,7 +209,10 @@ export class PlainSource implements SourcePort {
   async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
     const dump = this.#dump;
     if (dump === undefined) throw new GodwitError('ERR_DUMP', 'the dump was not started');
-    const tail = new ImageTail(imageDirectoriesOf(this.#host.imageRoot, this.#handover).images, sink, unsentImages);
+    const { images } = imageDirectoriesOf(this.#host.imageRoot, this.#handover);
+    const state = this.#state();
+    writeAttributes(images, readAttributesOf(processesOf(state), state.cpusetCgroup)); // before CRIU's own sockets are in the processes
+    const tail = new ImageTail(images, sink, unsentImages);
     return tail.follow(dump.dump(limitMs).finally(() => this.#freezeAgain()));
   }
 

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
@@ -139,9 +140,9 @@ export class PlainTarget implements TargetPort {
     this.#inbox?.seal(sent);
   }
 
-  async restore(limitMs: number): Promise<void> {
+  async restore(limitMs: number): Promise<Note[]> {
     const { inbox, restore } = this.#prepared();
-    await restore.restore(inbox, limitMs);
+    return (await restore.restore(inbox, limitMs)).notes;
   }
 
   async resume(limitMs: number): Promise<number> {

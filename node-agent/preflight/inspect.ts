@@ -1,6 +1,7 @@
 // Looks at a running container from outside, once, for all checks.
 import { readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { attributes } from '#agent/native/attributes.ts';
 import { findDatabases } from '#agent/preflight/find-databases.ts';
 import { findWatched } from '#agent/preflight/find-watched.ts';
 import { inodeNumbersChange } from '#agent/preflight/inode-numbers.ts';
@@ -22,6 +23,7 @@ export async function inspectContainer({ pid, freezerCgroup, cgroupVersion }: Ru
     processes, mounts,
     visibleMounts: new Set(visible.map(({ id }) => id)),
     databases: findDatabases(processes, visible, (mount) => inodeNumbersChange(mount, bindMounts)),
+    semaphoreSets: attributes.semaphoreSets(pid),
     tmpfsBytes: tmpfsBytes(pid, mounts),
     ...(await findWatched(pid, mounts, processes)),
     ...readSockets(pid),

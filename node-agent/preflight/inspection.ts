@@ -43,6 +43,8 @@ export interface Descriptor {
   locks?: readonly string[];
   /** What an inotify watches. */
   watches?: readonly Watch[];
+  /** Of an eventfd: a read takes one, not all (EFD_SEMAPHORE). */
+  semaphore?: boolean;
   /** Whether a pipe is in packet mode. */
   packets?: boolean;
   /** Whether a memfd has huge pages. */
@@ -94,6 +96,8 @@ export interface Inspection {
   /** Watches of which nobody knows a path. */
   lostWatches: number;
   databases: readonly OpenDatabase[];
+  /** System V semaphore sets of the container. */
+  semaphoreSets: number;
   /** Contents of the container's own tmpfs mounts. */
   tmpfsBytes: number;
   unixSockets: readonly UnixSocket[];

@@ -47,12 +47,13 @@ function links(directory: string): Record<string, string> {
 }
 
 function describe(pid: number, fd: number, target: string): Descriptor {
-  if (target === 'anon_inode:inotify') return { fd, target, watches: parseWatches(unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '') };
-  if (target.startsWith('pipe:')) return { fd, target, packets: isInPacketMode(unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '') };
+  if (target === 'anon_inode:inotify') return { fd, target, watches: parseWatches(fdinfoOf(pid, fd)) };
+  if (target === 'anon_inode:[eventfd]') return { fd, target, semaphore: /^eventfd-semaphore:\s*1$/m.test(fdinfoOf(pid, fd)) };
+  if (target.startsWith('pipe:')) return { fd, target, packets: isInPacketMode(fdinfoOf(pid, fd)) };
   if (!target.startsWith('/')) return { fd, target };
   const path = `/proc/${pid}/fd/${fd}`;
   if (target.startsWith('/memfd:')) return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
-  const fdinfo = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '';
+  const fdinfo = fdinfoOf(pid, fd);
   const mount = /^mnt_id:\s*(\d+)$/m.exec(fdinfo)?.[1];
   const locks = parseLocks(fdinfo);
   return {
@@ -61,6 +62,10 @@ function describe(pid: number, fd: number, target: string): Descriptor {
     ...(locks.length === 0 ? {} : { locks }),
     ...(target.endsWith(deletedMark) ? { deletedBytes: unlessGone(() => deletedBytes(path)) ?? 0 } : {}),
   };
+}
+
+function fdinfoOf(pid: number, fd: number): string {
+  return unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '';
 }
 
 /** Watches in the text of an inotify's /proc/PID/fdinfo/FD. */

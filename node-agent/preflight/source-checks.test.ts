@@ -26,7 +26,7 @@ function input(inspection: Partial<Inspection> = {}, others: Partial<CheckInput>
       },
     },
     inspection: {
-      init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, databases: [], tmpfsBytes: 0,
+      init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, databases: [], semaphoreSets: 0, tmpfsBytes: 0,
       unixSockets: [], mptcpInodes: new Set(), unreadNetlinkInodes: new Set(), frozen: false, ...inspection,
     },
     foreign: [],
@@ -73,6 +73,7 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_GPU', input(worker({ mappedPaths: ['/dev/nvidia0'] })), 'worker'],
   ['PREFLIGHT_HUGE_PAGES', input(worker({ mappedPaths: ['/anon_hugepage (deleted)'] })), 'worker'],
   ['PREFLIGHT_IO_URING', input(held({ fd: 3, target: 'anon_inode:[io_uring]' })), 'io_uring'],
+  ['PREFLIGHT_EVENTFD_SEMAPHORE', input(held({ fd: 3, target: 'anon_inode:[eventfd]', semaphore: true })), 'descriptor 3 of process 101'],
   ['PREFLIGHT_KERNEL_OBJECT', input(held({ fd: 3, target: 'anon_inode:seccomp notify' })), 'seccomp notify'],
   ['PREFLIGHT_INOTIFY', input({ lostWatches: 2 }), '2'],
   ['PREFLIGHT_LEASE', input(worker({ descriptors: [{ fd: 3, target: '/leased', mount: 50, locks: ['LEASE WRITE'] }], mappedPaths: ['/leased'] })), '/leased of process 101'],
@@ -102,15 +103,15 @@ for (const [code, facts, ...words] of wrong) {
 }
 
 test('every check that refuses is tried', (t) => {
-  const notes = new Set(['PREFLIGHT_FOREIGN_SOCKETS', 'PREFLIGHT_MEMORY_TO_COME', 'PREFLIGHT_UNIX_QUEUE']);
+  const notes = new Set(['PREFLIGHT_SEM_UNDO', 'PREFLIGHT_FOREIGN_SOCKETS', 'PREFLIGHT_MEMORY_TO_COME', 'PREFLIGHT_UNIX_QUEUE']);
   t.deepEqual(sourceCheckList.map(({ code }) => code).filter((code) => !notes.has(code)).toSorted(), [...new Set(wrong.map(([code]) => code))].toSorted());
 });
 
 test('what is worth knowing does not stand in the way', (t) => {
   const queue = { ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 0, listening: true, waiting: 2, connecting: [], unsentBytes: 0 }] };
-  const { refusals, notes } = sourceChecks(input(queue, { foreign: ['10.0.0.1'] }));
+  const { refusals, notes } = sourceChecks(input({ ...queue, semaphoreSets: 2 }, { foreign: ['10.0.0.1'] }));
   t.deepEqual(refusals, []);
-  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_UNIX_QUEUE', 'PREFLIGHT_FOREIGN_SOCKETS']);
+  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_SEM_UNDO', 'PREFLIGHT_UNIX_QUEUE', 'PREFLIGHT_FOREIGN_SOCKETS']);
 });
 
 test('what can be accepted is noted when it was, and nothing else', (t) => {

@@ -3,6 +3,7 @@ import type { CheckInput, SourceCheck, SourceVerdict } from '#agent/preflight/ch
 import { bindMounts } from '#agent/preflight/checks/bind-mounts.ts';
 import { deletedFiles } from '#agent/preflight/checks/deleted-files.ts';
 import { devices, gpus } from '#agent/preflight/checks/devices.ts';
+import { eventfdSemaphores } from '#agent/preflight/checks/eventfd-semaphores.ts';
 import { formerNames } from '#agent/preflight/checks/former-names.ts';
 import { foreignLimits } from '#agent/preflight/checks/foreign-limits.ts';
 import { foreignSockets } from '#agent/preflight/checks/foreign-sockets.ts';
@@ -24,6 +25,7 @@ import { ownNamespaces } from '#agent/preflight/checks/own-namespaces.ts';
 import { packetPipes } from '#agent/preflight/checks/packet-pipes.ts';
 import { paused } from '#agent/preflight/checks/paused.ts';
 import { rootFileSystem } from '#agent/preflight/checks/root-file-system.ts';
+import { semaphoreUndo } from '#agent/preflight/checks/semaphore-undo.ts';
 import { sqliteConnections, sqliteJournal } from '#agent/preflight/checks/sqlite.ts';
 import { sharedCode } from '#agent/preflight/checks/shared-code.ts';
 import { stopped } from '#agent/preflight/checks/stopped.ts';
@@ -34,7 +36,7 @@ import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, traced, stopped,
   rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
-  inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
+  eventfdSemaphores, semaphoreUndo, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
   mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
 ];
 

@@ -15,6 +15,8 @@ export interface RuncState {
   /** Directory of the cgroup that can freeze the container: v1's freezer, or the v2 cgroup. */
   freezerCgroup: string;
   cgroupVersion: 1 | 2;
+  /** The cgroup that says which CPUs the container may use. */
+  cpusetCgroup?: string;
   /** e.g. `['/dev/null', 'pipe:[123]', 'pipe:[124]']`: CRIU finds the pipes of the new shim by these names. */
   descriptors: string[];
 }
@@ -28,12 +30,14 @@ export function readRuncState(root: string, id: string): RuncState {
     throw new GodwitError('ERR_CONTAINER_UNKNOWN', `runc has no running container ${id} below ${root}`, { cause });
   }
   const unified = parsed.cgroup_paths[''];
+  const cpuset = parsed.cgroup_paths['cpuset'] ?? unified;
   const freezer = parsed.cgroup_paths['freezer'] ?? unified;
   if (freezer === undefined) throw new GodwitError('ERR_FREEZE', `container ${id} has no cgroup that can be frozen`);
   return {
     pid: parsed.init_process_pid,
     freezerCgroup: freezer,
     cgroupVersion: parsed.cgroup_paths['freezer'] === undefined ? 2 : 1, // a hybrid hierarchy has both
+    ...(cpuset === undefined ? {} : { cpusetCgroup: cpuset }),
     descriptors: parsed.external_descriptors ?? [],
   };
 }

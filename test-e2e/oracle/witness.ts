@@ -75,8 +75,9 @@ function watchedTarget(target: TargetPort, handover: string, subject: () => Subj
       return target.announce(request, limitMs);
     },
     async restore(limitMs) {
-      await target.restore(limitMs);
+      const notes = await target.restore(limitMs);
       write(handover, 'restored', subject(), lazy);
+      return notes;
     },
   });
 }

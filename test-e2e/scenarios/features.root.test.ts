@@ -228,9 +228,12 @@ const unconfined = { seccomp: false } as const;
 const outside = { mounts: [{ source: '/srv/outside', target: '/outside', readOnly: true }] };
 const refusals: Record<string, Refusal> = {
   'objects of the kernel': {
-    features: ['IoUring', 'Perf', 'Userfault', 'Fanotify', 'SeccompNotify', 'BpfMap', 'PacketPipe'],
+    features: ['IoUring', 'EventSemaphore', 'Perf', 'Userfault', 'Fanotify', 'SeccompNotify', 'BpfMap', 'PacketPipe'],
     options: { ...unconfined, flags: ['--cap-add', 'CAP_BPF'] },
-    expected: { PREFLIGHT_IO_URING: ['io_uring'], PREFLIGHT_KERNEL_OBJECT: ['perf_event', 'userfaultfd', 'fanotify', 'seccomp notify', 'bpf-map'], PREFLIGHT_PACKET_PIPE: ['pipe:['] },
+    expected: {
+      PREFLIGHT_IO_URING: ['io_uring'], PREFLIGHT_KERNEL_OBJECT: ['perf_event', 'userfaultfd', 'fanotify', 'seccomp notify', 'bpf-map'], PREFLIGHT_PACKET_PIPE: ['pipe:['],
+      PREFLIGHT_EVENTFD_SEMAPHORE: ['descriptor'],
+    },
   },
   'files and memory': {
     features: ['LargeUnlinked', 'PosixQueue', 'SecretMemory', 'HugeMemfd', 'Device', 'SharedCode'],

@@ -43,6 +43,7 @@ export function fakeTarget(life: Life, files: FilePort): TargetPort {
     restore: () => life.step('restore', () => {
       if (world.copy !== 'waiting') throw new GodwitError('ERR_RESTORE', `the copy is ${world.copy}`);
       world.copy = 'held';
+      return [];
     }),
     resume: () => life.step('resume', () => {
       if (world.copy === 'held') world.copy = 'running';

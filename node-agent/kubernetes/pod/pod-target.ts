@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PodSpec } from '#core/wire/messages.ts';
+import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
@@ -191,15 +192,18 @@ export class PodTarget implements TargetPort {
     this.#inboxes.seal(sent);
   }
 
-  async restore(limitMs: number): Promise<void> {
+  async restore(limitMs: number): Promise<Note[]> {
+    const notes: Note[] = [];
     for (const [index, member] of this.#members.entries()) {
       const arrival = await withDeadline(member.arrival, limitMs, `container ${member.name} of the replacement`);
       refuseLostSubPaths(arrival);
       if (member.spool !== undefined) await this.#unpack(member.spool, arrival.oci.bundle);
       const restore = member.restore ?? (await this.#begin(index, arrival));
-      await restore.restore(member.inbox, limitMs);
+      const restored = await restore.restore(member.inbox, limitMs);
+      notes.push(...restored.notes.map(({ code, fact, remedy }) => ({ code, fact: `${member.name}: ${fact}`, remedy })));
       if (!this.#isLast(index)) await this.#finishFrozen(member, restore, limitMs);
     }
+    return notes;
   }
 
   async #unpack(spool: SpooledReceiver, bundle: string): Promise<void> {

@@ -225,3 +225,8 @@ class SharedCode(Held):
         address = libc.call("mmap", self.address, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)
         libc.call("mprotect", address, length, mmap.PROT_READ | mmap.PROT_EXEC)
         assert address == self.address
+
+
+class EventSemaphore(Held):
+    def __init__(self):
+        self.fd = os.eventfd(3, os.EFD_SEMAPHORE)

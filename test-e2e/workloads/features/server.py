@@ -5,6 +5,7 @@ import socket
 import sys
 import traceback
 
+import attributes
 import connections
 import databases
 import files
@@ -15,7 +16,7 @@ import pipes
 import refused
 import tasks
 
-MODULES = (connections, databases, files, locks, memory, names, pipes, refused, tasks)
+MODULES = (attributes, connections, databases, files, locks, memory, names, pipes, refused, tasks)
 
 
 def create(name):
