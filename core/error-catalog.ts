@@ -420,6 +420,12 @@ const entries = {
     meaning: 'The control API has no such method and path.',
     remedy: 'Use the command line `godwit`, or see docs/reference/cli.md.',
   },
+  ERR_PEER_CERTIFICATE: {
+    reason: 'PeerCertificate',
+    retryable: false,
+    meaning: 'One of two agents does not take the certificate of the other at the time that its clock says.',
+    remedy: 'Compare the clocks of both nodes with the times that the message names (NTP); issue a new certificate where one has expired.',
+  },
   ERR_PEER_IDENTITY: {
     reason: 'PeerIdentity',
     retryable: false,
@@ -430,7 +436,7 @@ const entries = {
     reason: 'PeerLost',
     retryable: true,
     meaning: 'The connection to the other agent broke during a handover.',
-    remedy: 'Nothing: before the commit the source goes on, after it both agents find each other again.',
+    remedy: 'Nothing to do for the workload: before the commit the source goes on, after it both agents find each other again. The log of the other agent, or its absence, says why it went.',
   },
   ERR_PEER_PROTOCOL: {
     reason: 'PeerProtocol',
@@ -497,6 +503,12 @@ const entries = {
     retryable: false,
     meaning: 'The OCI runtime spec of a container cannot be read.',
     remedy: 'Recreate the container; its bundle or containerd record is damaged.',
+  },
+  ERR_STORAGE: {
+    reason: 'StorageFailed',
+    retryable: true,
+    meaning: 'A file that the agent needs cannot be written: its disk, quota or memory is full, it is read-only, or the disk fails.',
+    remedy: 'Make room at the path that the message names, on the node that it names; `godwit doctor` there tries all of them.',
   },
   ERR_TARGET_LOST: {
     reason: 'TargetLost',

@@ -1,4 +1,5 @@
 // The one error type: a stable code that scripts can test, a reason for people and conditions, and a remedy.
+import { hasErrno } from '#core/errno.ts';
 import { errorCatalog, type ErrorCode } from '#core/error-catalog.ts';
 
 export type { ErrorCode } from '#core/error-catalog.ts';
@@ -38,6 +39,13 @@ export class GodwitError extends Error {
     this.details = options.details ?? {};
   }
 
+  /** The same error, saying on which node it was. */
+  on(node: string): GodwitError {
+    if (this.details['node'] !== undefined) return this;
+    const details = { ...this.details, node };
+    return new GodwitError(this.code, `on ${node}: ${this.message}`, { cause: this.cause, details });
+  }
+
   toRecord(): ErrorRecord {
     const { code, reason, message, remedy, retryable, details } = this;
     return { code, reason, message, remedy, retryable, details };
@@ -56,9 +64,13 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorCatalog, code);
 }
 
+/** What a system call says of a disk or a memory of files that takes nothing. */
+export const storageErrnos: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'];
+
 /** Any thrown value as a GodwitError; foreign errors become `fallback` with the original as cause. */
 export function asGodwitError(error: unknown, fallback: ErrorCode = 'ERR_INTERNAL'): GodwitError {
   if (error instanceof GodwitError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  if (hasErrno(error, storageErrnos)) return new GodwitError('ERR_STORAGE', message, { cause: error });
   return new GodwitError(fallback, message, { cause: error });
 }

@@ -119,7 +119,6 @@ async function serveAll(
       handovers.accept(node, connection).catch((thrown: unknown) => {
         const error = asGodwitError(thrown);
         log.warn({ node, code: error.code, error: error.message }, 'Peer connection ended with an error');
-        connection.destroy();
       });
     },
     (reason) => log.warn({ reason }, 'Peer rejected'),

@@ -7,13 +7,14 @@ import { promisify } from 'node:util';
 import type { Diagnosis } from '#core/api/handover.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { AgentConfig } from '#agent/config.ts';
+import { storageChecks } from '#agent/doctor-storage.ts';
 import { readsLimits } from '#agent/runtime/capabilities.ts';
 import { nodeOfCertificate } from '#agent/transfer/peers.ts';
 
 const run = promisify(execFile);
 const dayMs = 24 * 3600 * 1000;
 
-interface DoctorCheck {
+export interface DoctorCheck {
   check: string;
   remedy: string;
   /** Resolves with the fact when all is well, rejects with it when not. */
@@ -81,7 +82,7 @@ const programsOfAllUsers: DoctorCheck = {
   },
 };
 
-const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, pagerIsThere, certificateIsGood, imageMemory];
+const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, pagerIsThere, certificateIsGood, imageMemory, ...storageChecks];
 
 /** @param reach resolves when the peer answers, rejects with the reason otherwise */
 export async function diagnose(config: AgentConfig, reach: (node: string) => Promise<void>): Promise<Diagnosis> {

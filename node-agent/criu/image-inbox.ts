@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hasErrno } from '#core/errno.ts';
-import { GodwitError } from '#core/errors.ts';
+import { asGodwitError, GodwitError, storageErrnos } from '#core/errors.ts';
 import { reviveExpiredTimers } from '#agent/criu/expired-timers.ts';
 import { observe } from '#core/settled.ts';
 import { plainName } from '#core/wire/messages.ts';
@@ -42,8 +42,12 @@ export class ImageInbox {
 
   /** Makes the pipe and `descriptors.json`, so that `runc restore` can be started on the directory at once. */
   static async create(directory: string, descriptors: readonly string[], limitBytes: number): Promise<ImageInbox> {
-    await run('mkfifo', ['-m', '0600', join(directory, inventory)]);
-    writeFileSync(join(directory, 'descriptors.json'), JSON.stringify(descriptors), { mode: 0o600 });
+    try {
+      await run('mkfifo', ['-m', '0600', join(directory, inventory)]);
+      writeFileSync(join(directory, 'descriptors.json'), JSON.stringify(descriptors), { mode: 0o600 });
+    } catch (cause) {
+      throw new GodwitError('ERR_IMAGES_LIMIT', `${directory} takes no images: ${asGodwitError(cause).message}`, { cause });
+    }
     return new ImageInbox(directory, limitBytes);
   }
 
@@ -69,7 +73,8 @@ export class ImageInbox {
       const fd = openSync(join(this.#directory, name), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
       this.#images.set(number, { name, fd, bytes: 0 });
     } catch (cause) {
-      throw new GodwitError('ERR_IMAGES_INVALID', `image ${name} cannot be stored`, { cause });
+      const code = hasErrno(cause, storageErrnos) ? 'ERR_IMAGES_LIMIT' : 'ERR_IMAGES_INVALID';
+      throw new GodwitError(code, `image ${join(this.#directory, name)} cannot be stored: ${asGodwitError(cause).message}`, { cause });
     }
   }
 
@@ -86,7 +91,7 @@ export class ImageInbox {
     try {
       for (let written = 0; written < bytes.length; ) written += writeSync(image.fd, bytes, written);
     } catch (cause) {
-      throw new GodwitError('ERR_IMAGES_LIMIT', `no memory left for image ${image.name}`, { cause });
+      throw new GodwitError('ERR_IMAGES_LIMIT', `no memory left for image ${join(this.#directory, image.name)}: ${asGodwitError(cause).message}`, { cause });
     }
     image.bytes += bytes.length;
   }

@@ -36,6 +36,8 @@ function rig(story: Partial<Story> = {}, { whose = arbiter, gone = () => false }
   return { world, nodes, a: engine(nodes.a), b: engine(nodes.b), finish: () => world.clock.run(over, 3_600_000) };
 }
 
+const codeOf = (message: Message): Message | string => (message.type === 'failed' ? message.error.code : message);
+
 /** What `handovers` answers to a peer that says hello and then `message`. */
 async function ask(handovers: Handovers, node: string, purpose: 'settle' | 'outcome' | 'handover' | 'preflight', message?: Message, protocol = 1): Promise<Message | string> {
   const [ours, theirs] = createWire(() => undefined).ends;
@@ -47,9 +49,9 @@ async function ask(handovers: Handovers, node: string, purpose: 'settle' | 'outc
   await peer.send({ type: 'hello', protocol, handover: id, sentAt: 1, purpose });
   try {
     const first = await peer.receiveMessage();
-    if (message === undefined || first.type !== 'welcome') return first;
+    if (message === undefined || first.type !== 'welcome') return codeOf(first);
     await peer.send(message);
-    return await peer.receiveMessage();
+    return codeOf(await peer.receiveMessage());
   } catch {
     return (await accepted) ?? 'closed';
   }

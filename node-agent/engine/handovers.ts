@@ -121,6 +121,17 @@ export class Handovers {
 
   /** Serves a connection of the authenticated peer `node` until it has been answered. */
   async accept(node: string, connection: PeerConnection): Promise<void> {
+    try {
+      await this.#accept(node, connection);
+    } catch (thrown) {
+      const error = asGodwitError(thrown).on(this.#ports.config.node);
+      await connection.send({ type: 'failed', error: error.toRecord() }).catch(() => undefined);
+      connection.end();
+      throw error;
+    }
+  }
+
+  async #accept(node: string, connection: PeerConnection): Promise<void> {
     const { config } = this.#ports;
     const hello = await connection.expect(config.deadlines.commitMs, 'hello');
     if (hello.protocol !== protocolVersion) throw new GodwitError('ERR_PEER_PROTOCOL', `protocol ${hello.protocol}, this agent speaks ${protocolVersion}`);

@@ -4,6 +4,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
 
 const entrySchema = z.object({ at: z.string(), state: z.string(), facts: z.record(z.string(), z.unknown()).optional() });
 export type JournalEntry = z.infer<typeof entrySchema>;
@@ -36,17 +37,20 @@ export function fileJournals(directory: string): JournalStore {
     open(id) {
       const path = pathOf(id);
       let position = existsSync(path) ? wholeBytes(readFileSync(path)) : 0;
-      const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-      ftruncateSync(fd, position); // a torn line must not become the beginning of the next one
-      writeAll(fd, Buffer.alloc(Math.max(roomBytes - position, 0)), position);
-      fsyncSync(fd);
-      syncDirectory(directory);
+      const fd = stored(path, () => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600));
+      try {
+        stored(path, () => makeRoom(fd, position, directory));
+      } catch (error) {
+        closeSync(fd);
+        if (position === 0) rmSync(path); // it would only take room
+        throw error;
+      }
       return {
         append(entry, durable) {
           const line = Buffer.from(`${JSON.stringify(entry)}\n`);
-          writeAll(fd, line, position);
+          stored(path, () => writeAll(fd, line, position));
           position += line.length;
-          if (durable) fdatasyncSync(fd);
+          if (durable) stored(path, () => fdatasyncSync(fd));
         },
         close: () => closeSync(fd),
       };
@@ -78,6 +82,23 @@ function wholeLines(text: string): { line: string; entry: JournalEntry }[] {
     lines.push({ line, entry });
   }
   return lines;
+}
+
+function makeRoom(fd: number, position: number, directory: string): void {
+  ftruncateSync(fd, position); // a torn line must not become the beginning of the next one
+  writeAll(fd, Buffer.alloc(Math.max(roomBytes - position, 0)), position);
+  fsyncSync(fd);
+  syncDirectory(directory);
+}
+
+/** ERR_STORAGE with the journal's path where the disk does not take it. */
+function stored<T>(path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    const { message } = asGodwitError(cause);
+    throw new GodwitError('ERR_STORAGE', `the journal ${path} cannot be written: ${message}`, { cause });
+  }
 }
 
 /** Throws when the disk takes less than all of it. */

@@ -70,7 +70,7 @@ export class TargetRun {
     const { clock, config: { deadlines }, log } = this.#ports;
     const { copyMs, freezeMs, dumpMs, restoreMs } = deadlines;
     const logged = (error: GodwitError) => log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
-    const told = (error: GodwitError) => this.#tell({ type: 'failed', error: error.toRecord() });
+    const told = (error: GodwitError) => this.#tell({ type: 'failed', error: error.on(this.#ports.config.node).toRecord() });
     const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run, clock }, told);
     const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
     return {

@@ -24,6 +24,7 @@ type RecordOf<K extends FileRecord['kind']> = FileRecord & { kind: K };
 
 /** One tree on the target; every call is synchronous, so it lives in a worker. */
 export class TreeTarget {
+  readonly #root: string;
   readonly #rootFd: number;
   readonly #limits: FileLimits;
   #counts: FileCounts = { entries: 0, bytes: 0 };
@@ -36,6 +37,7 @@ export class TreeTarget {
     } catch (error) {
       throw ioError(error, Buffer.from(root));
     }
+    this.#root = root;
     this.#limits = limits;
     this.#ledger = ledger === undefined ? undefined : new ReceivedLedger(ledger);
     this.#times = new DirectoryTimes(this.#rootFd);
@@ -111,7 +113,7 @@ export class TreeTarget {
     try {
       this.#write(record);
     } catch (error) {
-      throw ioError(error, record.path, hasErrno(error, escapes) ? 'ERR_FILES_INVALID' : 'ERR_FILES_IO');
+      throw ioError(error, record.path, hasErrno(error, escapes) ? 'ERR_FILES_INVALID' : 'ERR_FILES_IO', this.#root);
     }
   }
 

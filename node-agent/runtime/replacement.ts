@@ -1,6 +1,6 @@
 // The container that takes over on a plain host: built by the agent, started by containerd, waiting in `create` for its handover.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerSpec } from '#core/wire/messages.ts';
@@ -63,6 +63,12 @@ export function startTask(spec: ContainerSpec, containerdSocket: string, logDire
   child.once('error', () => resolve(127));
   child.once('exit', (code) => resolve(code ?? 128));
   return promise;
+}
+
+/** The end of what ctr said. */
+export function startLog(logDirectory: string): string {
+  const said = readFileSync(join(logDirectory, 'ctr.log'), 'utf8').trim().slice(-500);
+  return said === '' ? 'it gave no reason' : said;
 }
 
 /** Resolves when no `ctr` of a former agent starts the container any more. */

@@ -14,6 +14,8 @@ const stalledMs = 60_000;
 /** How long the last words wait to be read. */
 const farewellMs = 5_000;
 
+const failedTag = '"type":"failed"';
+
 export class PeerConnection {
   readonly #stream: Duplex;
   readonly #clock: Clock;
@@ -22,15 +24,23 @@ export class PeerConnection {
   #queuedBytes = 0;
   #waiting: PromiseWithResolvers<Frame> | undefined;
   #failure: GodwitError | undefined;
+  /** What the peer said it failed with: nothing that is sent after that is read. */
+  readonly #told = Promise.withResolvers<GodwitError>();
+  #peerError: GodwitError | undefined;
+  readonly #peer: string;
+  /** Ended from here: what still comes is for nobody. */
+  #isOver = false;
   #sentBytes = 0;
   readonly #closed = Promise.withResolvers<GodwitError>();
 
-  constructor(stream: Duplex, clock: Clock = systemClock) {
+  /** @param peer whom messages name */
+  constructor(stream: Duplex, clock: Clock = systemClock, peer = 'the other node') {
+    this.#peer = peer;
     this.#stream = stream;
     this.#clock = clock;
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    stream.on('error', (cause) => this.#fail(new GodwitError('ERR_PEER_LOST', `the connection to the other agent broke: ${cause.message}`, { cause })));
-    stream.on('close', () => this.#fail(new GodwitError('ERR_PEER_LOST', 'the other agent closed the connection')));
+    stream.on('error', (cause) => this.#fail(new GodwitError('ERR_PEER_LOST', `the connection to the agent of ${peer} broke: ${cause.message}`, { cause })));
+    stream.on('close', () => this.#fail(new GodwitError('ERR_PEER_LOST', `the agent of ${peer} closed the connection without a word`)));
   }
 
   /** Resolves (never rejects) with the reason when the connection is over. */
@@ -89,7 +99,9 @@ export class PeerConnection {
 
   /** Ends the stream after what was written; a peer that does not read it within 5 s does not get it. */
   end(): void {
+    this.#isOver = true;
     this.#stream.end();
+    this.#stream.resume(); // a peer that is still sending reads our last words when it can go on
     const forget = this.#clock.after(farewellMs, () => this.#stream.destroy());
     void this.closed.then(forget);
   }
@@ -99,6 +111,7 @@ export class PeerConnection {
   }
 
   async #write(kind: FrameKind, ...parts: Buffer[]): Promise<void> {
+    if (this.#peerError !== undefined) throw this.#peerError;
     if (this.#failure !== undefined) throw this.#failure;
     let flowing = true;
     this.#stream.cork();
@@ -112,11 +125,11 @@ export class PeerConnection {
 
   async #drained(): Promise<void> {
     const abort = new AbortController();
-    const failed = this.closed.then((failure) => {
+    const failed = Promise.race([this.#told.promise, this.closed]).then((failure) => {
       throw failure;
     });
     try {
-      await withDeadline(Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]), stalledMs, 'sending to the other agent', this.#clock);
+      await withDeadline(Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]), stalledMs, `sending to the agent of ${this.#peer}`, this.#clock);
     } catch (error) {
       this.#stream.destroy();
       throw error;
@@ -126,6 +139,7 @@ export class PeerConnection {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#isOver) return;
     try {
       for (const frame of this.#decoder.push(chunk)) this.#deliver(frame);
     } catch (error) {
@@ -135,6 +149,7 @@ export class PeerConnection {
   }
 
   #deliver(frame: Frame): void {
+    this.#hear(frame);
     if (this.#waiting !== undefined) {
       this.#waiting.resolve(frame);
       this.#waiting = undefined;
@@ -143,6 +158,15 @@ export class PeerConnection {
     this.#queue.push(frame);
     this.#queuedBytes += frame.payload.length;
     if (this.#queuedBytes > maxQueuedBytes) this.#stream.pause();
+  }
+
+  /** A failure is heard at once, by whoever sends as well. */
+  #hear({ kind, payload }: Frame): void {
+    if (kind !== frameKinds.message || !payload.includes(failedTag)) return;
+    const message = parseMessage(payload);
+    if (message.type !== 'failed') return;
+    this.#peerError ??= errorFromRecord(message.error);
+    this.#told.resolve(this.#peerError);
   }
 
   #fail(error: GodwitError): void {

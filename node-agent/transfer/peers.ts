@@ -1,8 +1,11 @@
 // Agents know each other by certificates: TLS 1.3 both ways, and a peer is the node that its certificate names.
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
+import { systemClock } from '#core/clock.ts';
 import { withDeadline } from '#core/deadline.ts';
+import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
+import { clockError, clockErrors, dismiss } from '#agent/transfer/peer-clock.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import { PeerConnection } from '#agent/transfer/connection.ts';
 
@@ -58,16 +61,21 @@ export interface PeerServer {
 
 /**
  * Accepts connections of configured peers only. `onPeer` gets the authenticated node name.
- * Rejected connections are told nothing but a TLS alert; `onRejected` gets the reason for the log.
+ * Rejected connections are told nothing but that the clocks differ; `onRejected` gets the reason for the log.
  */
 export function servePeers(
   settings: PeerSettings,
   onPeer: (node: string, connection: PeerConnection) => void,
   onRejected: (reason: string) => void,
 ): Promise<PeerServer> {
-  const server = createServer({ ...tlsOptions(settings.pki), requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshakeLimitMs });
+  const server = createServer({ ...tlsOptions(settings.pki), requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeLimitMs });
   server.on('tlsClientError', (error) => onRejected(error.message));
   server.on('secureConnection', (socket) => {
+    if (!socket.authorized) {
+      onRejected(`certificate of ${socket.remoteAddress ?? 'nobody'}: ${String(socket.authorizationError)}`);
+      void dismiss(socket, settings.node);
+      return;
+    }
     const node = nodeOfCertificate(socket.getPeerCertificate().subjectaltname);
     if (node === undefined || settings.endpointOf(node) === undefined) {
       onRejected(`certificate of ${node ?? 'no node'} is not one of a configured peer`);
@@ -76,7 +84,7 @@ export function servePeers(
     }
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
-    onPeer(node, new PeerConnection(socket));
+    onPeer(node, new PeerConnection(socket, systemClock, node));
   });
   return open(server, settings);
 }
@@ -113,12 +121,13 @@ export async function connectPeer(settings: PeerSettings, node: string): Promise
   } catch (cause) {
     socket.destroy();
     if (cause instanceof GodwitError && cause.code === 'ERR_PEER_IDENTITY') throw cause;
+    if (hasErrno(cause, clockErrors)) throw clockError(settings.node, node, cause, socket.getPeerCertificate());
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new GodwitError('ERR_PEER_UNREACHABLE', `agent of ${node} at ${endpoint.host}:${endpoint.port}: ${reason}`, { cause, details: { node } });
   }
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
-  return new PeerConnection(socket);
+  return new PeerConnection(socket, systemClock, node);
 }
 
 function secured(socket: TLSSocket): Promise<void> {
