@@ -8,6 +8,7 @@ import { detach } from './link/detach.ts';
 import { openHostSide } from './link/host-side.ts';
 import { insideNetns, netnsInode } from './link/netns.ts';
 import { attachedLeases, attachmentOf, leasesOf, linkError, requireLease, type NodeContext } from './link/node-context.ts';
+import { pathMtu } from './link/path-mtu.ts';
 import { reconcile } from './link/reconcile.ts';
 import { knownEpoch } from './leases/fencing.ts';
 import { LeaseStore } from './leases/lease-store.ts';
@@ -63,6 +64,7 @@ function createPort(context: NodeContext, networks: LinksOptions['networks']): L
   return {
     attachmentsOf: (netns) => asLinkStep(() => attachmentsOf(context, netns)),
     knownEpoch: (network, addresses) => knownEpoch(context.leases.all(), network, addresses),
+    pathMtus: () => asLinkStep(async () => Object.fromEntries([...(await networks())].map(([name, network]) => [name, pathMtu(context.host.route, network)]))),
     attachments: () => asLinkStep(() => attachedLeases(context).filter(({ container }) => isPresent(context, container.hostName)).map((one) => attachmentOf(context, one))),
     addParked: (netns, containerId, claim) => asLinkStep(() => addParked(context, networks, netns, containerId, claim)),
     remove: (containerId, ifName) => asLinkStep(async () => {

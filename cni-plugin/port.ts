@@ -38,6 +38,12 @@ export interface Neighbour {
   mac: string;
 }
 
+/** The largest packet that gets through, and the device that decides. */
+export interface PathMtu {
+  mtu: number;
+  device: string;
+}
+
 /** Frames kept for a parked link. */
 export interface Parking {
   /** Frames and bytes kept, and frames dropped because the buffer was full. */
@@ -54,6 +60,8 @@ export interface LinkPort {
   attachmentsOf(netns: string): Promise<Attachment[]>;
   /** Newest epoch of these addresses that this node remembers; -1 for none. */
   knownEpoch(network: string, addresses: readonly string[]): number;
+  /** Of every network of this node, by name. */
+  pathMtus(): Promise<Record<string, PathMtu>>;
   /** All attachments of this node. */
   attachments(): Promise<Attachment[]>;
   /**

@@ -79,7 +79,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     files: fileMover,
     peers: () => platform.peers.names(),
     connect: (node) => connectPeer(platform.peers, node),
-    nodeFacts: await nodeFactsReader(imageRoot, config),
+    nodeFacts: await nodeFactsReader(imageRoot, config, links),
   };
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
   const handovers: Handovers = new Handovers(world.ports, world.journals);
@@ -131,7 +131,7 @@ async function serveAll(
     get: (id) => handovers.get(id),
     cancel: (id) => handovers.cancel(id, 'cancelled by the user'),
     changes: (signal) => handovers.changes(signal),
-    diagnose: () => diagnose(config, async (node) => (await connectPeer(platform.peers, node)).destroy()),
+    diagnose: async () => diagnose(config, links, [...(await platform.networks()).values()], async (node) => (await connectPeer(platform.peers, node)).destroy()),
   }, log);
   return [wrappers, cni, peers, control, ...(await platform.start({ handovers, peers }))];
 }

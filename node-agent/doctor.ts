@@ -7,6 +7,9 @@ import { promisify } from 'node:util';
 import type { Diagnosis } from '#core/api/handover.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { AgentConfig } from '#agent/config.ts';
+import type { Network } from '#cni/network-config.ts';
+import type { LinkPort } from '#cni/port.ts';
+import { narrowNetworks } from '#agent/preflight/network-mtus.ts';
 import { storageChecks } from '#agent/doctor-storage.ts';
 import { readsLimits } from '#agent/runtime/capabilities.ts';
 import { nodeOfCertificate } from '#agent/transfer/peers.ts';
@@ -85,7 +88,7 @@ const programsOfAllUsers: DoctorCheck = {
 const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, pagerIsThere, certificateIsGood, imageMemory, ...storageChecks];
 
 /** @param reach resolves when the peer answers, rejects with the reason otherwise */
-export async function diagnose(config: AgentConfig, reach: (node: string) => Promise<void>): Promise<Diagnosis> {
+export async function diagnose(config: AgentConfig, links: LinkPort, networks: readonly Network[], reach: (node: string) => Promise<void>): Promise<Diagnosis> {
   const peers = Object.keys(config.peers).map((node): DoctorCheck => ({
     check: `peer ${node}`,
     remedy: 'Start the agent there, and compare addresses and certificates.',
@@ -94,7 +97,16 @@ export async function diagnose(config: AgentConfig, reach: (node: string) => Pro
       return 'answers, and is who it should be';
     },
   }));
-  const results = await Promise.all([...checks, ...peers].map((check) => examined(check, config)));
+  const mtu: DoctorCheck = {
+    check: 'network MTU',
+    remedy: 'Give bridge and uplink of the network at least its MTU, on every node; a VXLAN tunnel needs 50 bytes more below it.',
+    async examine() {
+      const narrow = narrowNetworks(networks, await links.pathMtus());
+      if (narrow.length > 0) throw new Error(narrow.join('; '));
+      return networks.map(({ name, mtu: bytes }) => `${name} ${bytes}`).join(', ') || 'no stable network';
+    },
+  };
+  const results = await Promise.all([...checks, mtu, ...peers].map((check) => examined(check, config)));
   return { node: config.node, checks: results };
 }
 

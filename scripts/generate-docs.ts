@@ -68,7 +68,7 @@ const pages: Record<string, string> = {
   'preflight.md': preflightPage(
     [...Object.entries(podChecks).map(([code, { about }]) => ({ code, about })), ...Object.entries(trialChecks).map(([code, about]) => ({ code, about })), postStartNote],
     [...sourceCheckList, allRunning, subPaths],
-    ['preflight/compatibility.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts', 'kubernetes/pod/target-checks.ts'].map(agentSource),
+    ['preflight/compatibility.ts', 'preflight/network-mtus.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts', 'kubernetes/pod/target-checks.ts'].map(agentSource),
   ),
   'handover-states.md': statesPage(sourceMachine, targetMachine),
 };

@@ -2,7 +2,8 @@
 import { countOf, covers, type FamilySpan } from '#core/addresses/giveable.ts';
 import { familyOf, type Family } from '#core/addresses/text.ts';
 import { findCondition, withCondition, type Condition, type NewCondition } from '#core/api/conditions.ts';
-import { networkReasons } from '#core/api/reasons.ts';
+import { narrowNodes, waysOf } from '#core/api/node-mtus.ts';
+import { mtuReasons, networkReasons } from '#core/api/reasons.ts';
 import type { StableIP } from '#core/api/stable-ip.ts';
 import type { StableNetwork } from '#core/api/stable-network.ts';
 import { giveableOf, networkProblem, type NetworkFacts } from '#controller/network/network-problem.ts';
@@ -18,7 +19,7 @@ export type NetworkStatus = NonNullable<StableNetwork['status']>;
 export function networkStatus(facts: NetworkStatusFacts): NetworkStatus {
   const { network, addresses, now } = facts;
   const spans = giveableOf(network) ?? [];
-  const wanted = [...readiness(facts), ...(spans.length === 0 ? [] : [exhaustion(spans, addresses)])];
+  const wanted = [...readiness(facts), ...width(facts), ...(spans.length === 0 ? [] : [exhaustion(spans, addresses)])];
   const conditions = wanted.reduce<Condition[]>((list, condition) => withCondition(list, { ...condition, observedGeneration: network.metadata.generation }, now), network.status?.conditions ?? []);
   return { ...network.status, observedGeneration: network.metadata.generation, conditions, addresses: { used: addresses.length, total: capped(countOf(spans)) } };
 }
@@ -31,6 +32,16 @@ function readiness(facts: NetworkStatusFacts): NewCondition[] {
   if (attached === undefined) return [];
   const { reason, message } = attached;
   return [attached.status === 'True' ? { type: 'Ready', status: 'True', reason: 'Attached', message: networkReasons.Attached } : { type: 'Ready', status: 'False', reason, message }];
+}
+
+/** Nothing before an agent has said what its node takes. */
+function width({ network, nodes }: NetworkStatusFacts): NewCondition[] {
+  const { mtu } = network.spec;
+  const ways = waysOf(network.metadata.name, nodes);
+  const narrow = narrowNodes(ways, mtu);
+  if (narrow.length === 0) return ways.length === 0 ? [] : [{ type: 'Narrow', status: 'False', reason: 'MtuFits', message: mtuReasons.MtuFits }];
+  const message = `Packets of ${mtu} bytes do not get through everywhere: ${narrow.join(', ')}`;
+  return [{ type: 'Narrow', status: 'True', reason: 'MtuTooSmall', message }];
 }
 
 /** Addresses that pods asked for by name may lie outside of what is given by itself: they use up nothing. */

@@ -20,7 +20,7 @@ export interface NetworkStatusPorts {
 }
 
 /** What is worth an event when it becomes so: type and status of a condition. */
-const troubles = [['Ready', 'False'], ['Exhausted', 'True']] as const;
+const troubles = [['Ready', 'False'], ['Exhausted', 'True'], ['Narrow', 'True']] as const;
 
 export class NetworkStatuses {
   readonly #ports: NetworkStatusPorts;

@@ -36,6 +36,12 @@ export const exhaustionReasons = {
   AddressesFree: 'Addresses of every family are free.',
 } as const;
 
+/** Of a StableNetwork's condition Narrow, and of its event. */
+export const mtuReasons = {
+  MtuTooSmall: 'Bridge, uplink or tunnel of a node take smaller packets than the network promises: connections there hang.',
+  MtuFits: 'Every node whose agent has said it takes packets of the network\'s full size.',
+} as const;
+
 /** Of a StableIP's condition Ready. */
 export const addressReasons = {
   Held: 'The pod that the status names exists, and its node reports.',

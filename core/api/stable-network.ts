@@ -45,7 +45,7 @@ export const stableNetworkSchema = z.object({
   status: z
     .object({
       observedGeneration: z.number().int().optional(),
-      /** Attached: attachment definitions are in all namespaces. Ready: so they are, and the ranges can be used. Exhausted: no address is free. */
+      /** Attached: attachment definitions are in all namespaces. Ready: so they are, and the ranges can be used. Exhausted: no address is free. Narrow: a node takes smaller packets than `mtu`. */
       conditions: conditionsSchema.optional(),
       addresses: z
         .object({

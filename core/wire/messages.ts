@@ -37,6 +37,8 @@ export const nodeFactsSchema = z.strictObject({
   lazyPages: z.boolean(),
   /** Whether programs that are not root's can leave this node; absent: yes. */
   readsLimits: z.boolean().optional(),
+  /** What its stable networks take on their way to other nodes, by name. */
+  mtus: z.record(z.string().max(128), z.strictObject({ mtu: z.number().int(), device: z.string().max(64) })).optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 

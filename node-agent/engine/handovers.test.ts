@@ -117,7 +117,7 @@ test('a handover that never was here is lost, and was never committed', async (t
 test('a container does not come back while it is still leaving', async (t) => {
   const { a, finish } = rig();
   a.begin({ container: containerId, to: 'b' });
-  t.like(await ask(a, 'b', 'handover', request), { type: 'failed', error: { code: 'ERR_BUSY' } });
+  t.is(await ask(a, 'b', 'handover', request), 'ERR_BUSY');
   t.true(await finish());
 });
 
@@ -132,7 +132,7 @@ test('another protocol, and words out of turn, end the connection', async (t) =>
   const { b } = rig();
   t.is(await ask(b, 'a', 'handover', undefined, 2), 'ERR_PEER_PROTOCOL');
   t.is(await ask(b, 'a', 'settle', { type: 'ready' }), 'ERR_PEER_PROTOCOL');
-  t.like(await ask(b, 'a', 'handover', { type: 'commit', epoch: 1 }), { type: 'failed' });
+  t.is(await ask(b, 'a', 'handover', { type: 'commit', epoch: 1 }), 'ERR_PEER_PROTOCOL');
 });
 
 test('a journal that cannot be understood stops its own handover and nothing is said about it', async (t) => {

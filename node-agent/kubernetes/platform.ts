@@ -119,7 +119,9 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       fence({ node, links, stableIPs: watches.stableIPs, holders, log, onRefused: () => metrics.epochRefused(), podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod });
       certificate.onRenewed(() => peers.reload());
       const status = await serveStatus(settings.metricsPort, { ailments: () => [], metrics: metrics.registry });
-      await announceNode(api, node, await (await nodeFactsReader(host.imageRoot, config))());
+      const facts = await nodeFactsReader(host.imageRoot, config, links);
+      await announceNode(api, node, await facts());
+      watches.stableNetworks.onChange(() => void facts().then((now) => announceNode(api, node, now)).catch((error: unknown) => log.warn({ error: asGodwitError(error).message }, 'Networks of this node not announced')));
       return [{
         async close() {
           follow.abort();

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, statfsSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { promisify } from 'node:util';
+import type { LinkPort } from '#cni/port.ts';
 import type { NodeFacts } from '#core/wire/messages.ts';
 import { freeImageBytes } from '#agent/criu/image-memory.ts';
 import type { AgentConfig } from '#agent/config.ts';
@@ -38,7 +39,7 @@ async function supportsLazyPages(): Promise<boolean> {
 }
 
 /** Reads what does not change while the agent runs; the result asks for the rest. Throws ERR_TOOL_MISSING. */
-export async function nodeFactsReader(imageRoot: string, config: AgentConfig): Promise<() => Promise<NodeFacts>> {
+export async function nodeFactsReader(imageRoot: string, config: AgentConfig, links: LinkPort): Promise<() => Promise<NodeFacts>> {
   const fixed = {
     kernel: release(),
     architecture: arch(),
@@ -49,5 +50,5 @@ export async function nodeFactsReader(imageRoot: string, config: AgentConfig): P
     lazyPages: await supportsLazyPages(),
     readsLimits: readsLimits(config),
   } as const;
-  return () => Promise.resolve({ ...fixed, imageFreeBytes: freeImageBytes(imageRoot) });
+  return async () => ({ ...fixed, imageFreeBytes: freeImageBytes(imageRoot), mtus: await links.pathMtus() });
 }

@@ -6,9 +6,9 @@ import { PeerConnection } from '#agent/transfer/connection.ts';
 
 export const clockErrors: readonly string[] = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'];
 
-/** @param own node whose clock says so; `other` the one whose certificate it is */
-export function clockError(own: string, other: string, cause: unknown, certificate: Partial<PeerCertificate>): GodwitError {
-  const { valid_from: from = 'unknown', valid_to: to = 'unknown' } = certificate;
+/** @param certificate null where the connection is gone already */
+export function clockError(own: string, other: string, cause: unknown, certificate: Partial<PeerCertificate> | null): GodwitError {
+  const { valid_from: from = 'unknown', valid_to: to = 'unknown' } = certificate ?? {};
   const expired = hasErrno(cause, ['CERT_HAS_EXPIRED']);
   const fact = expired ? 'has expired' : 'is not valid yet';
   const times = `it is valid from ${from} to ${to}, and the clock of ${own} says ${new Date().toISOString()}`;

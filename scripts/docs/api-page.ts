@@ -1,7 +1,7 @@
 // docs/reference/api.md: the kinds of the API, field by field; the meaning of a field is the comment beside it.
 import { z } from 'zod';
 import { apiGroup, apiVersion } from '#core/api/names.ts';
-import { addressReasons, exhaustionReasons, migrationReasons, networkReasons, policyReasons, serviceReasons } from '#core/api/reasons.ts';
+import { addressReasons, exhaustionReasons, mtuReasons, migrationReasons, networkReasons, policyReasons, serviceReasons } from '#core/api/reasons.ts';
 import type { Kind } from '../crds/definitions.ts';
 import { fieldRows } from './configuration-page.ts';
 import { markdownTable, page } from './markdown.ts';
@@ -10,6 +10,7 @@ const reasonTables: readonly [string, Readonly<Record<string, string>>][] = [
   ["Reasons of a Migration's condition `Succeeded`", migrationReasons],
   ["Reasons of a StableNetwork's conditions `Attached` and `Ready`", networkReasons],
   ["Reasons of a StableNetwork's condition `Exhausted`", exhaustionReasons],
+  ["Reasons of a StableNetwork's condition `Narrow`", mtuReasons],
   ["Reasons of a StableIP's condition `Ready`", addressReasons],
   ["Reasons of an InterruptionPolicy's conditions `Ready` and `Shadowed`", policyReasons],
   ['Reasons of events on a Service that asks for stable endpoints', serviceReasons],

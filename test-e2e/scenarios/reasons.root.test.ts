@@ -63,9 +63,10 @@ test.serial('the disk of a moved directory is full in the middle of a file', asy
 
 test.serial('/run of the target is full', async (t) => {
   const { b } = pair.hosts;
-  await b.exec(['sh', '-c', 'cat /dev/zero >/run/filler']);
+  const used = Number((await b.must(['df', '--output=used', '/run'])).split('\n')[1]);
+  await b.must(['mount', '-o', `remount,size=${used + 4}k`, '/run']);
   const record = await attempt();
-  await b.must(['rm', '/run/filler']);
+  await b.must(['mount', '-o', 'remount,size=50%', '/run']);
   t.is(record.state, 'rolled-back');
   t.not(record.error?.code, 'ERR_PEER_LOST', record.error?.message);
   t.regex(record.error?.message ?? '', /^on b: /);
@@ -127,6 +128,20 @@ test.serial('nobody listens on the target', async (t) => {
   const record = await attempt();
   await pair.startAgent(pair.hosts.b);
   says(t, record, 'ERR_PEER_UNREACHABLE', /ECONNREFUSED/, /agent of b/);
+});
+
+test.serial('an uplink of the target takes smaller packets than the link sends', async (t) => {
+  const { a, b } = pair.hosts;
+  await b.must(['ip', 'link', 'set', b.dataUplink, 'mtu', '1400']);
+  const plan = await pair.control(a).plan({ container: container.id, to: b.name });
+  const record = await attempt();
+  const { checks } = await pair.control(b).diagnose();
+  await b.must(['ip', 'link', 'set', b.dataUplink, 'mtu', '1500']);
+  await b.exec(['ip', 'link', 'set', 'stable0', 'mtu', '1500']);
+  t.is(record.state, 'refused');
+  for (const refusals of [plan.refusals, record.refusals]) t.deepEqual(refusals.map(({ code }) => code), ['PREFLIGHT_MTU']);
+  t.regex(record.refusals[0]?.fact ?? '', /1500 bytes.*takes 1400 on the target/);
+  t.deepEqual(checks.filter(({ ok }) => !ok).map(({ check }) => check), ['network MTU']);
 });
 
 test.serial('after all that it moves', async (t) => {

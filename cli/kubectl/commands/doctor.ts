@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { labels, nodeFactsAnnotation, runtimeClassName, systemNamespace } from '#core/api/names.ts';
+import { narrowNodes, waysOf } from '#core/api/node-mtus.ts';
 import { isNodeReady, type Node } from '#core/api/pod.ts';
 import { networksOf, unservedFact, unservedNetworks, unservedRemedy } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -27,7 +28,14 @@ export function addDoctor(program: Command, { terminal, cluster, exit }: PluginC
     .action(async ({ output }: { output: string }) => {
       const session = cluster();
       try {
-        const checks = (await Promise.all([kinds(session), answered('controller', controller(session)), answered('agents', agents(session)), answered('policies', policies(session)), answered('networks', waitingPods(session))])).flat();
+        const checks = (await Promise.all([
+          kinds(session),
+          answered('controller', controller(session)),
+          answered('agents', agents(session)),
+          answered('policies', policies(session)),
+          answered('networks', waitingPods(session)),
+          answered('network MTU', networkMtus(session)),
+        ])).flat();
         const diagnosis: Diagnosis = { node: `namespace ${session.namespace}`, checks };
         if (output === 'json') printJson(terminal, diagnosis);
         else printLines(terminal, diagnosisLines(diagnosis, terminal));
@@ -90,6 +98,15 @@ function factLine(json: string | undefined): string | undefined {
   } catch {
     return undefined; // the check says so
   }
+}
+
+async function networkMtus({ api }: ClusterSession): Promise<Check[]> {
+  const [networks, { items }] = [(await api.list(stableNetworks)).items, await api.list(nodes)];
+  return networks.map(({ metadata: { name }, spec: { mtu } }) => {
+    const narrow = narrowNodes(waysOf(name, items), mtu);
+    const remedy = 'Give bridge and uplink the MTU of the network on every node (50 bytes more below a VXLAN tunnel, 70 over IPv6), or lower spec.mtu.';
+    return { check: `network ${name}`, ok: narrow.length === 0, fact: narrow.length === 0 ? `MTU ${mtu} on every node that says so` : narrow.join(', '), remedy };
+  });
 }
 
 async function policies({ api, namespace }: ClusterSession): Promise<Check[]> {

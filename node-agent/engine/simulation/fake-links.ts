@@ -26,6 +26,7 @@ export function fakeLinks(life: Life): LinkPort {
   };
   return {
     knownEpoch: () => -1,
+    pathMtus: () => Promise.resolve({}),
     attachments: () => life.step('attachments', () => [...links.values()].map(attachment)),
     attachmentsOf: () => life.step('attachmentsOf', () => [...links.values()].map(attachment)),
     addParked: (_netns, containerId, { epoch }) => life.step('addParked', () => {
