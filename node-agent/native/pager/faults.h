@@ -47,6 +47,15 @@ static int64_t copy_pages(int descriptor, uint64_t address, uint64_t content, ui
   return -errno;
 }
 
+/**
+ * Copies a single page. The kernel looks for the mapping before it looks whether an event waits to be read: one that has just been moved or
+ * unmapped is not found, though nobody has been told. Asked again, the kernel says EAGAIN then.
+ */
+static int64_t copy_page(int descriptor, uint64_t address, uint64_t content) {
+  int64_t answer = copy_pages(descriptor, address, content, PAGE);
+  return answer == -ENOENT ? copy_pages(descriptor, address, content, PAGE) : answer;
+}
+
 static bool has_gone(int64_t answer) {
   return answer == -ESRCH || answer == -ENOSPC;
 }
@@ -78,7 +87,7 @@ static enum progress bring_in(struct state *state, struct range *range, uint64_t
   int descriptor = held_model(state)->tasks[range->task].descriptor;
   uint64_t length = range->end - range->start < limit ? range->end - range->start : limit;
   int64_t answer = copy_pages(descriptor, range->start, range->start + range->to_content, length);
-  if (answer < 0 && length > PAGE && !has_gone(answer)) answer = copy_pages(descriptor, range->start, range->start + range->to_content, PAGE);
+  if (answer < 0 && !has_gone(answer)) answer = copy_page(descriptor, range->start, range->start + range->to_content);
   if (answer < 0) {
     if (settle_page(state, range->task, descriptor, range->start, answer) == MUST_WAIT) return MUST_WAIT;
     if (range->start == range->end) return CAME_IN;
@@ -109,7 +118,7 @@ static enum progress answer_fault(struct state *state, uint32_t task, uint64_t a
     struct range *range = &model->ranges[found];
     uint64_t length = range->end - address < FAULT_BYTES ? range->end - address : FAULT_BYTES;
     answer = copy_pages(descriptor, address, address + range->to_content, length);
-    if (answer < 0 && length > PAGE && !has_gone(answer)) answer = copy_pages(descriptor, address, address + range->to_content, PAGE);
+    if (answer < 0 && !has_gone(answer)) answer = copy_page(descriptor, address, address + range->to_content);
   }
   return answer < 0 ? settle_page(state, task, descriptor, address, answer) : CAME_IN;
 }
