@@ -81,7 +81,7 @@ export const podSpecSchema = z.strictObject({
     )
     .min(1)
     .max(32),
-  /** What each file root is: the layer of container number `container`, or the emptyDir `volume`. */
+  /** What each file root is: the layer of container number `container`, or the pod's volume `volume`: an emptyDir, or `/dev/shm`. */
   roots: z.array(z.union([z.strictObject({ container: z.number().int().min(0).max(31) }), z.strictObject({ volume: z.string().max(253) })])).max(64),
 });
 export type PodSpec = z.infer<typeof podSpecSchema>;

@@ -17,7 +17,7 @@ const hardened: StableOptions = { flags: [...otherUser, '--read-only', ...capabi
 /** These need no right that only root has. */
 const features = [
   'SharedAnonymous', 'Memfd', 'PrivateMemory', 'SysvSharedMemory', 'SysvSemaphore', 'ShmFile', 'Pipe', 'Unix', 'UnixDescriptor', 'Events', 'Timerfd',
-  'Terminal', 'Alarm', 'Threads', 'Sleeper', 'Timers', 'Tree', 'Pidfd', 'Clock', 'Loopback', 'HalfClosed', 'UdpConnected',
+  'Terminal', 'Threads', 'Sleeper', 'Timers', 'Tree', 'Pidfd', 'Clock', 'Loopback', 'HalfClosed', 'UdpConnected',
 ];
 
 test.serial('programs of user 10001 move, hardened ones and those that use much of the kernel', async (t) => {

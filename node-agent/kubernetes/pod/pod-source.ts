@@ -8,7 +8,7 @@ import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
 import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/member-images.ts';
 import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
-import { emptyDirsOf, type EmptyDir, type EmptyDirMount } from '#agent/kubernetes/pod/volumes.ts';
+import { volumesOf, type PodVolume, type VolumeMount } from '#agent/kubernetes/pod/volumes.ts';
 import { PlainSource, type PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
 import { unmark } from '#agent/runtime/marks.ts';
@@ -36,9 +36,9 @@ export class PodSource implements SourcePort {
   readonly #handover: string;
   readonly #pod: () => LeavingPod;
   #members: Member[] = [];
-  #volumes: EmptyDir[] = [];
+  #volumes: PodVolume[] = [];
   /** What each file root is: the container's own layer, or an emptyDir. */
-  #roots: { member: number; volume?: EmptyDir }[] = [];
+  #roots: { member: number; volume?: PodVolume }[] = [];
 
   constructor(host: PlainHost, handover: string, pod: () => LeavingPod) {
     this.#host = host;
@@ -66,7 +66,7 @@ export class PodSource implements SourcePort {
     const [first] = all;
     const identity = containers[0]?.pod;
     if (first === undefined || identity === undefined) throw new Error('a pod without containers');
-    this.#volumes = emptyDirsOf(identity.uid, all.map(({ spec }) => spec.spec), volumeSight);
+    this.#volumes = volumesOf(identity.uid, all.map(({ spec }) => spec.spec), volumeSight);
     const ofPod = [
       { ...allRunning, result: allRunning.run(expected, containers.map(({ pod }) => pod?.container ?? '')) },
       { ...subPaths, result: subPaths.run(this.#volumes, volumeSight) },
@@ -134,7 +134,7 @@ export class PodSource implements SourcePort {
   }
 
   /** Relative to the volume, of which the container may see a part only. */
-  async #filesOf({ member, destination, part }: EmptyDirMount, how: 'mapped' | 'open'): Promise<string[]> {
+  async #filesOf({ member, destination, part }: VolumeMount, how: 'mapped' | 'open'): Promise<string[]> {
     const files = (await this.#members[member]?.source.filesBelow(latin1(destination), how)) ?? new Set<string>();
     return [...files].map((file) => join(latin1(part), file));
   }

@@ -23,7 +23,7 @@ import { MemberInboxes, memberKey } from '#agent/kubernetes/pod/member-images.ts
 import { RestoredContainers, restoredContainersSchema } from '#agent/kubernetes/pod/restored-containers.ts';
 import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
-import { emptyDirPath, lostSubPaths } from '#agent/kubernetes/pod/volumes.ts';
+import { volumePath, lostSubPaths } from '#agent/kubernetes/pod/volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import { ledgersOf } from '#agent/plain-host/moved-mounts.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
@@ -109,7 +109,7 @@ export class PodTarget implements TargetPort {
     this.#first = first;
     this.#taken.add(first);
     this.#sandbox = first.pod.sandbox;
-    this.#volumes = pod.roots.flatMap((root) => ('volume' in root ? [emptyDirPath(first.pod.uid, root.volume)] : []));
+    this.#volumes = pod.roots.flatMap((root) => ('volume' in root ? [volumePath(first.pod.uid, first.spec, root.volume)] : []));
     const netns = networkNamespace(first.spec);
     return netns === undefined ? undefined : { netns, containerId: first.pod.sandbox, kept: true };
   }
@@ -165,7 +165,7 @@ export class PodTarget implements TargetPort {
     const { pod, first } = this.#announced();
     const found = pod.roots[root];
     if (found === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `file root ${root} was not announced`);
-    if ('volume' in found) return this.#volumeReceiver(emptyDirPath(first.pod.uid, found.volume));
+    if ('volume' in found) return this.#volumeReceiver(volumePath(first.pod.uid, first.spec, found.volume));
     if (found.container === 0) return fileMover.receiver(join(first.oci.bundle, 'rootfs'), fileLimits);
     const member = this.#member(found.container);
     member.spool = new SpooledReceiver(join(imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, found.container)).work, 'files'));

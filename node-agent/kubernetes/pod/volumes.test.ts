@@ -1,7 +1,7 @@
 // emptyDirs are found by where the kubelet mounts them from: the pod's own directory on this node.
 import test from 'ava';
 import { subPaths } from './sub-paths.ts';
-import { emptyDirPath, emptyDirsOf, lostSubPaths, type VolumeSight } from './volumes.ts';
+import { emptyDirPath, volumesOf, volumePath, lostSubPaths, type VolumeSight } from './volumes.ts';
 
 const pod = '/var/lib/kubelet/pods/u1';
 const directory = `${pod}/volumes/kubernetes.io~empty-dir`;
@@ -15,7 +15,7 @@ const blank = sight([]);
 test('a volume has one path on the node', (t) => t.is(emptyDirPath('u1', 'cache'), `${directory}/cache`));
 
 test('an emptyDir is found with every container that sees it', (t) => {
-  const found = emptyDirsOf('u1', [spec([`${directory}/cache`, '/cache'], [`${directory}/tmp`, '/tmp']), spec([`${directory}/cache`, '/shared'], [`${directory}/cache`, '/again'])], blank);
+  const found = volumesOf('u1', [spec([`${directory}/cache`, '/cache'], [`${directory}/tmp`, '/tmp']), spec([`${directory}/cache`, '/shared'], [`${directory}/cache`, '/again'])], blank);
   const whole = (name: string, member: number, destination: string) => ({ member, destination, source: `${directory}/${name}`, part: '' });
   t.deepEqual(found, [
     { name: 'cache', path: emptyDirPath('u1', 'cache'), mounts: [whole('cache', 0, '/cache'), whole('cache', 1, '/shared'), whole('cache', 1, '/again')] },
@@ -35,7 +35,7 @@ const others: [string, string | undefined][] = [
   ['a subPath of another pod', '/var/lib/kubelet/pods/u2/volume-subpaths/cache/app/0'],
   ['the directory of all subPaths', `${pod}/volume-subpaths`],
 ];
-for (const [what, source] of others) test(`${what} is no emptyDir of the pod`, (t) => t.deepEqual(emptyDirsOf('u1', [spec([source, '/x'])], sight([`${directory}/cache`])), []));
+for (const [what, source] of others) test(`${what} is no emptyDir of the pod`, (t) => t.deepEqual(volumesOf('u1', [spec([source, '/x'])], sight([`${directory}/cache`])), []));
 
 const sub = (container: string, index: number): string => `${pod}/volume-subpaths/cache/${container}/${index}`;
 const parts: [string, string, string][] = [
@@ -50,14 +50,14 @@ const parts: [string, string, string][] = [
 for (const [what, root, part] of parts) {
   test(`a subPath makes the volume move: ${what}`, (t) => {
     const source = sub('app', 2);
-    t.deepEqual(emptyDirsOf('u1', [spec(), spec([source, '/part'])], sight([`${directory}/cache`], { [source]: root })), [
+    t.deepEqual(volumesOf('u1', [spec(), spec([source, '/part'])], sight([`${directory}/cache`], { [source]: root })), [
       { name: 'cache', path: `${directory}/cache`, mounts: [{ member: 1, destination: '/part', source, part }] },
     ]);
   });
 }
 
 test('a volume that is mounted whole and in parts is one', (t) => {
-  const found = emptyDirsOf('u1', [spec([sub('app', 0), '/part'], [`${directory}/cache`, '/all'])], sight([`${directory}/cache`], { [sub('app', 0)]: `${directory}/cache/a` }));
+  const found = volumesOf('u1', [spec([sub('app', 0), '/part'], [`${directory}/cache`, '/all'])], sight([`${directory}/cache`], { [sub('app', 0)]: `${directory}/cache/a` }));
   t.deepEqual(found.map(({ name, mounts: seen }) => [name, seen.map(({ destination, part }) => [destination, part])]), [['cache', [['/part', 'a'], ['/all', '']]]]);
 });
 
@@ -69,7 +69,7 @@ const inSight: [string, VolumeSight, boolean][] = [
 ];
 for (const [what, seen, passes] of inSight) {
   test(`a subPath that is ${what} is ${passes ? 'no reason against a move' : 'refused'}`, (t) => {
-    const result = subPaths.run(emptyDirsOf('u1', [spec([`${directory}/cache`, '/all'], [sub('app', 0), '/part'])], seen), seen);
+    const result = subPaths.run(volumesOf('u1', [spec([`${directory}/cache`, '/all'], [sub('app', 0), '/part'])], seen), seen);
     t.is('verdict' in result, !passes);
     t.regex(result.fact, passes ? /^1 parts/ : /\/part of volume cache/);
   });
@@ -84,6 +84,22 @@ test('a part that the files replaced is found by having no name any more', (t) =
 });
 
 test('containers without mounts have none, and what is no spec is said', (t) => {
-  t.deepEqual(emptyDirsOf('u1', ['{}', spec()], blank), []);
-  t.throws(() => emptyDirsOf('u1', ['{"mounts": 1}'], blank), { code: 'ERR_SPEC_INVALID' });
+  t.deepEqual(volumesOf('u1', ['{}', spec()], blank), []);
+  t.throws(() => volumesOf('u1', ['{"mounts": 1}'], blank), { code: 'ERR_SPEC_INVALID' });
+});
+
+const shm = (sandbox: string): string => `/run/containerd/io.containerd.grpc.v1.cri/sandboxes/${sandbox}/shm`;
+
+test('the shared memory of a pod is a volume of all its containers, whatever sandbox keeps it', (t) => {
+  const mount = (member: number) => ({ member, destination: '/dev/shm', source: shm('s1'), part: '' });
+  const found = volumesOf('u1', [spec([shm('s1'), '/dev/shm']), spec([shm('s1'), '/dev/shm'])], blank);
+  t.deepEqual(found, [{ name: '/dev/shm', path: shm('s1'), mounts: [mount(0), mount(1)] }]);
+  t.is(volumePath('u2', mounts([shm('s2'), '/dev/shm']), '/dev/shm'), shm('s2'));
+  t.is(volumePath('u2', mounts(), 'cache'), emptyDirPath('u2', 'cache'));
+});
+
+test('the shared memory of the host, or an emptyDir in its place, is no shared memory of the pod', (t) => {
+  t.deepEqual(volumesOf('u1', [spec(['/dev/shm', '/dev/shm'])], blank), []);
+  t.is(volumesOf('u1', [spec([`${directory}/shm`, '/dev/shm'])], blank)[0]?.name, 'shm');
+  t.throws(() => volumePath('u1', mounts([`${directory}/shm`, '/dev/shm']), '/dev/shm'), { code: 'ERR_PEER_PROTOCOL' });
 });

@@ -1,8 +1,9 @@
-// emptyDir volumes of a pod: their content moves with it, whether a container mounts all of it or a part.
+// Volumes that live as long as their pod: its emptyDirs and its /dev/shm. Their content moves with it, whether a container mounts all of it or a part.
 import { join } from 'node:path';
+import { GodwitError } from '#core/errors.ts';
 import { parseOciSpec, type OciSpec } from '#agent/runtime/oci-spec.ts';
 
-export interface EmptyDirMount {
+export interface VolumeMount {
   /** Which container sees it, and where. */
   member: number;
   destination: string;
@@ -12,11 +13,11 @@ export interface EmptyDirMount {
   part: string;
 }
 
-export interface EmptyDir {
+export interface PodVolume {
   name: string;
   /** On the node. */
   path: string;
-  mounts: EmptyDirMount[];
+  mounts: VolumeMount[];
 }
 
 /** What the specs do not tell of the node. */
@@ -33,20 +34,39 @@ const pluginDirectory = 'volumes/kubernetes.io~empty-dir';
 /** Below it the kubelet mounts what a subPath names, before it makes the container: VOLUME/CONTAINER/INDEX. */
 const subPathDirectory = 'volume-subpaths';
 
+/** Name of the volume that all containers of a pod have at that path; no emptyDir can have it. */
+const sharedMemory = '/dev/shm';
+/** The runtime keeps it in the sandbox. */
+const sandboxesDirectory = '/run/containerd/';
+
+/** The path of a volume of that pod on this node; ERR_PEER_PROTOCOL when it has none. */
+export function volumePath(podUid: string, spec: OciSpec, volume: string): string {
+  const path = volume === sharedMemory ? spec.mounts?.find(isSharedMemory)?.source : emptyDirPath(podUid, volume);
+  if (path === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `the replacement has no volume ${volume}`);
+  return path;
+}
+
+function isSharedMemory({ source, destination }: NonNullable<OciSpec['mounts']>[number]): boolean {
+  return destination === sharedMemory && source?.startsWith(sandboxesDirectory) === true;
+}
+
 /** The path of an emptyDir of that pod on this node. */
 export function emptyDirPath(podUid: string, volume: string): string {
   return join(podsDirectory, podUid, pluginDirectory, volume);
 }
 
-/** The emptyDirs that the containers mount, from their OCI specs (JSON). */
-export function emptyDirsOf(podUid: string, specs: readonly string[], sight: VolumeSight): EmptyDir[] {
-  const found = new Map<string, EmptyDir>();
+/** The emptyDirs and the shared memory that the containers mount, from their OCI specs (JSON). */
+export function volumesOf(podUid: string, specs: readonly string[], sight: VolumeSight): PodVolume[] {
+  const found = new Map<string, PodVolume>();
   for (const [member, spec] of specs.entries()) {
-    for (const { source, destination } of parseOciSpec(spec).mounts ?? []) {
-      const place = source === undefined ? undefined : (directPlace(podUid, source) ?? subPathPlace(podUid, source, sight));
-      if (source === undefined || place === undefined) continue;
+    for (const mount of parseOciSpec(spec).mounts ?? []) {
+      const { source, destination } = mount;
+      if (source === undefined) continue;
+      const place = isSharedMemory(mount) ? { name: sharedMemory, part: '' } : (directPlace(podUid, source) ?? subPathPlace(podUid, source, sight));
+      if (place === undefined) continue;
       const { name, part } = place;
-      const volume = found.get(name) ?? { name, path: emptyDirPath(podUid, name), mounts: [] };
+      const path = name === sharedMemory ? source : emptyDirPath(podUid, name);
+      const volume = found.get(name) ?? { name, path, mounts: [] };
       volume.mounts.push({ member, destination, source, part });
       found.set(name, volume);
     }

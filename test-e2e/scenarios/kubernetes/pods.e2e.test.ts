@@ -34,7 +34,7 @@ scenario('several containers, init containers and sidecars, and the emptyDir the
   }
 });
 
-scenario('ConfigMap, Secret, projected, downward and emptyDir volumes', ['client'], async (t) => {
+scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/shm', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'volumes');
   await apply(
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace }, data: { colour: 'blue' } },
@@ -54,8 +54,8 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes', ['client
   await apply(owners.StatefulSet(namespace, { spec, container: { volumeMounts: mounts } }));
   const pod = await podOf(namespace);
   const sh = async (script: string) => (await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', script)).trim();
-  await sh('echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file');
-  const all = 'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file; stat -c %h /v/disk/file';
+  await sh('echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file; echo shared > /dev/shm/file');
+  const all = 'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file /dev/shm/file; stat -c %h /v/disk/file; stat -c %a /dev/shm';
   const before = await sh(all);
   await whileCounting(t, await stableAddress(namespace, pod), async () => assertMoved(t, await migrate(namespace, 'there', pod)));
   await podOf(namespace);
