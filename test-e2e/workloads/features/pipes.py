@@ -152,7 +152,7 @@ class Events:
     """eventfd, epoll on a pipe and on the eventfd, and a signalfd with a signal pending."""
 
     def __init__(self):
-        self.event = os.eventfd(5, os.EFD_SEMAPHORE | os.EFD_NONBLOCK)
+        self.event = os.eventfd(5, os.EFD_NONBLOCK)
         self.read, self.write = os.pipe()
         self.epoll = select.epoll()
         self.epoll.register(self.read, select.EPOLLIN)
@@ -168,8 +168,8 @@ class Events:
 
     def check(self):
         assert sorted(fd for fd, _ in self.epoll.poll(1)) == sorted([self.read, self.event])
-        os.eventfd_read(self.event)
-        os.eventfd_write(self.event, 1)
+        assert os.eventfd_read(self.event) == 5
+        os.eventfd_write(self.event, 5)
         os.read(self.read, 1)
         assert struct.unpack("I", os.read(self.signals, 128)[:4])[0] == signal.SIGRTMIN
         self.send()
