@@ -24,6 +24,8 @@ import { handoverOfKey } from '#agent/kubernetes/pod/member-images.ts';
 import { plainPlatform } from '#agent/plain-host/platform.ts';
 import type { PlainTargetHost } from '#agent/plain-host/target-port.ts';
 import type { Closable, Platform } from '#agent/platform.ts';
+import { containerOfKey, DumpRehearsal } from '#agent/plain-host/dump-rehearsal.ts';
+import { NodeRehearsals } from '#agent/rehearsal/rehearsals.ts';
 import { Containerd } from '#agent/runtime/containerd.ts';
 import { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import { CreateDesk } from '#agent/runtime/create-desk.ts';
@@ -70,6 +72,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     creates: new CreateDesk(),
     execs: new ExecGate(),
     signals: new SignalGate(),
+    rehearsals: new NodeRehearsals(config.rehearsal.keepMs),
   };
   const platform: Platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
   const ports: EnginePorts = {
@@ -84,6 +87,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   const world = adapt({ ports, journals: fileJournals(join(config.stateDir, 'handovers')) });
   const handovers: Handovers = new Handovers(world.ports, world.journals);
   handovers.recover();
+  recoverRehearsals(host, log);
   sweepImages(imageRoot, host.lateMemory, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
 
   const servers = await serveAll(config, log, host, handovers, platform, platform.cni(handleCni));
@@ -136,10 +140,20 @@ async function serveAll(
   return [wrappers, cni, peers, control, ...(await platform.start({ handovers, peers }))];
 }
 
+/** Containers that a former agent had stopped for a rehearsal run on. */
+function recoverRehearsals(host: PlainTargetHost, log: Log): void {
+  for (const container of leftoverHandovers(host.imageRoot).map(containerOfKey).filter((id) => id !== undefined)) {
+    log.info({ container }, 'Found a rehearsal of a former agent');
+    host.rehearsals
+      .during(container, () => new DumpRehearsal(host, container).recover())
+      .catch((error: unknown) => log.error({ container, error: asGodwitError(error).message }, 'Rehearsal of a former agent not undone'));
+  }
+}
+
 /** Images of handovers that are over or unknown, as soon as no container reads its pages from them. */
 function sweepImages(imageRoot: string, lateMemory: LateMemory, running: ReadonlySet<string>): void {
   for (const handover of leftoverHandovers(imageRoot)) {
-    if (running.has(handoverOfKey(handover))) continue;
+    if (running.has(handoverOfKey(handover)) || containerOfKey(handover) !== undefined) continue;
     void lateMemory.settled(imageDirectoriesOf(imageRoot, handover)).then(() => removeImageDirectories(imageRoot, handover));
   }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { systemNamespace } from '#core/api/names.ts';
+import { rehearsalPolicySchema } from '#core/api/rehearsal.ts';
 import { GodwitError } from '#core/errors.ts';
 
 const endpointSchema = z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) });
@@ -47,6 +48,14 @@ export const agentConfigSchema = z.strictObject({
   imageLimitBytes: z.number().int().min(16 * 2 ** 20).default(8 * 2 ** 30),
   /** Images from this size on are restored lazily: the tasks run before all pages are in. @default never */
   lazyFromBytes: z.number().int().nonnegative().default(Number.MAX_SAFE_INTEGER),
+  /** Whether a dump is tried before a move, and for how long that may stop the program; a pod's interruption policy comes first. */
+  rehearsal: z
+    .strictObject({
+      ...rehearsalPolicySchema.shape,
+      /** For how long a rehearsal that went well is not repeated. */
+      keepMs: milliseconds.default(300_000),
+    })
+    .prefault({}),
   containerdSocket: absolutePath.default('/run/containerd/containerd.sock'),
   criuHook: absolutePath.default('/usr/local/bin/godwit-criu-hook'),
   /** Brings memory in after a lazy restore. */

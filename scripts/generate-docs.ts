@@ -9,6 +9,7 @@ import { agentConfigSchema } from '#agent/config.ts';
 import { sourceCheckList } from '#agent/preflight/source-checks.ts';
 import { errorCatalog } from '#core/error-catalog.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
+import { rehearsalFindings } from '#agent/rehearsal/rehearsals.ts';
 import { createProgram } from '../cli/program.ts';
 import { agentMetrics } from '#agent/kubernetes/metrics.ts';
 import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
@@ -67,7 +68,7 @@ const pages: Record<string, string> = {
   ),
   'preflight.md': preflightPage(
     [...Object.entries(podChecks).map(([code, { about }]) => ({ code, about })), ...Object.entries(trialChecks).map(([code, about]) => ({ code, about })), postStartNote],
-    [...sourceCheckList, allRunning, subPaths],
+    [...sourceCheckList, allRunning, subPaths, ...rehearsalFindings],
     ['preflight/compatibility.ts', 'preflight/network-mtus.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts', 'kubernetes/pod/target-checks.ts'].map(agentSource),
   ),
   'handover-states.md': statesPage(sourceMachine, targetMachine),

@@ -1,5 +1,6 @@
 // Results of checks: of a plan before a handover, and of a node by itself.
 import type { Diagnosis, Plan } from '#core/api/handover.ts';
+import type { Forecast } from '#core/api/rehearsal.ts';
 import { painter, type Paint } from './paint.ts';
 import { refusalLines } from './refusals.ts';
 import { counted, size } from './units.ts';
@@ -23,6 +24,7 @@ export function planLines(plan: Plan, { width, color }: CheckOptions): string[] 
   const columns = Math.max(60, width);
   const { memoryBytes, files, fileBytes, connections } = plan.estimate;
   const refused = plan.refusals.length > 0;
+  const { forecast } = plan;
   return [
     ` ${paint('strong', plan.container)}   ${plan.from} → ${plan.to}`,
     '',
@@ -31,10 +33,16 @@ export function planLines(plan: Plan, { width, color }: CheckOptions): string[] 
     ...refusalLines(plan.refusals, { mark: '✗', tone: 'bad', columns, paint }),
     ...refusalLines(plan.notes, { mark: '!', tone: 'warning', columns, paint }),
     ` would move ${size(memoryBytes)} of memory, ${counted(files, 'file')} with ${size(fileBytes)}, ${counted(connections, 'connection')}`,
+    ...(forecast === undefined ? [] : [forecastLine(forecast)]),
     refused
       ? paint('bad', ` ✗ refused: ${counted(plan.refusals.length, 'check')} in the way`)
       : paint('good', ` ✓ can move: godwit migrate ${plan.container} --to ${plan.to}`),
   ];
+}
+
+/** What a move would freeze. */
+export function forecastLine({ freezeMs, imageBytes, rehearsalPauseMs }: Forecast): string {
+  return ` would stand still for about ${freezeMs} ms, with ${size(imageBytes)} of images (a rehearsal took ${rehearsalPauseMs} ms)`;
 }
 
 /** Every check of a node with its fact, remedies below those that failed, and the verdict. */

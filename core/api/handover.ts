@@ -1,5 +1,6 @@
 // What the local control API says about containers and handovers; the CLI, tests and benchmarks read exactly this.
 import { z } from 'zod';
+import { forecastSchema } from '#core/api/rehearsal.ts';
 
 /** A check that stands in the way, found before anything is frozen: a value, never an exception. */
 export const refusalSchema = z.object({
@@ -54,6 +55,9 @@ export const measuresSchema = z.object({
   /** CRIU's own share of the freeze, from its logs. */
   criuDumpMs: z.number().optional(),
   criuRestoreMs: z.number().optional(),
+  /** Of the rehearsal before it: how long the workload stood still, and CRIU's part of that. */
+  rehearsalPauseMs: z.number().optional(),
+  rehearsalDumpMs: z.number().optional(),
   imageBytes: z.number().optional(),
   /** Bytes that crossed the wire between the agents: images and files. */
   wireBytes: z.number().optional(),
@@ -112,6 +116,8 @@ export const planSchema = z.object({
   checks: z.array(z.object({ check: z.string(), ok: z.boolean(), fact: z.string() })),
   refusals: z.array(refusalSchema),
   notes: z.array(refusalSchema),
+  /** What a move would freeze, from a rehearsal; absent without one. */
+  forecast: forecastSchema.optional(),
   estimate: z.object({ memoryBytes: z.number(), files: z.number(), fileBytes: z.number(), connections: z.number() }),
 });
 export type Plan = z.infer<typeof planSchema>;

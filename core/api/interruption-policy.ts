@@ -4,6 +4,7 @@ import { conditionsSchema } from '#core/api/conditions.ts';
 import { labelOf } from '#core/api/label-of.ts';
 import { objectMetaSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
+import { rehearsalPolicySchema } from '#core/api/rehearsal.ts';
 
 const requirementSchema = z.object({ key: z.string(), operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']), values: z.array(z.string()).optional() });
 
@@ -37,6 +38,8 @@ export const interruptionPolicySpecSchema = z.object({
   evictionDeadlineSeconds: z.number().int().min(1).max(86_400).default(900),
   /** What a PodDisruptionBudget that allows no eviction means for a move. @default Respect */
   disruptionBudgets: z.enum(budgetAnswers).default('Respect'),
+  /** Whether the dump is tried before the pod is held, and how long that may stop it; left out, as the agent of the node is configured. */
+  rehearsal: rehearsalPolicySchema.optional(),
   /** Which policy wins where several select a pod: the highest; equal ones by name. @default 0 */
   precedence: z.number().int().min(-1000).max(1000).default(0),
 });

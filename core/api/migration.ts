@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { conditionsSchema, findCondition, hasCondition } from '#core/api/conditions.ts';
 import { errorRecordSchema, measuresSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
+import { forecastSchema } from '#core/api/rehearsal.ts';
 import { objectMetaSchema, podReferenceSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
 import type { Node } from '#core/api/pod.ts';
@@ -104,6 +105,8 @@ export const migrationStatusSchema = z.object({
   /** What preflight found in the way. */
   refusals: z.array(refusalSchema).optional(),
   notes: z.array(refusalSchema).optional(),
+  /** What the move was expected to freeze, from a rehearsal of the dump before the pod was held (source agent). */
+  forecast: forecastSchema.optional(),
   startedAt: z.string().optional(),
   finishedAt: z.string().optional(),
   /** Rounded, for the printer column; exact in handover.measures. */

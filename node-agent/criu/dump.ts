@@ -15,6 +15,8 @@ export interface DumpRequest {
   id: string;
   directories: ImageDirectories;
   hooks: HookWatch;
+  /** CRIU ends nothing, whatever it is told. @default false */
+  leavesRunning?: boolean;
 }
 
 /** Files that the target makes itself. */
@@ -79,11 +81,11 @@ export class HeldDump {
 }
 
 /** The child outlives the agent: killing CRIU in the middle of a dump would hurt the source. */
-function spawnCheckpoint({ runc, root, id, directories }: DumpRequest): ChildProcess {
+function spawnCheckpoint({ runc, root, id, directories, leavesRunning = false }: DumpRequest): ChildProcess {
   const output = openSync(join(directories.work, 'runc-checkpoint.log'), 'a', 0o600);
   const [program, ...args] = besideContainerd([
     runc, '--root', root, 'checkpoint', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
-    '--image-path', directories.images, '--work-path', directories.work, id,
+    ...(leavesRunning ? ['--leave-running'] : []), '--image-path', directories.images, '--work-path', directories.work, id,
   ]);
   const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);

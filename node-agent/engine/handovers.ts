@@ -87,9 +87,9 @@ export class Handovers {
     await Promise.race([Promise.all(running.map(({ ended }) => ended)), pause(this.#ports.clock, limitMs)]);
   }
 
-  /** Preflight only: nothing is changed on either node. */
+  /** Preflight and a rehearsal: nothing is changed on either node. */
   plan(request: HandoverRequest): Promise<Plan> {
-    return planHandover(this.#ports, request);
+    return planHandover(this.#ports, request, this.list());
   }
 
   /** Begins a handover and returns its first record; throws ERR_BUSY or ERR_PEER_UNKNOWN. @param id never used before */

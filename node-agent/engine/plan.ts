@@ -1,19 +1,23 @@
-// What a handover would meet: the checks of both nodes, and an estimate of its size. Changes nothing.
+// What a handover would meet: the checks of both nodes, a rehearsal of the dump, and what it would freeze. Changes nothing.
 import { randomUUID } from 'node:crypto';
-import type { HandoverRequest, Plan } from '#core/api/handover.ts';
+import type { HandoverRecord, HandoverRequest, Plan, Refusal } from '#core/api/handover.ts';
+import type { RehearsalFigures } from '#core/api/rehearsal.ts';
 import { protocolVersion } from '#core/wire/messages.ts';
 import type { EnginePorts, SourceFacts } from '#agent/engine/ports.ts';
 import { prepareMessage } from '#agent/engine/prepare-message.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
+import { forecastFreeze } from '#agent/rehearsal/forecast.ts';
 import { incompatibilities } from '#agent/preflight/compatibility.ts';
 
-export async function planHandover(ports: EnginePorts, { container, to }: HandoverRequest): Promise<Plan> {
+export async function planHandover(ports: EnginePorts, { container, to }: HandoverRequest, records: readonly HandoverRecord[]): Promise<Plan> {
   const id = `plan-${randomUUID()}`;
   const source = ports.source(id, container);
   const facts = await source.facts();
   const atTarget = await askTarget(ports, facts, id, to);
   const files = await measureFiles(ports, facts);
-  const refusals = [...facts.refusals, ...atTarget.refusals];
+  const before = [...facts.refusals, ...atTarget.refusals];
+  const { figures, ...rehearsal } = before.length > 0 ? { refusals: [], notes: [] } : await source.rehearse();
+  const refusals = [...before, ...rehearsal.refusals];
   const found = new Set(refusals.map(({ code }) => code));
   return {
     container, to,
@@ -21,11 +25,18 @@ export async function planHandover(ports: EnginePorts, { container, to }: Handov
     checks: [
       ...facts.checks.map(({ check, code, fact }) => ({ check, ok: !found.has(code), fact })),
       { check: 'target', ok: atTarget.refusals.length === 0, fact: atTarget.refusals.length === 0 ? `${to} can take it` : `${atTarget.refusals.length} reasons against ${to}` },
+      ...rehearsalCheck(figures, rehearsal.refusals),
     ],
     refusals,
-    notes: [...facts.notes, ...atTarget.notes],
+    notes: [...facts.notes, ...atTarget.notes, ...rehearsal.notes],
+    ...(figures === undefined ? {} : { forecast: forecastFreeze(figures, records) }),
     estimate: { memoryBytes: facts.memoryBytes, files: files.entries, fileBytes: files.bytes, connections: source.liveConnections() },
   };
+}
+
+function rehearsalCheck(figures: RehearsalFigures | undefined, [refusal]: readonly Refusal[]): Plan['checks'] {
+  if (refusal !== undefined) return [{ check: 'rehearsal', ok: false, fact: refusal.fact }];
+  return figures === undefined ? [] : [{ check: 'rehearsal', ok: true, fact: `CRIU can dump it: it stood still for ${Math.round(figures.pauseMs)} ms` }];
 }
 
 async function askTarget(ports: EnginePorts, facts: SourceFacts, handover: string, to: string) {

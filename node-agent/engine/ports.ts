@@ -4,6 +4,7 @@ import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
 import type { ContainerSpec, MessageOf, NodeFacts, PodSpec } from '#core/wire/messages.ts';
 import type { Note, Refusal } from '#core/api/handover.ts';
+import type { RehearsalReport } from '#core/api/rehearsal.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 import type { FilePort, FileReceiver, FileRoot } from '#agent/files/port.ts';
@@ -39,6 +40,8 @@ export interface SourcePort {
   facts(): Promise<SourceFacts>;
   /** Bytes that an earlier move still brings into its memory: a dump would not have them. */
   bytesToCome(): number;
+  /** After `facts`: dumps without its memory and lets it go on, to find out whether and how fast it can be. What was found lately is said again. */
+  rehearse(): Promise<RehearsalReport>;
   /** Starts the dump and resolves when CRIU waits before its first look. */
   startDump(limitMs: number): Promise<void>;
   /** Nothing of the container runs when this resolves. */

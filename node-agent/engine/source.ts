@@ -104,7 +104,7 @@ export class SourceRun {
       if (this.#attachments.length > 0) this.#handover.epoch = Math.max(...this.#attachments.map(({ epoch }) => epoch)) + 1;
       this.#handover.notes.push(...facts.notes);
       this.#handover.refusals.push(...facts.refusals);
-      if (facts.refusals.length > 0) return 'refused';
+      if (facts.refusals.length > 0 || (await this.#rehearse()) === 'refused') return 'refused';
       const connection = await this.#connect('handover', limitMs);
       if (this.#handover.refusals.length > 0) return 'refused';
       await connection.send(await prepareMessage(facts, this.#attachments, this.#ports));
@@ -115,6 +115,17 @@ export class SourceRun {
       this.#ports.log.info({ handover: identity.id }, 'Target refused the handover');
       return 'refused';
     });
+  }
+
+  /** The dump is tried before anything depends on it. */
+  async #rehearse(): Promise<'refused' | void> {
+    const { measures, notes, refusals } = this.#handover;
+    const report = await this.#handover.timeline.measure('rehearse', () => this.#source.rehearse());
+    notes.push(...report.notes);
+    refusals.push(...report.refusals);
+    measures.rehearsalPauseMs = report.figures?.pauseMs;
+    measures.rehearsalDumpMs = report.figures?.dumpMs;
+    return report.refusals.length > 0 ? 'refused' : undefined;
   }
 
   /** Greets the target, compares the nodes and measures the clocks' difference. */

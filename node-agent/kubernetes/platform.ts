@@ -34,6 +34,7 @@ import { nodeFactsReader } from '#agent/plain-host/node-facts.ts';
 import type { PlainTargetHost } from '#agent/plain-host/target-port.ts';
 import type { Platform } from '#agent/platform.ts';
 import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
+import type { RehearsalReport } from '#core/api/rehearsal.ts';
 import type { PodContainer } from '#agent/runtime/pod-identity.ts';
 
 type Settings = NonNullable<AgentConfig['kubernetes']>;
@@ -66,12 +67,14 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     },
     onArrived: async (netns, { name, uid }) => holders.holdAll(await links.attachmentsOf(netns), { name, uid }),
   };
+  host.rehearsals.observe((report) => metrics.rehearsed(report));
   const metrics = agentMetrics({ heldKills: () => kills.count, bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
   const leavingPodOf = (uid: string, migration: string, known: Migration | undefined): LeavingPod => {
     const containers = containersOf(uid);
     const pod = view.lastSeen(uid);
     const expected = pod === undefined ? containers.map((registration) => registration.pod?.container ?? '') : runningTogether(pod).map(({ name }) => name);
-    return { migration, containers, expected, sessions: sessionsDuring(known) };
+    const rehearsal = pod === undefined ? undefined : view.policyOf(pod)?.spec.rehearsal;
+    return { migration, containers, expected, sessions: sessionsDuring(known), rehearsal };
   };
   const leavingPod = (handover: string, sandbox: string): LeavingPod => {
     const uid = registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod?.uid ?? '';
@@ -109,7 +112,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({
         node, api, cache: watches.migrations, view, handovers: engine, kills, clock, log, containersOf,
-        preflight: async (podUid, migration) => new PodSource(host, `plan-${podUid}`, () => leavingPodOf(podUid, podUid, migration)).facts(),
+        preflight: async (podUid, migration) => rehearsed(new PodSource(host, `plan-${podUid}`, () => leavingPodOf(podUid, podUid, migration))),
       });
       const controller = new Controller({ name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) }, clock, log);
       const follow = new AbortController();
@@ -135,6 +138,14 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       }];
     },
   };
+}
+
+/** What would be found by a dump only is found before the pod is held. */
+async function rehearsed(source: PodSource): Promise<RehearsalReport> {
+  const { refusals, notes } = await source.facts();
+  if (refusals.length > 0) return { refusals, notes };
+  const report = await source.rehearse();
+  return { ...report, notes: [...notes, ...report.notes] };
 }
 
 /** A user can end a session, or wait; an interruption would end it with the pod. */

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { hasErrno } from '#core/errno.ts';
 import { z } from 'zod';
+import type { RehearsalPolicy, RehearsalReport } from '#core/api/rehearsal.ts';
 import { GodwitError } from '#core/errors.ts';
 import { writeAttributes } from '#agent/attributes/attributes-image.ts';
 import { readAttributesOf } from '#agent/attributes/read-attributes.ts';
@@ -20,7 +21,10 @@ import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import { filesOpenForWriting } from '#agent/files/open-files.ts';
 import { readMaps } from '#agent/files/read-maps.ts';
 import { sharedWritableFiles } from '#agent/files/shared-mappings.ts';
+import { DumpRehearsal } from '#agent/plain-host/dump-rehearsal.ts';
 import { deleteNetns } from '#agent/plain-host/named-netns.ts';
+import { programsOf } from '#agent/rehearsal/programs.ts';
+import type { Rehearsals } from '#agent/rehearsal/rehearsals.ts';
 import { inspectContainer } from '#agent/preflight/inspect.ts';
 import { sourceChecks } from '#agent/preflight/source-checks.ts';
 import { foreignAddresses } from '#agent/preflight/foreign-addresses.ts';
@@ -31,8 +35,8 @@ import { removeNamesOfCriu } from '#agent/runtime/former-names.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import type { SignalGate } from '#agent/runtime/signal-gate.ts';
-import { awaitSessions, endSessions, type ExecGate } from '#agent/runtime/exec-gate.ts';
 import { readsLimits } from '#agent/runtime/capabilities.ts';
+import { awaitSessions, endSessions, sessionsIn, type ExecGate } from '#agent/runtime/exec-gate.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import { endTcpRepair } from '#cni/native/addon.ts';
@@ -58,6 +62,7 @@ export interface PlainHost {
   criu: CriuConfiguration;
   links: LinkPort;
   lateMemory: LateMemory;
+  rehearsals: Rehearsals;
 }
 
 export class PlainSource implements SourcePort {
@@ -74,6 +79,7 @@ export class PlainSource implements SourcePort {
   #watched: readonly string[] = [];
   #netns: string | undefined;
   readonly #freezeWatch: FreezeWatch;
+  #memoryBytes = 0;
 
   /** @param sessions what becomes of those who joined from outside and stay: they stand in the way, or end as the container would */
   constructor(host: PlainHost, handover: string, container: string, sessions: 'refuse' | 'end' = 'refuse') {
@@ -97,6 +103,7 @@ export class PlainSource implements SourcePort {
     this.#facts = facts;
     this.#movedDirectories = facts.bindMounts.filter(({ fate }) => fate === 'moved').map(({ source }) => source);
     const { state, spec } = facts;
+    await this.#host.rehearsals.settled(this.#id);
     this.#netns = spec.netns;
     const attachments = spec.netns === undefined ? [] : await this.#host.links.attachmentsOf(spec.netns);
     const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
@@ -110,6 +117,7 @@ export class PlainSource implements SourcePort {
       facts, inspection, foreign, memoryBytes, readsLimits: readsLimits(this.#host.config), imageFreeBytes: freeImageBytes(this.#host.imageRoot),
       bytesToCome: this.bytesToCome(),
     });
+    this.#memoryBytes = memoryBytes;
     return {
       spec, checks, refusals, notes,
       pid: state.pid,
@@ -123,6 +131,25 @@ export class PlainSource implements SourcePort {
 
   bytesToCome(): number {
     return this.#host.lateMemory.bytesToCome(this.#id);
+  }
+
+  rehearse(policy: RehearsalPolicy = this.#host.config.rehearsal): Promise<RehearsalReport> {
+    const { state } = this.#required();
+    const pids = processesOf(state);
+    return this.#host.rehearsals.rehearse({
+      policy,
+      container: this.#id,
+      size: { memoryBytes: this.#memoryBytes, processes: pids.length },
+      fingerprint: programsOf(state.pid, pids),
+      obstacle: this.#obstacle(sessionsIn(state)),
+      run: (limitMs) => new DumpRehearsal(this.#host, this.#id).run(this.#watched, limitMs),
+    });
+  }
+
+  /** What a dump would trip over now, and a move waits for or ends. */
+  #obstacle(sessions: readonly number[]): string | undefined {
+    if (this.bytesToCome() > 0) return 'memory of an earlier move still comes in';
+    return sessions.length > 0 ? `processes ${sessions.join(', ')} joined the container from outside` : undefined;
   }
 
   async startDump(limitMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { migrations } from '#core/kube/resources.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { outputOption } from '../../output-option.ts';
+import { forecastLine } from '../../render/checks.ts';
 import { painter } from '../../render/paint.ts';
 import { counted } from '../../render/units.ts';
 import { printJson, printLines, type Terminal } from '../../terminal.ts';
@@ -82,8 +83,9 @@ function planLines(migration: Migration, { width, color }: Terminal): string[] {
   const refusals = status.refusals ?? [];
   const end = status.conditions?.find(({ type }) => type === 'Succeeded');
   const to = spec.targetNodeName === undefined ? '' : ` --to ${spec.targetNodeName}`;
+  const forecast = status.forecast === undefined ? [] : [forecastLine(status.forecast)];
   const verdict = status.phase === 'Succeeded'
     ? paint('good', ` ✓ can move: kubectl godwit migrate ${spec.podName}${to} -n ${migration.metadata.namespace}`)
     : paint('bad', refusals.length > 0 ? ` ✗ refused: ${counted(refusals.length, 'check')} in the way` : ` ✗ ${end?.reason}: ${end?.message}`);
-  return [` ${paint('strong', spec.podName)}   on ${status.source?.nodeName ?? '-'}`, ...findingLines(migration, Math.max(60, width), paint), verdict];
+  return [` ${paint('strong', spec.podName)}   on ${status.source?.nodeName ?? '-'}`, ...findingLines(migration, Math.max(60, width), paint), ...forecast, verdict];
 }

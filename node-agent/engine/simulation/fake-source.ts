@@ -27,6 +27,7 @@ export function fakeSource(life: Life): SourcePort {
       return { spec, pid: 1, roots: [{ kind: 'directory', path: '/data' }], mounts: [], descriptors: [], foreignAddresses: [], memoryBytes: 1, checks: [], refusals: [], notes: [] };
     }),
     bytesToCome: () => 0,
+    rehearse: () => life.step('rehearse', () => ({ refusals: [], notes: [], figures: { pauseMs: 60, dumpMs: 50, imageBytes: 1 } })),
     startDump: () => life.step('startDump', () => {
       needed();
       own.images = true;

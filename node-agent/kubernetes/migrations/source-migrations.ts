@@ -1,6 +1,7 @@
 // Follows the Migrations of pods that leave this node: preflight and hold, handovers, and what became of them.
 import { hasCondition, withCondition, type NewCondition } from '#core/api/conditions.ts';
 import type { HandoverRecord, Note, Refusal } from '#core/api/handover.ts';
+import type { RehearsalFigures } from '#core/api/rehearsal.ts';
 import { isLetGo, keptState, releasedState, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import type { Clock } from '#core/clock.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
@@ -15,7 +16,15 @@ import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
 import { defaultHoldSeconds, holdSecondsOf } from '#agent/kubernetes/kills/kill-decision.ts';
 import { handoverId, migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import { decideSource, type SourceAction } from '#agent/kubernetes/migrations/source-decision.ts';
+import { forecastFreeze } from '#agent/rehearsal/forecast.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
+
+interface Preflight {
+  refusals: Refusal[];
+  notes: Note[];
+  /** Of the rehearsal, if there was one. */
+  figures?: RehearsalFigures;
+}
 
 export interface SourceMigrationPorts {
   node: string;
@@ -28,8 +37,8 @@ export interface SourceMigrationPorts {
   log: Log;
   /** Containers of the pod that run on this node, in the order of their starts. */
   containersOf(podUid: string): Registration[];
-  /** The node side of preflight; changes nothing. */
-  preflight(podUid: string, migration: Migration): Promise<{ refusals: Refusal[]; notes: Note[] }>;
+  /** The node side of preflight, with a rehearsal of the dump; changes nothing. */
+  preflight(podUid: string, migration: Migration): Promise<Preflight>;
 }
 
 /** Between a roll-back and the next attempt: 1 s before the second, twice as long before each later one. */
@@ -116,10 +125,10 @@ export class SourceMigrations {
   }
 
   async #prepare(migration: Migration, podUid: string): Promise<void> {
-    const { clock, preflight, containersOf, kills } = this.#ports;
+    const { clock, preflight, containersOf, kills, handovers } = this.#ports;
     const containers = containersOf(podUid);
     const isEnding = containers.some(({ id }) => (kills.leftMs(id) ?? 1) <= 0);
-    const found = containers.length === 0 ? nothingRuns : isEnding ? ending : await preflight(podUid, migration).catch(asRefusal);
+    const found: Preflight = containers.length === 0 ? nothingRuns : isEnding ? ending : await preflight(podUid, migration).catch(asRefusal);
     const passed = found.refusals.length === 0;
     const held = passed && !migration.spec.dryRun;
     const holdMs = this.#holdMs(migration, containers);
@@ -133,6 +142,7 @@ export class SourceMigrations {
           : { type: 'Held', status: 'False', reason: 'PreflightRefused', message: found.refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ') }),
       refusals: found.refusals,
       notes: found.notes,
+      ...(found.figures === undefined ? {} : { forecast: forecastFreeze(found.figures, handovers.list()) }),
       ...(held ? { holdUntil: holdUntil.toISOString() } : {}),
     }));
   }
@@ -212,7 +222,7 @@ const ending = {
   refusals: [{ code: 'PREFLIGHT_ENDING', fact: 'a kill of the pod was held until its deadline, and has been delivered', remedy: 'Let the pod end; what replaces it can be moved again.' }],
 };
 
-function asRefusal(error: unknown): { refusals: Refusal[]; notes: Note[] } {
+function asRefusal(error: unknown): Preflight {
   const { code, message, remedy } = asGodwitError(error);
   return { refusals: [{ code, fact: message, remedy }], notes: [] };
 }

@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
+import type { RehearsalPolicy, RehearsalReport } from '#core/api/rehearsal.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { FileRoot } from '#agent/files/port.ts';
 import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
 import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/member-images.ts';
+import { ofContainer, together } from '#agent/kubernetes/pod/rehearsal-reports.ts';
 import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
 import { volumesOf, type PodVolume, type VolumeMount } from '#agent/kubernetes/pod/volumes.ts';
@@ -22,6 +24,8 @@ export interface LeavingPod {
   expected: string[];
   /** What becomes of `kubectl exec` sessions that stay: they end when something interrupts the pod, and stand in a user's way. */
   sessions: 'refuse' | 'end';
+  /** Of its interruption policy. */
+  rehearsal?: RehearsalPolicy | undefined;
 }
 
 interface Member {
@@ -95,6 +99,17 @@ export class PodSource implements SourcePort {
 
   bytesToCome(): number {
     return this.#members.reduce((sum, { source }) => sum + source.bytesToCome(), 0);
+  }
+
+  /** One container after the other: each stands still for its own time only. */
+  async rehearse(): Promise<RehearsalReport> {
+    const { rehearsal } = this.#pod();
+    const reports: RehearsalReport[] = [];
+    for (const { registration, source } of this.#members) {
+      const report = await source.rehearse(rehearsal);
+      reports.push(this.#members.length === 1 ? report : ofContainer(report, registration.pod?.container ?? ''));
+    }
+    return together(reports);
   }
 
   async startDump(limitMs: number): Promise<void> {
