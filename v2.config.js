@@ -5,5 +5,5 @@ export default {
   concurrency: 1,
   timeout: '10m',
   environmentVariables: { CGROUPS: 'v2', RUNS: '4' },
-  files: ['test-e2e/scenarios/{features,faults,random-faults}.root.test.ts'],
+  files: ['test-e2e/scenarios/{features,random-faults}.root.test.ts'],
 };

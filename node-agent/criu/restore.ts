@@ -33,6 +33,8 @@ export class HeldRestore {
   #criu: number | undefined;
   /** CRIU was told to let go: tasks may run. */
   #mayRun = false;
+  /** Whoever gives it up knows that nothing ran. */
+  #givenUp = false;
   /** What a CRIU that is killed leaves is ended from the restore on. */
   #orphans: { readonly ended: boolean } = { ended: false };
 
@@ -57,7 +59,7 @@ export class HeldRestore {
       inbox.linkTo(directories.pages);
       await startPager(pager, directories);
     }
-    this.#orphans = endOrphans(this.#images, this.#exited, (pid) => !this.#mayRun || waitsForCriu(pid));
+    this.#orphans = endOrphans(this.#images, this.#exited, (pid) => this.#mayEnd(pid));
     const failed = this.#exited.then((code) => {
       throw this.#error(code);
     });
@@ -87,7 +89,7 @@ export class HeldRestore {
   async finishFrozen(freeze: () => void, limitMs: number): Promise<void> {
     const before = this.#request.hooks.next('pre-resume');
     const after = this.#request.hooks.next('post-resume');
-    await this.#letGo(limitMs);
+    this.#letGo();
     const done = this.#ended();
     const call = await withDeadline(Promise.race([before, done.then(() => before)]), limitMs, 'the end of the restore');
     freeze();
@@ -99,7 +101,7 @@ export class HeldRestore {
   /** The tasks run. Resolves with the time (epoch ms) at which they did. */
   async resume(limitMs: number): Promise<number> {
     const running = this.#request.hooks.next('post-resume');
-    await this.#letGo(limitMs);
+    this.#letGo();
     const done = this.#ended();
     const call = await withDeadline(Promise.race([running, done.then(() => running)]), limitMs, 'resuming');
     call.proceed();
@@ -107,15 +109,22 @@ export class HeldRestore {
     return call.arrivedAt;
   }
 
+  /** CRIU was killed while it held what it has restored, which never ran. */
+  get isOrphaned(): boolean {
+    return this.#held !== undefined && !this.#mayRun && this.#criu !== undefined && !isAlive(this.#criu);
+  }
+
   /** CRIU is told that the tasks may run; ERR_CRIU_KILLED when they never will. */
-  async #letGo(limitMs: number): Promise<void> {
-    if (this.#criu !== undefined && !isAlive(this.#criu)) {
-      this.#held?.abort(); // the script outlives CRIU, and keeps runc waiting as well
-      await withDeadline(this.#exited, limitMs, 'the end of a restore whose CRIU was killed');
-      throw criuKilled();
-    }
+  #letGo(): void {
+    if (this.isOrphaned) throw criuKilled(); // `abandon` ends what it has left
     this.#mayRun = true;
     this.#held?.proceed();
+  }
+
+  /** Of what a CRIU that was killed has left. While the copy is held its links may be open: its end would reset its clients before they are shut. */
+  #mayEnd(pid: number): boolean {
+    if (this.#mayRun) return waitsForCriu(pid);
+    return this.#held === undefined || this.#givenUp;
   }
 
   /** Rejects when runc ends with an error. */
@@ -126,7 +135,8 @@ export class HeldRestore {
 
   /** CRIU ends what it restored, wherever it is; resolves when nothing of it is left. */
   async abandon(inbox: ImageInbox, limitMs: number): Promise<void> {
-    this.#mayRun = false; // whoever gives it up knows that nothing ran
+    this.#mayRun = false;
+    this.#givenUp = true;
     if (this.#held === undefined) {
       void this.#request.hooks.next('post-restore').then((call) => call.abort());
       await inbox.spoil(this.#exited);

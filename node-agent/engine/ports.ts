@@ -105,6 +105,8 @@ export interface TargetPort {
   sealImages(sent: SentImage[]): void;
   /** Resolves when the processes exist but do not run, with what could not be put back. */
   restore(limitMs: number): Promise<Note[]>;
+  /** Whether nothing will ever let the restored processes run: CRIU was killed while it held them. */
+  isOrphaned(): boolean;
   /** The processes run; resolves with the time at which they did (epoch ms). Rejects only if they never ran. */
   resume(limitMs: number): Promise<number>;
   /** Lets containerd go on: the container is an ordinary one from here. */

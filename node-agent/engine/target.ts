@@ -236,6 +236,8 @@ export class TargetRun {
     const { timeline, measures, epoch = 1 } = this.#handover;
     if (this.#copy === 'ended') return this.#hasEnded();
     if (this.#copy === 'gone') return this.#lose(new GodwitError('ERR_RESTORE', 'the replacement was gone before it ran'));
+    // Its sockets would take what clients send, and it would end with them.
+    if (!this.#resuming && this.#target.isOrphaned()) return this.#lose(new GodwitError('ERR_CRIU_KILLED', 'CRIU was killed while it held the copy, which never ran'));
     try {
       const activated = timeline.measure('activate', () => this.#forLinks((link) => this.#ports.links.activate(link, epoch)));
       await withDeadline(activated, limitMs, 'activating the links', this.#ports.clock);
@@ -297,6 +299,7 @@ export class TargetRun {
       await this.#quiet(limitMs);
       await this.#discardParkings();
       await this.#disposeReceivers();
+      await this.#forLinks((link) => ifThere(this.#ports.links.gate(link))); // what comes for sockets that end would be answered with a reset
       await this.#target.abandon(limitMs);
       await this.#forLinks((link) => (this.#keepsLinks ? ifThere(this.#ports.links.gate(link)) : this.#ports.links.remove(link.containerId, link.ifName)));
       await this.#target.removeNetwork();

@@ -145,6 +145,10 @@ export class PlainTarget implements TargetPort {
     return (await restore.restore(inbox, limitMs)).notes;
   }
 
+  isOrphaned(): boolean {
+    return this.#restore?.isOrphaned === true;
+  }
+
   async resume(limitMs: number): Promise<number> {
     if (this.#container !== undefined) mark(this.#host.config.runDir, 'restored', this.#container.id);
     if (this.#left === undefined) await this.#dropForeignAddresses();

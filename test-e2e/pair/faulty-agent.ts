@@ -18,7 +18,7 @@ import { faultFile, faultSchema, fillerDirectory } from './fault.ts';
 /** Methods that answer at once; all others return promises. */
 const synchronous = new Set([
   'journalFacts', 'recover', 'unsettled', 'liveConnections', 'cleanUp', 'criuMs', 'receiver', 'openImage', 'writeImage',
-  'sealImages', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump', 'claim', 'wasLetGo',
+  'sealImages', 'isOrphaned', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump', 'claim', 'wasLetGo',
 ]);
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: '/etc/godwit/agent.json' } } });

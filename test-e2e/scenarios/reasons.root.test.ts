@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { RequestFailed } from '#cli/agent-http.ts';
 import type { HandoverRecord } from '#core/api/handover.ts';
@@ -43,7 +44,13 @@ async function withoutRoom<T>(host: Host, directory: string, work: () => Promise
   }
 }
 
-const attempt = (): Promise<HandoverRecord> => move(pair, container.id, pair.hosts.a, pair.hosts.b);
+/** The target may still clean up after the attempt before. */
+async function attempt(): Promise<HandoverRecord> {
+  const { a, b } = pair.hosts;
+  const deadline = performance.now() + 30_000;
+  while ((await pair.control(b).handovers()).some(({ finishedAt }) => finishedAt === undefined) && performance.now() < deadline) await sleep(50);
+  return move(pair, container.id, a, b);
+}
 
 function says(t: ExecutionContext, { state, error }: HandoverRecord, code: string, ...words: RegExp[]): void {
   t.is(state, 'rolled-back');

@@ -45,6 +45,7 @@ export function fakeTarget(life: Life, files: FilePort): TargetPort {
       world.copy = 'held';
       return [];
     }),
+    isOrphaned: () => false,
     resume: () => life.step('resume', () => {
       if (world.copy === 'held') world.copy = 'running';
       if (world.copy !== 'running' && !world.ranAtTarget) throw new GodwitError('ERR_RESTORE', `the copy is ${world.copy}`);

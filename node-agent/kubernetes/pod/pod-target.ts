@@ -226,6 +226,10 @@ export class PodTarget implements TargetPort {
     this.#end(await member.arrival, 0);
   }
 
+  isOrphaned(): boolean {
+    return this.#members.some(({ restore }) => restore?.isOrphaned === true);
+  }
+
   async resume(limitMs: number): Promise<number> {
     this.#restored.mark();
     if (this.#left === undefined) await this.#dropForeignAddresses();
