@@ -5,7 +5,7 @@ import type { HookCall, HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import { stopPagers } from '#agent/criu/pager.ts';
-import { all, criuKilled, endOrphans, runcProcesses, waitsForCriu } from '#agent/criu/restore-family.ts';
+import { all, criuKilled, endOrphans, restoreFamily, runcProcesses, waitsForCriu } from '#agent/criu/restore-family.ts';
 
 const pollMs = 20;
 
@@ -25,6 +25,12 @@ export class LeftBehind {
 
   get alive(): boolean {
     return runcProcesses(this.#images).length > 0;
+  }
+
+  /** CRIU was killed while it held what it has restored, if the former agent had not told it to let go. */
+  get isOrphaned(): boolean {
+    const { criu, restored } = restoreFamily(this.#images);
+    return criu === undefined && restored.length > 0;
   }
 
   /** Ends a dump: CRIU kills the source (`proceed`) or lets go of it (`abort`). */

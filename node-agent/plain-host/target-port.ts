@@ -146,7 +146,7 @@ export class PlainTarget implements TargetPort {
   }
 
   isOrphaned(): boolean {
-    return this.#restore?.isOrphaned === true;
+    return (this.#restore ?? this.#left)?.isOrphaned === true;
   }
 
   async resume(limitMs: number): Promise<number> {
