@@ -39,11 +39,11 @@ static void run_pager(struct pager *pager) {
   _exit(0);
 }
 
-/** Waits for the pager; ends with it when it has done its work. */
-static void guard(pid_t pager) {
+/** Waits for the end of the pager; ends as well when all is in, and only then. */
+static void guard(const struct state *state, pid_t pager) {
   int status;
   while (waitpid(pager, &status, 0) < 0) {}
-  if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+  if (state->done) _exit(0);
 }
 
 int main(int argc, char **argv) {
@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
     if (child < 0) fail(pager.state, "no pager can be started");
     if (child < 0) break;
     if (child == 0) run_pager(&pager);
-    else guard(child);
+    else guard(pager.state, child);
   }
   fail(pager.state, "too many pagers have died");
   for (;;) pause();

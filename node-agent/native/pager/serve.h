@@ -40,7 +40,8 @@ static bool take_message_of(struct pager *pager, uint32_t task) {
   struct state *state = pager->state;
   int descriptor = held_model(state)->tasks[task].descriptor;
   if (descriptor < 0) return false;
-  state->message.event = 0;
+  state->message.event = 0; // before the rest: an event that took effect must not look like an open one
+  IN_ORDER();
   state->message_task = task;
   state->message_generation = state->generation;
   IN_ORDER();
