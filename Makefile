@@ -67,7 +67,7 @@ docs: setup
 	$(NODE) scripts/generate-docs.ts
 
 # Every benchmark prints one JSON object as its last line: make bench-handover RUNS=100
-BENCHMARKS := handover connections memory files cni runtime
+BENCHMARKS := handover rehearsal connections memory files cni runtime
 bench: $(BENCHMARKS:%=bench-%)
 bench-%: hosts
 	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/$*.ts
