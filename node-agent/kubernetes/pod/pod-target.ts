@@ -227,7 +227,7 @@ export class PodTarget implements TargetPort {
   }
 
   isOrphaned(): boolean {
-    return this.#members.some(({ restore }) => restore?.isOrphaned === true);
+    return this.#left?.isOrphaned === true || this.#members.some(({ restore }) => restore?.isOrphaned === true);
   }
 
   async resume(limitMs: number): Promise<number> {
