@@ -4,16 +4,18 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
+import { switchMptcpOff } from '#agent/runtime/without-mptcp.ts';
 
 const run = promisify(execFile);
 const directories = new Set(['/run/netns', '/var/run/netns']);
 
-/** Makes the namespace with its loopback up; ERR_NETNS unless it lies where names of namespaces lie. */
+/** Makes the namespace with its loopback up and MPTCP off, as containers of Godwit begin; ERR_NETNS unless it lies where names of namespaces lie. */
 export async function addNetns(path: string): Promise<void> {
   if (!directories.has(dirname(path))) throw new GodwitError('ERR_NETNS', `the network namespace ${path} does not exist here and cannot be made at that path`);
   await run('ip', ['netns', 'add', basename(path)]);
   try {
     await run('ip', ['-n', basename(path), 'link', 'set', 'lo', 'up']);
+    switchMptcpOff(path);
   } catch (error) {
     await deleteNetns(path);
     throw error;

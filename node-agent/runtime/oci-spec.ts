@@ -9,7 +9,11 @@ export const ociSpecSchema = z.looseObject({
   root: z.looseObject({ path: z.string().optional(), readonly: z.boolean().optional() }).optional(),
   mounts: z.array(mountSchema).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
-  linux: z.looseObject({ namespaces: z.array(namespaceSchema).optional(), cgroupsPath: z.string().optional() }).optional(),
+  linux: z.looseObject({
+    namespaces: z.array(namespaceSchema).optional(),
+    cgroupsPath: z.string().optional(),
+    sysctl: z.record(z.string(), z.string()).optional(),
+  }).optional(),
 });
 export type OciSpec = z.infer<typeof ociSpecSchema>;
 

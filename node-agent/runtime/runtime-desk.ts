@@ -11,6 +11,7 @@ import { refuseSignal, type SignalGate } from '#agent/runtime/signal-gate.ts';
 import type { PodDesk } from '#agent/runtime/pod-desk.ts';
 import { podContainerOf } from '#agent/runtime/pod-identity.ts';
 import { annotations, parseOciSpec, withAnnotation } from '#agent/runtime/oci-spec.ts';
+import { withoutMptcp } from '#agent/runtime/without-mptcp.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 export interface RuntimeDeskPorts {
@@ -62,14 +63,15 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
 /** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
 async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forget, pods }: RuntimeDeskPorts): Promise<void> {
   const path = join(oci.bundle, 'config.json');
-  const spec = withAnnotation(parseOciSpec(readFileSync(path, 'utf8')), annotations.criuConfig, criuConfiguration);
+  const given = parseOciSpec(readFileSync(path, 'utf8'));
+  const pod = podContainerOf(given);
+  const spec = withAnnotation(pod === undefined ? withoutMptcp(given) : given, annotations.criuConfig, criuConfiguration);
   writeFileSync(path, JSON.stringify(spec));
   const handover = spec.annotations?.[annotations.handover];
   if (handover !== undefined) {
     if (creates.arrive(handover, { create: conversation, oci })) return;
     throw new GodwitError('ERR_HANDOVER_UNKNOWN', `container ${oci.id} waits for handover ${handover}, which is not known here; remove the annotation ${annotations.handover} to start it afresh`);
   }
-  const pod = podContainerOf(spec);
   if (pods !== undefined && pod !== undefined) {
     const started = await pods.create({ create: conversation, oci, pod, spec });
     if (started === undefined) return;

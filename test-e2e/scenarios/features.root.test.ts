@@ -106,7 +106,7 @@ test.serial('files go on', goesOn, [
 ]);
 test.serial('data between processes goes on', goesOn, ['Pipe', 'Unix', 'UnixDescriptor', 'Events', 'Timerfd', 'InotifyTmpfs', 'Inotify', 'Terminal', 'Alarm']);
 test.serial('processes, threads, timers and clocks go on', goesOn, ['Threads', 'Sleeper', 'Timers', 'Tree', 'Pidfd', 'Clock', 'Identity']);
-test.serial('sockets within the container go on', goesOn, ['Loopback', 'HalfClosed', 'Options', 'Connecting', 'UdpConnected', 'OtherFamilies']);
+test.serial('sockets within the container go on', goesOn, ['Loopback', 'HalfClosed', 'Options', 'Connecting', 'UdpConnected', 'OtherFamilies', 'GoListener']);
 test.serial('mounts of the program itself go on', goesOn, ['MountInside', 'ChildMountNamespace'], { seccomp: false, flags: ['--cap-add', 'CAP_SYS_ADMIN'] });
 
 test.serial('a bind mount that belongs to the container moves with its contents', async (t) => {
@@ -243,7 +243,11 @@ const refusals: Record<string, Refusal> = {
       PREFLIGHT_DEVICE: ['/dev/net/tun'], PREFLIGHT_HUGE_PAGES: ['memfd:huge'], PREFLIGHT_SHARED_CODE: ['/dev/zero', 'server.py'],
     },
   },
-  'sockets': { features: ['Mptcp', 'NetlinkData'], expected: { PREFLIGHT_MPTCP: ['socket:'], PREFLIGHT_NETLINK_UNREAD: ['socket:'] } },
+  'sockets': {
+    features: ['Mptcp', 'NetlinkData'],
+    options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
+    expected: { PREFLIGHT_MPTCP: ['socket:'], PREFLIGHT_NETLINK_UNREAD: ['socket:'] },
+  },
   'ties to the host': {
     features: ['OutsideSocket', 'OutsideDatagram', 'OutsideFile'],
     options: outside,

@@ -1,4 +1,5 @@
 # Sockets of the network, in the states a program may leave them in.
+import errno
 import os
 import select
 import socket
@@ -22,6 +23,34 @@ class Udp:
 
     def check(self):
         return self.received
+
+
+class GoListener:
+    """What Go does to listen: it asks for MPTCP, and takes TCP where that is switched off."""
+
+    multipath = 262
+
+    def listen(self):
+        try:
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, self.multipath)
+        except OSError as error:
+            assert error.errno in (errno.ENOPROTOOPT, errno.EPROTONOSUPPORT, errno.EINVAL), error
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        return listener
+
+    def __init__(self):
+        self.listeners = [self.listen()]
+
+    def check(self):
+        """Listeners of before still listen, and one more is opened, that moves next time."""
+        self.listeners.append(self.listen())
+        for listener in self.listeners:
+            client = socket.create_connection(listener.getsockname(), 2)
+            connection, _ = listener.accept()
+            connection.send(b"hello")
+            assert client.recv(5) == b"hello"
 
 
 class UdpConnected:
