@@ -102,6 +102,8 @@ export interface Inspection {
   tmpfsBytes: number;
   unixSockets: readonly UnixSocket[];
   mptcpInodes: ReadonlySet<number>;
+  /** TCP sockets for which the kernel holds keys, by inode, with what these are for. */
+  securedTcp: ReadonlyMap<number, string>;
   /** Netlink sockets with unread answers. */
   unreadNetlinkInodes: ReadonlySet<number>;
   /** Whether the container stands still already. */
@@ -114,7 +116,7 @@ export function named({ pid, command }: ProcessFacts): string {
 }
 
 /** Inode of a descriptor that is a socket. */
-export function socketInode({ target }: Descriptor): number | undefined {
+export function socketInode({ target }: Pick<Descriptor, 'target'>): number | undefined {
   const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
   return inode === undefined ? undefined : Number(inode);
 }

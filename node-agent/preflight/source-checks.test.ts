@@ -27,7 +27,7 @@ function input(inspection: Partial<Inspection> = {}, others: Partial<CheckInput>
     },
     inspection: {
       init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, databases: [], semaphoreSets: 0, tmpfsBytes: 0,
-      unixSockets: [], mptcpInodes: new Set(), unreadNetlinkInodes: new Set(), frozen: false, ...inspection,
+      unixSockets: [], mptcpInodes: new Set(), securedTcp: new Map(), unreadNetlinkInodes: new Set(), frozen: false, ...inspection,
     },
     foreign: [],
     memoryBytes: 2 ** 20,
@@ -80,6 +80,7 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_SHARED_LOCK', input({ ...held({ fd: 3, target: '/nfs/x', mount: 51, locks: ['FLOCK WRITE'] }), mounts: [root, nfs], visibleMounts: new Set([50, 51]) }), '/nfs/x of process 101'],
   ['PREFLIGHT_SQLITE_JOURNAL', input({ databases: [journal] }), '/data/x.db of process 101 (worker)'],
   ['PREFLIGHT_SQLITE_CONNECTIONS', input({ databases: [{ ...journal, writeAhead: true, connections: 2 }] }), '/data/x.db of process 101 (worker)'],
+  ['PREFLIGHT_CONNECTION_KEYS', input({ ...held({ fd: 3, target: 'socket:[78]' }), securedTcp: new Map([[78, 'TLS of the kernel']]) }), 'TLS of the kernel on socket:[78] of process 101'],
   ['PREFLIGHT_MPTCP', input({ ...held({ fd: 3, target: 'socket:[77]' }), mptcpInodes: new Set([77]) }), 'worker'],
   ['PREFLIGHT_NETLINK_UNREAD', input({ ...held({ fd: 3, target: 'socket:[77]' }), unreadNetlinkInodes: new Set([77]) }), 'worker'],
   ['PREFLIGHT_OUTSIDE_SOCKET', input({ ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }] }), 'worker'],
@@ -139,7 +140,7 @@ for (const [what, inspection] of Object.entries<Partial<Inspection>>({
     ...held({ fd: 3, target: 'socket:[77]' }, { fd: 4, target: 'socket:[78]' }),
     unixSockets: [{ inode: 77, peer: 78, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }, { inode: 78, peer: 77, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }],
   },
-  'sockets of others in the namespace': { unixSockets: [{ inode: 1, peer: 2, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }], mptcpInodes: new Set([3]) },
+  'sockets of others in the namespace': { unixSockets: [{ inode: 1, peer: 2, listening: false, waiting: 0, connecting: [], unsentBytes: 0 }], mptcpInodes: new Set([3]), securedTcp: new Map([[4, 'MD5 signatures']]) },
 })) {
   test(`${what} is no obstacle`, (t) => {
     t.deepEqual(sourceChecks(input(inspection)).refusals, []);

@@ -17,6 +17,7 @@ import { leases, volumeLocks } from '#agent/preflight/checks/locks.ts';
 import { memoryToCome } from '#agent/preflight/checks/memory-to-come.ts';
 import { mptcp } from '#agent/preflight/checks/mptcp.ts';
 import { nestedNamespaces } from '#agent/preflight/checks/nested-namespaces.ts';
+import { connectionKeys } from '#agent/preflight/checks/connection-keys.ts';
 import { netlink } from '#agent/preflight/checks/netlink.ts';
 import { networkNamespace } from '#agent/preflight/checks/network-namespace.ts';
 import { outsideFiles } from '#agent/preflight/checks/outside-files.ts';
@@ -37,7 +38,7 @@ export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, traced, stopped,
   rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
   eventfdSemaphores, semaphoreUndo, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
-  mptcp, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
+  mptcp, connectionKeys, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
 ];
 
 export function sourceChecks(input: CheckInput): SourceVerdict {

@@ -20,6 +20,7 @@ const subnet6 = 'fd00:198:19::/64';
 const clientAddress6 = 'fd00:198:19::1/64';
 const echoPort = 7001;
 const neverAcceptedPort = 7002;
+const silentPort = 7003;
 const datagramPort = 5300;
 /** On the host's plain file system, as volumes are. */
 const movedSource = '/var/lib/godwit/moved';
@@ -31,6 +32,8 @@ test.before(async () => {
   pair = await upPair({ name: `features-${process.pid}` });
   await Promise.all(pair.hosts.nodes.map(addIpv6));
   await pair.hosts.client.must(['ip', 'address', 'add', clientAddress6, 'dev', 'eth1', 'nodad']);
+  const silent = '/opt/godwit/test-e2e/workloads/features/silent.py';
+  await startProcess(pair.hosts.client, 'silent', ['python3', silent, pair.hosts.clientAddress, String(silentPort)]);
 });
 
 test.after.always(async () => {
@@ -244,9 +247,9 @@ const refusals: Record<string, Refusal> = {
     },
   },
   'sockets': {
-    features: ['Mptcp', 'NetlinkData'],
+    features: ['Mptcp', 'SignedTcp', 'NetlinkData'],
     options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
-    expected: { PREFLIGHT_MPTCP: ['socket:'], PREFLIGHT_NETLINK_UNREAD: ['socket:'] },
+    expected: { PREFLIGHT_MPTCP: ['socket:'], PREFLIGHT_CONNECTION_KEYS: ['MD5 signatures on socket:'], PREFLIGHT_NETLINK_UNREAD: ['socket:'] },
   },
   'ties to the host': {
     features: ['OutsideSocket', 'OutsideDatagram', 'OutsideFile'],

@@ -69,6 +69,17 @@ class Mptcp(Held):
         self.socket.listen()
 
 
+class SignedTcp(Held):
+    """A listener that signs its segments with a key, as routing daemons do."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.bind(("0.0.0.0", 7010))
+        peer = socket.AF_INET.to_bytes(2, "little") + bytes(2) + socket.inet_aton("198.18.0.1")
+        self.socket.setsockopt(socket.IPPROTO_TCP, 14, peer.ljust(128, b"\0") + bytes(2) + (3).to_bytes(2, "little") + bytes(4) + b"key".ljust(80, b"\0"))
+        self.socket.listen()
+
+
 class HugeMemfd(Held):
     def __init__(self):
         self.fd = os.memfd_create("huge", 4)
