@@ -88,7 +88,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   const handovers: Handovers = new Handovers(world.ports, world.journals);
   handovers.recover();
   recoverRehearsals(host, log);
-  sweepImages(imageRoot, host.lateMemory, new Set(handovers.list().filter(({ finishedAt }) => finishedAt === undefined).map(({ id }) => id)));
+  sweepImages(imageRoot, host.lateMemory, handovers.underway());
 
   const servers = await serveAll(config, log, host, handovers, platform, platform.cni(handleCni));
   log.info({ address: config.listen, peers: platform.peers.names() }, 'Agent started');

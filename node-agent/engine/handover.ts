@@ -13,6 +13,14 @@ export interface HandoverIdentity {
   to: string;
 }
 
+/**
+ * Names one side of a handover on its node, for its journal, record and directories: a node that hands over to itself has both sides.
+ * No id ends so, since ids are UUIDs with or without a number.
+ */
+export function sideKey({ id, role, from, to }: HandoverIdentity): string {
+  return role === 'target' && from === to ? `${id}-in-place` : id;
+}
+
 /** The visible state of one side; `onChange` is called after every change worth showing. */
 export class Handover {
   /** A target learns its container's id from the source's request. */

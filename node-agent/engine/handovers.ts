@@ -4,7 +4,7 @@ import { EventEmitter, on } from 'node:events';
 import { terminalStates, type HandoverRecord, type HandoverRequest, type Plan } from '#core/api/handover.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
-import { definedNumbers, Handover, type HandoverIdentity } from '#agent/engine/handover.ts';
+import { definedNumbers, Handover, sideKey, type HandoverIdentity } from '#agent/engine/handover.ts';
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
 import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
@@ -33,6 +33,7 @@ interface Running<Run> {
 export class Handovers {
   readonly #ports: EnginePorts;
   readonly #journals: JournalStore;
+  // By `sideKey`, which is the handover's id unless this node hands over to itself.
   readonly #sources = new Map<string, Running<SourceRun>>();
   readonly #targets = new Map<string, Running<TargetRun>>();
   readonly #records = new Map<string, HandoverRecord>();
@@ -65,14 +66,19 @@ export class Handovers {
     }
   }
 
+  /** Keys of the sides that are not over, as their directories are called. */
+  underway(): Set<string> {
+    return new Set([...this.#sources.keys(), ...this.#targets.keys()]);
+  }
+
   /** The running handover that moves `container` away, if any. */
   leaving(container: string): HandoverRecord | undefined {
     return [...this.#sources.values()].map(({ handover }) => handover.record()).find((record) => record.container === container);
   }
 
-  /** Whether `container` is leaving, or a replacement of that id is being built or let run. */
-  #isBusy(container: string): boolean {
-    return [...this.#sources.values(), ...this.#targets.values()].some(({ handover }) => handover.identity.container === container);
+  /** Whether a handover other than `except` takes `container` away, or builds a replacement of that id or lets it run. */
+  #isBusy(container: string, except?: string): boolean {
+    return [...this.#sources.values(), ...this.#targets.values()].some(({ handover: { identity } }) => identity.container === container && identity.id !== except);
   }
 
   /** Whether the commit of this container's running handover lies behind it. */
@@ -158,13 +164,13 @@ export class Handovers {
   }
 
   /** A journal that cannot be understood stops its own handover only; whoever runs the container of it decides. */
-  #recoverOne(id: string, last: JournalEntry): void {
+  #recoverOne(key: string, last: JournalEntry): void {
     try {
       this.#resume(journalFactsSchema.parse(last.facts), last);
     } catch (cause) {
-      this.#unreadable.add(id);
-      const error = new GodwitError('ERR_JOURNAL', `the journal of handover ${id} cannot be understood: ${asGodwitError(cause).message}`, { cause });
-      this.#ports.log.error({ handover: id, state: last.state, code: error.code, error: error.message }, 'Handover of a former agent left as it is');
+      this.#unreadable.add(key);
+      const error = new GodwitError('ERR_JOURNAL', `the journal of handover ${key} cannot be understood: ${asGodwitError(cause).message}`, { cause });
+      this.#ports.log.error({ handover: key, state: last.state, code: error.code, error: error.message }, 'Handover of a former agent left as it is');
     }
   }
 
@@ -187,7 +193,7 @@ export class Handovers {
     const { afterCrash } = targetMachine[state];
     const handover = this.#recoveredHandover(facts, state, afterCrash, at);
     if (isTerminal(targetMachine, state)) return;
-    const run = new TargetRun(this.#ports, handover, this.#ports.target(facts.identity.id), undefined, (container) => this.#isBusy(container));
+    const run = this.#targetRun(handover, undefined);
     run.recover(facts);
     this.#run(this.#targets, handover, run, targetMachine, afterCrash);
   }
@@ -204,6 +210,11 @@ export class Handovers {
     return handover;
   }
 
+  #targetRun(handover: Handover, connection: PeerConnection | undefined): TargetRun {
+    const { identity } = handover;
+    return new TargetRun(this.#ports, handover, this.#ports.target(sideKey(identity)), connection, (container) => this.#isBusy(container, identity.id));
+  }
+
   #startSource(identity: HandoverIdentity): HandoverRecord {
     const handover = this.#newHandover(identity);
     const run = new SourceRun(this.#ports, handover, this.#ports.source(identity.id, identity.container));
@@ -215,7 +226,8 @@ export class Handovers {
     running: Map<string, Running<Run>>, handover: Handover, run: Run, machine: Parameters<typeof runMachine<State>>[0]['machine'], state: State,
   ): Running<Run> {
     const { id } = handover.identity;
-    const journal = this.#journals.open(id);
+    const key = sideKey(handover.identity);
+    const journal = this.#journals.open(key);
     const ended = runMachine(
       {
         machine, journal,
@@ -230,11 +242,11 @@ export class Handovers {
       state,
     ).finally(() => {
       journal.close();
-      running.delete(id);
+      running.delete(key);
     });
     ended.catch((error: unknown) => this.#ports.log.fatal({ handover: id, error: asGodwitError(error).message }, 'Handover cannot be driven on; restart the agent'));
     const entry = { handover, run, ended };
-    running.set(id, entry);
+    running.set(key, entry);
     return entry;
   }
 
@@ -243,25 +255,32 @@ export class Handovers {
   }
 
   #publish(record: HandoverRecord): void {
-    this.#records.set(record.id, record);
+    this.#records.set(sideKey(record), record);
     const oldestMs = this.#ports.clock.date().getTime() - keptMs;
-    for (const [id, { finishedAt }] of [...this.#records].slice(0, -keptRecords)) {
+    for (const [key, { finishedAt }] of [...this.#records].slice(0, -keptRecords)) {
       if (finishedAt === undefined || Date.parse(finishedAt) > oldestMs) continue;
-      this.#records.delete(id);
-      this.#journals.remove(id);
+      this.#records.delete(key);
+      this.#journals.remove(key);
     }
     this.#changes.emit('change', record);
   }
 
   async #startTarget(node: string, id: string, connection: PeerConnection): Promise<void> {
-    if (this.#records.has(id) || this.#unreadable.has(id)) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
-    const handover = this.#newHandover({ id, role: 'target', container: id, from: node, to: this.#ports.config.node });
-    const run = new TargetRun(this.#ports, handover, this.#ports.target(id), connection, (container) => this.#isBusy(container));
+    const identity = this.#targetIdentity(node, id);
+    const key = sideKey(identity);
+    if (this.#records.has(key) || this.#unreadable.has(key)) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
+    const handover = this.#newHandover(identity);
+    const run = this.#targetRun(handover, connection);
     const running = this.#run(this.#targets, handover, run, targetMachine, 'preparing');
     const state = await running.ended;
     const open = running.run.connection;
     if (open !== undefined && state !== 'refused') await running.run.answer(open, state);
     else connection.end();
+  }
+
+  /** @param node where it comes from; the container is known later */
+  #targetIdentity(node: string, id: string): HandoverIdentity {
+    return { id, role: 'target', container: id, from: node, to: this.#ports.config.node };
   }
 
   async #answerPreflight(connection: PeerConnection): Promise<void> {
@@ -273,14 +292,15 @@ export class Handovers {
   /** The source has committed and wants to know what became of it. A handover that is unknown here never ran here. */
   async #settle(node: string, id: string, connection: PeerConnection): Promise<void> {
     await connection.expect(this.#ports.config.deadlines.commitMs, 'commit');
-    this.#mustBeReadable(id);
-    const running = this.#targets.get(id);
+    const key = sideKey(this.#targetIdentity(node, id));
+    this.#mustBeReadable(key);
+    const running = this.#targets.get(key);
     if (running !== undefined && running.handover.identity.from === node) {
       running.run.confirmCommit();
       await running.run.answer(connection, await running.ended);
       return;
     }
-    const record = this.#records.get(id);
+    const record = this.#records.get(key);
     const own = record?.role === 'target' && record.from === node ? record : undefined;
     await connection.send(this.#lastWord(id, own));
     connection.end();
@@ -300,8 +320,8 @@ export class Handovers {
     }
   }
 
-  #mustBeReadable(id: string): void {
-    if (this.#unreadable.has(id)) throw new GodwitError('ERR_JOURNAL', `the journal of handover ${id} cannot be understood`);
+  #mustBeReadable(key: string): void {
+    if (this.#unreadable.has(key)) throw new GodwitError('ERR_JOURNAL', `the journal of handover ${key} cannot be understood`);
   }
 
   /** The target asks who holds the workload: what the journal says, never a guess. */

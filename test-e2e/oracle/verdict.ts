@@ -2,6 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { hasErrno } from '#core/errno.ts';
+import { sideKey } from '#agent/engine/handover.ts';
 import type { Host } from '#hosts/host.ts';
 import { compareMemory } from './compare.ts';
 import { testimonyFile, testimonySchema, type Moment, type Testimony } from './witness.ts';
@@ -11,7 +12,7 @@ import { testimonyFile, testimonySchema, type Moment, type Testimony } from './w
  * Resolves with the number of pages that were compared; what was written about the handover is removed.
  */
 export async function memoryWasKept(handover: string, from: Host, to: Host): Promise<number> {
-  const [frozen, kept, restored] = await Promise.all([take(from, handover, 'frozen'), take(from, handover, 'kept'), take(to, handover, 'restored')]);
+  const [frozen, kept, restored] = await Promise.all([take(from, handover, 'frozen'), take(from, handover, 'kept'), take(to, sideKey({ id: handover, role: 'target', container: '', from: from.name, to: to.name }), 'restored')]);
   let pages = 0;
   for (const [where, after] of [[to, restored], [from, kept]] as const) {
     if (frozen === undefined || after === undefined) continue;

@@ -14,6 +14,7 @@ import type { JournalStore } from '#agent/engine/journal.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
 import { withWitness } from '#oracle/witness.ts';
 import { faultFile, faultSchema, fillerDirectory } from './fault.ts';
+import { withNamesInPlace } from './in-place.ts';
 
 /** Methods that answer at once; all others return promises. */
 const synchronous = new Set([
@@ -156,5 +157,6 @@ function roleOf(facts: Record<string, unknown> | undefined): string {
   return typeof identity === 'object' && identity !== null && 'role' in identity ? String(identity.role) : '';
 }
 
+const isOwnPeer = Object.hasOwn(config.peers, config.node);
 const faultyWorld = ({ ports, journals }: EngineWorld): EngineWorld => ({ ports: faultyPorts(ports), journals: faultyJournals(journals) });
-await startAgent(config, createLog(config.logLevel, { node: config.node }), (world) => faultyWorld(withWitness(world)));
+await startAgent(config, createLog(config.logLevel, { node: config.node }), (world) => faultyWorld(withWitness(isOwnPeer ? withNamesInPlace(world) : world)));

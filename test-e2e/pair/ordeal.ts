@@ -9,6 +9,7 @@ import { taskStatus } from '#hosts/containers.ts';
 import type { WorkloadReport } from '#workloads/workload.ts';
 import { redisCounter } from '#workloads/workloads.ts';
 import { withdraw } from './fault.ts';
+import { nameInPlace } from './in-place.ts';
 import { assertNoLeftovers } from './leftovers.ts';
 import { startStable, type StableContainer } from './stable-container.ts';
 import type { Pair } from './pair.ts';
@@ -21,6 +22,8 @@ export interface Ordeal {
   container: StableContainer;
   /** Where the container runs now. */
   home: Host;
+  /** Its host hands it over to itself. */
+  inPlace?: boolean;
 }
 
 /** @param last number of the stable address, see `HostSet.stableIp` */
@@ -28,7 +31,8 @@ export async function startOrdeal(pair: Pair, last = 50): Promise<Ordeal> {
   return { pair, container: await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(last)), home: pair.hosts.a };
 }
 
-export function otherHost({ pair, home }: Ordeal): Host {
+export function otherHost({ pair, home, inPlace }: Ordeal): Host {
+  if (inPlace === true) return home;
   return home === pair.hosts.a ? pair.hosts.b : pair.hosts.a;
 }
 
@@ -61,12 +65,18 @@ export async function endure(ordeal: Ordeal, during: (id: string) => Promise<voi
   async function handedOver(): Promise<HandoverRecord> {
     const begun = await pair.control(home).start({ container: container.id, to: otherHost(ordeal).name }).catch(diedAnswering);
     const [meanwhile, last] = await Promise.allSettled([begun === undefined ? undefined : during(begun.id), ended(ordeal, earlier)]);
-    if (last.status === 'fulfilled' && last.value.state === 'succeeded') ordeal.home = otherHost(ordeal);
+    if (last.status === 'fulfilled' && last.value.state === 'succeeded') goOn(ordeal);
     if (meanwhile.status === 'rejected') throw meanwhile.reason;
     if (last.status === 'rejected') throw last.reason;
     await memoryWasKept(last.value.id, home, otherHost({ ...ordeal, home }));
     return last.value;
   }
+}
+
+/** The container runs where it was moved to, or under its other name. */
+function goOn(ordeal: Ordeal): void {
+  ordeal.home = otherHost(ordeal);
+  if (ordeal.inPlace === true) ordeal.container = { ...ordeal.container, id: nameInPlace(ordeal.container.id) };
 }
 
 /** Starts agents again that are gone, until `signal`. */
@@ -91,7 +101,7 @@ async function ended({ pair, home }: Ordeal, earlier: ReadonlySet<string>): Prom
   const deadline = performance.now() + endMs;
   for (;;) {
     const records = await Promise.all(pair.hosts.nodes.map((host) => recordsOf(pair, host)));
-    const record = records[pair.hosts.nodes.indexOf(home)]?.find(({ id }) => !earlier.has(id));
+    const record = records[pair.hosts.nodes.indexOf(home)]?.find(({ id, role }) => role === 'source' && !earlier.has(id));
     if (record !== undefined && records.every((list) => list?.every(({ finishedAt }) => finishedAt !== undefined) === true)) return record;
     if (performance.now() > deadline) {
       const states = records.flat().map((candidate) => `${candidate?.role} ${candidate?.state} ${candidate?.error?.message ?? ''}`);

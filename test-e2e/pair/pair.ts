@@ -23,6 +23,8 @@ const startLimitMs = 60_000;
 export interface PairOptions extends UpOptions {
   /** Fields of the agents' configuration that differ from the defaults, e.g. shorter deadlines. */
   agent?: Record<string, unknown>;
+  /** Whether the agents can hand over to themselves, and to nobody else. Needs the faulty agent. @default false */
+  inPlace?: boolean;
   /** The agents' program, seen from the root of the checkout. @default one with a witness of memory */
   main?: string;
   /** Fields of a host's stable network that differ from a bridge with the data uplink. */
@@ -80,7 +82,7 @@ async function configure(host: Host, hosts: HostSet, authority: CertificatePair,
   await writeFile(path.join(etc, 'ca.crt'), authority.certificate);
   await writeFile(path.join(etc, 'node.crt'), own.certificate);
   await writeFile(path.join(etc, 'node.key'), own.key, { mode: 0o600 });
-  const peers = hosts.nodes.filter(({ name }) => name !== host.name).map(({ name, mgmtAddress }) => [name, { host: mgmtAddress, port: peerPort }]);
+  const peers = hosts.nodes.filter(({ name }) => (name === host.name) === (options.inPlace ?? false)).map(({ name, mgmtAddress }) => [name, { host: mgmtAddress, port: peerPort }]);
   const config = {
     node: host.name,
     listen: { host: host.mgmtAddress, port: peerPort },

@@ -3,7 +3,7 @@ import { GodwitError } from '#core/errors.ts';
 import type { Attachment, LinkPort } from '#cni/port.ts';
 import { netns } from './fake-source.ts';
 import type { Life } from './life.ts';
-import type { SimulatedLink } from './world.ts';
+import type { NodeName, SimulatedLink } from './world.ts';
 
 const ifName = 'net1';
 const address = { network: 'stable', addresses: ['198.18.0.50/24'], mac: '02:00:00:00:00:01', mtu: 1500 };
@@ -18,12 +18,14 @@ function stale(why: string): never {
 
 export function fakeLinks(life: Life): LinkPort {
   const { world, node } = life;
-  const links = world.links[node];
+  const places = world.placesOf(node);
+  const placeOf = (containerId: string): NodeName => places.find((place) => world.links[place].get(ifName)?.containerId === containerId) ?? places.at(-1) ?? node;
   const known = ({ containerId }: Pick<Attachment, 'containerId'>): SimulatedLink => {
-    const link = links.get(ifName);
+    const link = world.links[placeOf(containerId)].get(ifName);
     if (link?.containerId !== containerId) throw new GodwitError('ERR_LINK_UNKNOWN', `node ${node} has no link of ${containerId}`);
     return link;
   };
+  const links = world.links[node];
   return {
     knownEpoch: () => -1,
     pathMtus: () => Promise.resolve({}),
@@ -31,10 +33,13 @@ export function fakeLinks(life: Life): LinkPort {
     attachmentsOf: () => life.step('attachmentsOf', () => [...links.values()].map(attachment)),
     addParked: (_netns, containerId, { epoch }) => life.step('addParked', () => {
       const link: SimulatedLink = { containerId, epoch, state: 'parked', gated: false };
-      links.set(ifName, link);
+      world.links[placeOf(containerId)].set(ifName, link);
       return attachment(link);
     }, { except: ['throw-after'] }), // what is refused is not there
-    remove: (containerId) => life.step('links.remove', () => void (links.get(ifName)?.containerId === containerId && links.delete(ifName))),
+    remove: (containerId) => life.step('links.remove', () => {
+      const own = world.links[placeOf(containerId)];
+      if (own.get(ifName)?.containerId === containerId) own.delete(ifName);
+    }),
     gate: (link) => life.step('gate', () => void (known(link).gated = true)),
     reopen: (link) => life.step('reopen', () => {
       const own = known(link);
@@ -43,10 +48,11 @@ export function fakeLinks(life: Life): LinkPort {
     }),
     park: (link) => life.step('park', () => {
       if (known(link).state !== 'parked') stale('the link is not parked');
-      world.nodes[node].parkings += 1;
+      const place = world.nodes[placeOf(link.containerId)];
+      place.parkings += 1;
       let ended = false;
       const end = (): void => {
-        if (!ended) world.nodes[node].parkings -= 1;
+        if (!ended) place.parkings -= 1;
         ended = true;
       };
       return {
@@ -59,6 +65,7 @@ export function fakeLinks(life: Life): LinkPort {
       const own = known(link);
       const again = own.state === 'active' && own.epoch === epoch;
       if (!again && epoch <= own.epoch) stale(`epoch ${epoch} is not newer than ${own.epoch}`);
+      for (const place of places) for (const rival of world.links[place].values()) if (rival !== own) rival.gated = true;
       Object.assign(own, { state: 'active', epoch, gated: false });
     }),
     surrender: (link, epoch) => life.step('surrender', () => {

@@ -26,6 +26,8 @@ export interface Story {
   reboot: { atMs: number; node: 'a' | 'b' } | undefined;
   /** `journal`: as between two plain hosts; the others remember. */
   arbiter: 'journal' | 'remembers' | 'refuses';
+  /** Node a hands over to itself. */
+  inPlace?: true | undefined;
 }
 
 /** No handover of the simulation takes more steps. */
@@ -35,12 +37,16 @@ const mostFrames = 40;
 const moment = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 400_000 }));
 const rarely = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined, freq: 4 });
 
-export const stories: fc.Arbitrary<Story> = fc.record({
+const storiesOf = (nodes: readonly ('a' | 'b')[], inPlace: true | undefined): fc.Arbitrary<Story> => fc.record({
   faults: fc.array(fc.record({ at: fc.integer({ min: 0, max: mostSteps }), kind: fc.constantFrom(...faultKinds) }), { maxLength: 3 }),
   cutAtFrame: rarely(fc.integer({ min: 0, max: mostFrames })),
   absentMs: fc.array(fc.constantFrom(1, 1_000, 300_000), { minLength: 8, maxLength: 8 }),
   cancelAtMs: rarely(moment),
   killAtMs: rarely(moment),
-  reboot: rarely(fc.record({ atMs: moment, node: fc.constantFrom('a' as const, 'b' as const) })),
+  reboot: rarely(fc.record({ atMs: moment, node: fc.constantFrom(...nodes) })),
   arbiter: fc.constantFrom('journal' as const, 'remembers' as const, 'journal' as const, 'refuses' as const),
+  inPlace: fc.constant(inPlace),
 });
+
+export const stories = storiesOf(['a', 'b'], undefined);
+export const storiesInPlace = storiesOf(['a'], true);

@@ -82,7 +82,7 @@ export class SimulatedNode {
   #died(): void {
     const { clock, source, nodes } = this.#world;
     for (const wire of this.#wires.splice(0)) wire.cut();
-    nodes[this.name].parkings = 0;
+    for (const place of this.#world.placesOf(this.name)) nodes[place].parkings = 0;
     if (this.name === 'a' && source.dump === 'waiting') source.dump = 'none';
     const absentMs = this.#world.story.absentMs[this.#deaths] ?? 1;
     this.#deaths += 1;
@@ -91,7 +91,7 @@ export class SimulatedNode {
   }
 
   #ports(life: Life): EnginePorts {
-    const other = this.name === 'a' ? 'b' : 'a';
+    const other = this.#world.story.inPlace === true || this.name === 'b' ? 'a' : 'b';
     const address = { host: '127.0.0.1', port: 1 };
     return {
       config: agentConfigSchema.parse({ node: this.name, listen: address, peers: { [other]: address }, pki: { ca: '/x', certificate: '/x', key: '/x' } }),

@@ -22,12 +22,12 @@ export async function play(story: Story): Promise<Ending> {
   const arbiter = arbiterOf(story);
   const a = new SimulatedNode('a', world, arbiter);
   const b = new SimulatedNode('b', world, arbiter);
-  a.peers = { b };
+  a.peers = story.inPlace === true ? { a } : { b };
   b.peers = { a };
   a.start();
   b.start();
   schedule(story, world, { a, b });
-  attempt(() => a.handovers?.begin({ container: containerId, to: 'b' }));
+  attempt(() => a.handovers?.begin({ container: containerId, to: story.inPlace === true ? 'a' : 'b' }));
   const records = (): HandoverRecord[] => [a, b].flatMap(({ handovers }) => handovers?.list() ?? []);
   const lastEventMs = Math.max(story.cancelAtMs ?? 0, story.killAtMs ?? 0, story.reboot?.atMs ?? 0);
   const over = (): boolean => world.clock.nowMs() >= lastEventMs && a.alive && b.alive && records().every(({ finishedAt }) => finishedAt !== undefined);

@@ -5,7 +5,7 @@ import type { Wire } from './wire.ts';
 
 export type NodeName = 'a' | 'b';
 
-/** What a node has of the container, besides its links. */
+/** What a node has of the container, besides its links. One that hands over to itself has what is said of `b` as well: it is where the copy is. */
 export interface Belongings {
   /** containerd's record. */
   record: boolean;
@@ -87,13 +87,23 @@ export class World {
 
   /** CRIU of an agent that did not come back gives up. */
   hookGivesUp(node: NodeName): void {
-    if (node === 'a' && this.source.dump === 'held') this.source.dump = 'none';
-    if (node === 'b' && this.copy === 'held') this.copy = 'ended';
+    for (const place of this.placesOf(node)) {
+      if (place === 'a' && this.source.dump === 'held') this.source.dump = 'none';
+      if (place === 'b' && this.copy === 'held') this.copy = 'ended';
+    }
     this.look();
+  }
+
+  placesOf(node: NodeName): readonly NodeName[] {
+    return this.story.inPlace === true ? ['a', 'b'] : [node];
   }
 
   /** Power is lost: processes, images, namespaces and links are gone. */
   reboot(node: NodeName): void {
+    for (const place of this.placesOf(node)) this.#losePower(place);
+  }
+
+  #losePower(node: NodeName): void {
     const own = this.nodes[node];
     own.netns = own.images = false;
     own.parkings = 0;
