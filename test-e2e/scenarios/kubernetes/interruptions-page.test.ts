@@ -30,7 +30,7 @@ const forPattern = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]
 
 /** What each title in the text of a test file matches; what a template literal fills in is captured. */
 function titlesIn(source: string): RegExp[] {
-  const literals = [...source.matchAll(/\b(?:scenario|test(?:\.serial)?)\(\s*(?:name\()?(['`])((?:\\.|(?!\1)[^\\])*)\1/g)];
+  const literals = [...source.matchAll(/\b(?:scenario|test(?:\.serial)?)\(\s*(?:name\()?(['"`])((?:\\.|(?!\1)[^\\])*)\1/g)];
   return literals.map(([, quote, literal = '']) => {
     const fixed = quote === '`' ? literal.split(/\$\{[^}]*\}/) : [literal];
     return new RegExp(`^${fixed.map((part) => forPattern(unescaped(part))).join('(.+)')}$`);
