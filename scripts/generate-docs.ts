@@ -15,7 +15,7 @@ import { agentMetrics } from '#agent/kubernetes/metrics.ts';
 import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
 import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { controllerMetrics } from '#controller/metrics.ts';
-import { podChecks, postStartNote } from '#controller/migration/refusals.ts';
+import { hookNotes, podChecks } from '#controller/migration/refusals.ts';
 import { trialChecks } from '#controller/replacement/trial.ts';
 import { createPlugin } from '../cli/kubectl/program.ts';
 import { apiPage } from './docs/api-page.ts';
@@ -67,7 +67,7 @@ const pages: Record<string, string> = {
     readFileSync(join(repository, 'node-agent/config.ts'), 'utf8'),
   ),
   'preflight.md': preflightPage(
-    [...Object.entries(podChecks).map(([code, { about }]) => ({ code, about })), ...Object.entries(trialChecks).map(([code, about]) => ({ code, about })), postStartNote],
+    [...Object.entries(podChecks).map(([code, { about }]) => ({ code, about })), ...Object.entries(trialChecks).map(([code, about]) => ({ code, about })), ...Object.entries(hookNotes).map(([code, { about }]) => ({ code, about }))],
     [...sourceCheckList, allRunning, subPaths, ...rehearsalFindings],
     ['preflight/compatibility.ts', 'preflight/network-mtus.ts', 'preflight/target-checks.ts', 'plain-host/target-checks.ts', 'kubernetes/pod/target-checks.ts'].map(agentSource),
   ),

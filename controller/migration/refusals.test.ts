@@ -129,10 +129,18 @@ test('an ordinary pod is not refused, and everything in the way is said at once'
   t.deepEqual(podRefusals(both).map(({ code }) => code), ['PREFLIGHT_HOST_NAMESPACES', 'PREFLIGHT_VOLUME_SINGLE_NODE']);
 });
 
-test('a hook that runs again is worth a note, and nothing else is', (t) => {
-  t.deepEqual(podNotes(facts(of({ containers: [{ name: 'app', lifecycle: { preStop: {} } }] }))), []);
+test('a hook that runs again is worth a note, and one that waits is not', (t) => {
+  for (const preStop of [{}, { exec: { command: ['sync'] } }, { sleep: { seconds: 5 } }]) t.deepEqual(podNotes(facts(of({ containers: [{ name: 'app', lifecycle: { preStop } }] }))), []);
   const [note, ...more] = podNotes(facts(of({ initContainers: [{ name: 'side', lifecycle: { postStart: {} } }], containers: [{ name: 'app', lifecycle: { postStart: {} } }, { name: 'other' }] })));
   t.deepEqual(more, []);
   t.is(note?.code, 'NOTE_POST_START');
   t.regex(note?.fact ?? '', /^postStart of side, app /);
+});
+
+test('a request of the kubelet before the end cannot be held, and is worth a note', (t) => {
+  for (const preStop of [{ httpGet: { port: 80 } }, { tcpSocket: { port: 80 } }]) {
+    const notes = podNotes(facts(of({ containers: [{ name: 'app', lifecycle: { preStop } }, { name: 'other' }] })));
+    t.deepEqual(notes.map(({ code }) => code), ['NOTE_PRE_STOP']);
+    t.regex(notes[0]?.fact ?? '', /^preStop of app /);
+  }
 });

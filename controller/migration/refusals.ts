@@ -7,6 +7,8 @@ import type { Finding, PodCheck, PodFacts } from '#controller/migration/pod-chec
 import { startOrderChecks } from '#controller/migration/start-order.ts';
 import { volumeChecks } from '#controller/migration/volume-refusals.ts';
 
+type Container = Pod['spec']['containers'][number];
+
 const allContainers = ({ spec }: Pod) => [...(spec.initContainers ?? []), ...spec.containers];
 const knownOwners = new Set(['StatefulSet', 'ReplicaSet', 'Job']);
 const ordinaryResources = /^(cpu|memory|ephemeral-storage|hugepages-.*|godwit\.dev\/.*)$/;
@@ -74,11 +76,26 @@ export function podRefusals(facts: PodFacts): Refusal[] {
   });
 }
 
-export const postStartNote = { code: 'NOTE_POST_START', about: 'A note, no refusal: a postStart hook runs again in the replacement.' } as const;
+/** Notes on hooks, by their codes: what they are about, whom they concern, and what to say of these. */
+export const hookNotes = {
+  NOTE_POST_START: {
+    about: 'A note, no refusal: a postStart hook runs again in the replacement.',
+    concerns: ({ lifecycle }: Container) => lifecycle?.postStart !== undefined,
+    fact: (names: string) => `postStart of ${names} runs again in the replacement`,
+    remedy: 'Make it harmless to run twice, or drop it.',
+  },
+  NOTE_PRE_STOP: {
+    about: 'A note, no refusal: a preStop hook that is a request reaches the program that moves. One that is a command waits.',
+    concerns: ({ lifecycle }: Container) => lifecycle?.preStop?.httpGet !== undefined || lifecycle?.preStop?.tcpSocket !== undefined,
+    fact: (names: string) => `preStop of ${names} is a request of the kubelet: the program gets it and moves all the same`,
+    remedy: 'Let the request change nothing that a program that goes on would miss, or make the hook a command (exec): that waits while a move is tried.',
+  },
+} as const;
 
 /** Worth knowing, but not in the way. */
 export function podNotes({ pod }: PodFacts): Note[] {
-  const starting = allContainers(pod).filter(({ lifecycle }) => lifecycle?.postStart !== undefined);
-  if (starting.length === 0) return [];
-  return [{ code: postStartNote.code, fact: `postStart of ${starting.map(({ name }) => name).join(', ')} runs again in the replacement`, remedy: 'Make it harmless to run twice, or drop it.' }];
+  return Object.entries(hookNotes).flatMap(([code, { concerns, fact, remedy }]) => {
+    const names = allContainers(pod).filter(concerns).map(({ name }) => name);
+    return names.length === 0 ? [] : [{ code, fact: fact(names.join(', ')), remedy }];
+  });
 }

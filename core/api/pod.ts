@@ -7,6 +7,13 @@ const resources = z.looseObject({ requests: quantities.optional(), limits: quant
 
 const probe = z.looseObject({ initialDelaySeconds: z.number().optional(), periodSeconds: z.number().optional(), failureThreshold: z.number().optional() });
 
+/** What a hook before the end may be; each kind as it came. */
+const preStop = z.looseObject({
+  exec: z.looseObject({ command: z.array(z.string()).optional() }).optional(),
+  httpGet: z.unknown().optional(),
+  tcpSocket: z.unknown().optional(),
+});
+
 const container = z.looseObject({
   name: z.string(),
   image: z.string().optional(),
@@ -14,7 +21,7 @@ const container = z.looseObject({
   args: z.array(z.string()).optional(),
   restartPolicy: z.string().optional(),
   tty: z.boolean().optional(),
-  lifecycle: z.looseObject({ postStart: z.unknown().optional(), preStop: z.unknown().optional() }).optional(),
+  lifecycle: z.looseObject({ postStart: z.unknown().optional(), preStop: preStop.optional() }).optional(),
   resources: resources.optional(),
   livenessProbe: probe.optional(),
   startupProbe: probe.optional(),

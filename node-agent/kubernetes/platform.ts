@@ -107,7 +107,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       targetChecks: (request) => Promise.resolve(podTargetRefusals(request, new Set(networks.all().keys()))),
     },
     networks: () => Promise.resolve(networks.all()),
-    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, arrivals, openLinks, onDecision: (decision) => metrics.decided(decision) }),
+    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, execs: host.execs, arrivals, openLinks, onDecision: (decision) => metrics.decided(decision) }),
     cni: (next) => clusterWide({ view, networks, holders, links, log }, next),
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({

@@ -10,7 +10,7 @@ import type { Arrival } from '#agent/runtime/pod-desk.ts';
 import type { PodContainer } from '#agent/runtime/pod-identity.ts';
 import { conversation } from '#agent/runtime/testing/conversation.ts';
 
-const oci = { id: 'c1', root: '/r', bundle: '/b', pidFile: undefined, signal: 'SIGTERM' };
+const oci = { id: 'c1', root: '/r', bundle: '/b', pidFile: undefined, processFile: undefined, signal: 'SIGTERM' };
 /** Of the replacement of a pod whose UID is `u1`. */
 const container: PodContainer = { namespace: 'default', name: 'shop-0', uid: 'u2', sandbox: 's1', container: 'app', migration: 'm1' };
 const replacement = pod({ metadata: { uid: 'u2' }, spec: { nodeName: 'b', initContainers: [{ name: 'init' }, { name: 'side', restartPolicy: 'Always' }] } });

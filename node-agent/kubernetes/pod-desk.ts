@@ -11,9 +11,11 @@ import { pause } from '#core/pause.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { decideKill, type KillDecision } from '#agent/kubernetes/kills/kill-decision.ts';
 import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
+import { heldHook, preStopCommand, starts } from '#agent/kubernetes/kills/pre-stop.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { roleOf } from '#agent/kubernetes/pod/container-role.ts';
 import { decideStart } from '#agent/kubernetes/pod/start-decision.ts';
+import type { ExecGate } from '#agent/runtime/exec-gate.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import { networkNamespace, type OciSpec } from '#agent/runtime/oci-spec.ts';
 import type { Arrival, PodDesk } from '#agent/runtime/pod-desk.ts';
@@ -29,6 +31,7 @@ export interface PodDeskPorts {
   criuHook: string;
   view: ClusterView;
   kills: HeldKills;
+  execs: Pick<ExecGate, 'withhold'>;
   arrivals: Arrivals;
   /** The links of a replacement that starts afresh become its own. */
   openLinks(netns: string, pod: PodContainer): Promise<void>;
@@ -57,6 +60,19 @@ export class KubernetesPodDesk implements PodDesk {
     log.info({ pod: `${pod.namespace}/${pod.name}`, container: pod.container, signal: oci.signal, ...decision }, 'Kill decided');
     if (decision.decision === 'hold') kills.hold(pod.uid, { container: oci.id, signal: oci.signal, conversation }, decision.holdMs, this.#graceMs(pod));
     else conversation.passThrough();
+  }
+
+  async exec(conversation: Conversation, oci: OciArguments, pod: PodContainer): Promise<boolean> {
+    const { view, kills, execs, log } = this.#ports;
+    const known = view.lastSeen(pod.uid);
+    const hook = known === undefined ? undefined : preStopCommand(known, pod.container);
+    if (hook === undefined || oci.processFile === undefined || !starts(oci.processFile, hook)) return false;
+    const decision = await this.#decideKill(pod, oci.id);
+    if (decision.decision === 'deliver') return false;
+    log.info({ pod: `${pod.namespace}/${pod.name}`, container: pod.container, ...decision }, 'preStop hook held');
+    execs.withhold(conversation, oci.id);
+    kills.hold(pod.uid, heldHook(oci.id, conversation), decision.holdMs, this.#graceMs(pod));
+    return true;
   }
 
   #graceMs({ uid }: PodContainer): number {

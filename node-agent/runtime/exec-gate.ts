@@ -1,4 +1,5 @@
-// Keeps `runc exec` waiting while its container freezes: whoever joins a container from outside is in no dump.
+// Keeps `runc exec` waiting while its container freezes: whoever joins a container from outside is in no dump. containerd
+// tells nobody that a container has ended while a session of it is about to begin, so none may wait for longer than that.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
@@ -11,6 +12,8 @@ const pollMs = 5;
 
 export class ExecGate {
   readonly #closed = new Map<string, Set<Conversation>>();
+  /** Sessions that somebody else lets go; here they only end with their container. */
+  readonly #withheld = new Map<string, Set<Conversation>>();
 
   /** Sessions of the container wait from now on. */
   close(container: string): void {
@@ -24,7 +27,18 @@ export class ExecGate {
 
   /** The container goes on elsewhere. */
   refuse(container: string): void {
-    for (const conversation of this.#take(container)) conversation.exit(1, `godwit: container ${container} has moved to another node`);
+    const withheld = this.#withheld.get(container) ?? [];
+    this.#withheld.delete(container);
+    for (const conversation of [...this.#take(container), ...withheld]) {
+      conversation.exit(1, `godwit: container ${container} has moved to another node`);
+    }
+  }
+
+  /** The session waits whether the gate is open or not, until it is let go or its container goes on elsewhere. */
+  withhold(conversation: Conversation, container: string): void {
+    const waiting = this.#withheld.get(container) ?? new Set();
+    this.#withheld.set(container, waiting.add(conversation));
+    void conversation.gone.then(() => waiting.delete(conversation));
   }
 
   attend(conversation: Conversation, container: string): void {

@@ -6,12 +6,18 @@ const line = (text: string): string[] => text.split(' ');
 
 test('a create as containerd 2 asks for it', (t) => {
   const args = line('--root /run/containerd/runc/default --log /run/b/log.json --log-format json --systemd-cgroup create --bundle /run/b --pid-file /run/b/init.pid shop');
-  t.deepEqual(parseOciArguments('create', args, '/cwd'), { id: 'shop', root: '/run/containerd/runc/default', bundle: '/run/b', pidFile: '/run/b/init.pid', signal: 'SIGTERM' });
+  t.deepEqual(parseOciArguments('create', args, '/cwd'), { id: 'shop', root: '/run/containerd/runc/default', bundle: '/run/b', pidFile: '/run/b/init.pid', processFile: undefined, signal: 'SIGTERM' });
 });
 
 test('options may be joined by an equals sign, short, or missing', (t) => {
-  t.deepEqual(parseOciArguments('create', line('--root=/r create -b /b shop'), '/cwd'), { id: 'shop', root: '/r', bundle: '/b', pidFile: undefined, signal: 'SIGTERM' });
-  t.deepEqual(parseOciArguments('create', line('create shop'), '/cwd'), { id: 'shop', root: '/run/runc', bundle: '/cwd', pidFile: undefined, signal: 'SIGTERM' });
+  t.deepEqual(parseOciArguments('create', line('--root=/r create -b /b shop'), '/cwd'), { id: 'shop', root: '/r', bundle: '/b', pidFile: undefined, processFile: undefined, signal: 'SIGTERM' });
+  t.deepEqual(parseOciArguments('create', line('create shop'), '/cwd'), { id: 'shop', root: '/run/runc', bundle: '/cwd', pidFile: undefined, processFile: undefined, signal: 'SIGTERM' });
+});
+
+test('a session names the file of its process', (t) => {
+  t.is(parseOciArguments('exec', line('--root /r exec --process /p.json --detach --pid-file /pid shop'), '/')?.processFile, '/p.json');
+  t.is(parseOciArguments('exec', line('exec -p /p.json shop'), '/')?.processFile, '/p.json');
+  t.is(parseOciArguments('exec', line('exec shop'), '/')?.processFile, undefined);
 });
 
 test('a kill names its signal or means SIGTERM', (t) => {

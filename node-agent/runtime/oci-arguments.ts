@@ -6,6 +6,8 @@ export interface OciArguments {
   root: string;
   bundle: string;
   pidFile: string | undefined;
+  /** File of `exec` that describes the process to start. */
+  processFile: string | undefined;
   /** Signal of `kill`; runc's default is SIGTERM. */
   signal: string;
 }
@@ -30,6 +32,7 @@ export function parseOciArguments(command: string, argv: readonly string[], cwd:
     root: options.get('--root') ?? '/run/runc',
     bundle: options.get('--bundle') ?? options.get('-b') ?? cwd,
     pidFile: options.get('--pid-file'),
+    processFile: options.get('--process') ?? options.get('-p'),
     signal: signal ?? 'SIGTERM',
   };
 }

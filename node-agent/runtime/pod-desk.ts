@@ -14,6 +14,8 @@ export interface Arrival extends WaitingCreate {
 export interface PodDesk {
   /** The kubelet asks to end a container: held, or carried out. */
   kill(conversation: Conversation, oci: OciArguments, pod: PodContainer): Promise<void>;
+  /** Whether a session in the container was held, because it is the first part of a kill that is held. */
+  exec(conversation: Conversation, oci: OciArguments, pod: PodContainer): Promise<boolean>;
   /** Resolves with the spec to start the container by, or undefined: its handover has it, or it was refused. */
   create(arrival: Arrival): Promise<OciSpec | undefined>;
 }

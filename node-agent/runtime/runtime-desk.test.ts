@@ -33,6 +33,8 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   return { desk, registry, ask, bundle, directory };
 }
 
+const notAsked = () => Promise.reject(new Error('nobody asks this'));
+
 test('a new container is registered, gets CRIU\'s configuration, and starts as ever', async (t) => {
   const { ask, bundle, registry, directory } = rig(t);
   bundle({ annotations: { mine: 'x' } });
@@ -94,8 +96,19 @@ test('a signal that does not end a container that leaves waits while it stands s
 });
 
 test('the kill of a sandbox is its runtime\'s business, also while the handover of its pod comes to its end', async (t) => {
-  const pods = { kill: () => Promise.reject(new Error('a sandbox is no container of a pod')), create: () => Promise.reject(new Error('not asked')) };
+  const pods = { kill: notAsked, create: notAsked, exec: notAsked };
   t.deepEqual(await rig(t, { leaving: () => 'after-commit', pods }).ask('kill', 'sandbox', '9'), ['pass']);
+});
+
+test('a session in a pod\'s container waits for what its pod waits for, and else for its container only', async (t) => {
+  for (const isHeld of [true, false]) {
+    const pods = { kill: notAsked, create: notAsked, exec: () => Promise.resolve(isHeld) };
+    const { ask, registry } = rig(t, { pods });
+    const pod = { namespace: 'default', name: 'shop-0', uid: 'u1', sandbox: 's1', container: 'app' };
+    registry.add({ id: 'shop', root: '/r/default', bundle: '/b', createdAt: '', pod });
+    t.deepEqual(await ask('exec', '--process', '/p', 'shop'), isHeld ? [] : ['pass']);
+    t.deepEqual(await ask('exec', '--process', '/p', 'other'), ['pass']);
+  }
 });
 
 test('a delete forgets the container, unless its handover still needs it', async (t) => {

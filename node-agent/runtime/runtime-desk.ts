@@ -50,7 +50,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
     case 'kill':
       return kill(conversation, oci, ports);
     case 'exec':
-      return ports.execs.attend(conversation, oci.id);
+      return exec(conversation, oci, ports);
     case 'delete':
       ports.forget(oci.id);
       if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined) ports.registry.remove(oci.id);
@@ -80,6 +80,12 @@ async function create(conversation: Conversation, oci: OciArguments, { creates, 
   forget(oci.id);
   registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), ...(pod === undefined ? {} : { pod }) });
   conversation.passThrough();
+}
+
+async function exec(conversation: Conversation, oci: OciArguments, { execs, pods, registry }: RuntimeDeskPorts): Promise<void> {
+  const pod = registry.get(oci.id)?.pod;
+  if (pods !== undefined && pod !== undefined && (await pods.exec(conversation, oci, pod))) return;
+  execs.attend(conversation, oci.id);
 }
 
 /**

@@ -7,7 +7,7 @@ import { Arrivals } from './arrivals.ts';
 function announced(migration: string | undefined, container: string): Arrival {
   return {
     create: conversation(),
-    oci: { id: 'c1', root: '/r', bundle: '/b', pidFile: undefined, signal: 'SIGTERM' },
+    oci: { id: 'c1', root: '/r', bundle: '/b', pidFile: undefined, processFile: undefined, signal: 'SIGTERM' },
     pod: { namespace: 'default', name: 'shop-0', uid: 'u2', sandbox: 's1', container, ...(migration === undefined ? {} : { migration }) },
     spec: {},
   };

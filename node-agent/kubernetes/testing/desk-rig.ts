@@ -15,6 +15,7 @@ import { node, pod, policy, time } from '#core/testing/objects.ts';
 import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
 import { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
+import { ExecGate } from '#agent/runtime/exec-gate.ts';
 import { KubernetesPodDesk } from '#agent/kubernetes/pod-desk.ts';
 
 /** What the watches know; `live` is what the API server knows more or better. */
@@ -50,8 +51,9 @@ export function deskRig(t: ExecutionContext, parts: Partial<World> = {}) {
   const said: string[] = [];
   const kills = new HeldKills(clock, silentLog, runDir, () => Promise.resolve());
   const arrivals = new Arrivals();
+  const execs = new ExecGate();
   const desk = new KubernetesPodDesk({
-    clock, log: silentLog, runDir, criuHook: '/opt/godwit/godwit-criu-hook', view, kills, arrivals,
+    clock, log: silentLog, runDir, criuHook: '/opt/godwit/godwit-criu-hook', view, kills, execs, arrivals,
     openLinks: (netns, { uid }) => Promise.resolve(void said.push(`opened ${netns} for ${uid}`)),
     onDecision: ({ decision, reason }) => said.push(`${decision} ${reason}`),
   });
@@ -64,5 +66,5 @@ export function deskRig(t: ExecutionContext, parts: Partial<World> = {}) {
     await turn();
     return said.splice(0);
   };
-  return { world, asked, kills, arrivals, desk, said, pass };
+  return { world, asked, kills, execs, arrivals, runDir, desk, said, pass };
 }

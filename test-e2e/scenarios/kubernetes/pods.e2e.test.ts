@@ -63,10 +63,11 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
   t.regex(await sh('cat /v/projected/token'), /^[\w-]+\.[\w-]+\.[\w-]+$/);
 });
 
-scenario('probes do not kill a pod that moves; logs, exec, attach and port-forward work on the restored one', ['client'], async (t) => {
+scenario('probes and a preStop hook do not end a pod that moves; logs, exec, attach and port-forward work on the restored one', ['client'], async (t) => {
   const namespace = await namespaceFor(t, 'probes');
   const probe = { exec: { command: ['redis-cli', 'ping'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 };
-  await apply(owners.Deployment(namespace, { container: { livenessProbe: probe, readinessProbe: probe, startupProbe: { ...probe, failureThreshold: 5 } } }));
+  const probes = { livenessProbe: probe, readinessProbe: probe, startupProbe: { ...probe, failureThreshold: 5 } };
+  await apply(owners.Deployment(namespace, { container: { ...probes, lifecycle: { preStop: { exec: { command: ['redis-cli', 'shutdown', 'nosave'] } } } } }));
   const before = await podOf(namespace);
   await whileCounting(t, await stableAddress(namespace, before), async () => assertMoved(t, await migrate(namespace, 'there', before)));
   const pod = await podOf(namespace);
