@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { hasErrno } from '#core/errno.ts';
 import { asGodwitError, GodwitError, storageErrnos } from '#core/errors.ts';
 import { reviveExpiredTimers } from '#agent/criu/expired-timers.ts';
+import { bindReplacedMounts, isMountsImage } from '#agent/criu/replaced-mounts.ts';
 import { observe } from '#core/settled.ts';
 import { plainName } from '#core/wire/messages.ts';
 
@@ -107,6 +108,7 @@ export class ImageInbox {
       throw new GodwitError('ERR_IMAGES_INVALID', `images are not complete: ${fact}`);
     }
     if (arrived.has(filesImage)) reviveExpiredTimers(join(this.#directory, filesImage));
+    for (const name of [...arrived.keys()].filter(isMountsImage)) bindReplacedMounts(join(this.#directory, name));
   }
 
   /** The complete images once more, in `directory`, by links: no byte is copied but the inventory's. */

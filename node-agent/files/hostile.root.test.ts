@@ -78,7 +78,7 @@ for (const [what, records] of refused) {
   test.serial(`refused: ${what}`, async (t) => {
     const { base, root } = makePlace(t);
     const before = listTree(path.join(base, 'outside'));
-    await using receiver = fileMover.receiver(root, limits);
+    await using receiver = fileMover.receiver(root, { limits });
     await t.throwsAsync(receiver.apply(Buffer.concat(records.map(encodeRecord))), { code: 'ERR_FILES_INVALID' });
     t.deepEqual(listTree(path.join(base, 'outside')), before);
     await t.throwsAsync(receiver.apply(encodeRecord(file('later'))), { code: 'ERR_FILES_INVALID' }, 'nothing more is taken');
@@ -88,7 +88,7 @@ for (const [what, records] of refused) {
 test.serial('what is replaced or removed is the symlink, never what it leads to', async (t) => {
   const { base, root } = makePlace(t);
   const before = listTree(path.join(base, 'outside'));
-  await using receiver = fileMover.receiver(root, limits);
+  await using receiver = fileMover.receiver(root, { limits });
   const records = [file('file-out'), directory('way-out', true), symlink('mounted/again', '/'), directory('mounted/again', true), link('alias', 'file-out'), remove('mounted')];
   await receiver.apply(Buffer.concat(records.map(encodeRecord)));
   await receiver.finish();
@@ -98,7 +98,7 @@ test.serial('what is replaced or removed is the symlink, never what it leads to'
 
 test.serial('a directory that is removed after it was written stays removed', async (t) => {
   const { root } = makePlace(t);
-  await using receiver = fileMover.receiver(root, limits);
+  await using receiver = fileMover.receiver(root, { limits });
   await receiver.apply(Buffer.concat([directory('d'), file('d/f'), symlink('d', '/etc')].map(encodeRecord)));
   await receiver.finish();
   t.is(fs.readlinkSync(path.join(root, 'd')), '/etc');
@@ -112,7 +112,7 @@ for (const records of [[file('mounted/x')], [remove('mounted')], [directory('.'.
       execFileSync('umount', [path.join(root, 'mounted')]);
     });
     const before = listTree(path.join(base, 'outside'));
-    await using receiver = fileMover.receiver(root, limits);
+    await using receiver = fileMover.receiver(root, { limits });
     await t.throwsAsync(receiver.apply(Buffer.concat(records.map(encodeRecord))), { code: 'ERR_FILES_INVALID' });
     t.deepEqual(listTree(path.join(base, 'outside')), before);
   });
@@ -121,7 +121,7 @@ for (const records of [[file('mounted/x')], [remove('mounted')], [directory('.'.
 test.serial('a malformed frame changes nothing', async (t) => {
   const { root } = makePlace(t);
   const before = listTree(root);
-  await using receiver = fileMover.receiver(root, limits);
+  await using receiver = fileMover.receiver(root, { limits });
   await t.throwsAsync(receiver.apply(Buffer.concat([encodeRecord(file('good')), Buffer.from([99, 0, 0, 0, 0])])), { code: 'ERR_FILES_INVALID' });
   t.deepEqual(listTree(root), before);
 });
@@ -132,7 +132,7 @@ for (const [what, records] of [
 ] as const) {
   test.serial(`the limit of ${what} holds for a round, over all its frames`, async (t) => {
     const { root } = makePlace(t);
-    await using receiver = fileMover.receiver(root, limits);
+    await using receiver = fileMover.receiver(root, { limits });
     for (const record of records.slice(0, -1)) await receiver.apply(encodeRecord(record));
     const before = listTree(root);
     await t.throwsAsync(receiver.apply(Buffer.concat(records.slice(-1).map(encodeRecord))), { code: 'ERR_FILES_LIMIT' });

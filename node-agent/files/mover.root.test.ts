@@ -107,7 +107,7 @@ for (const parent of ['/var/tmp', '/dev/shm']) {
     await using overlays = mountTwoOverlays(fillImage, parent);
     changeEveryKind(overlays.source.merged);
     await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-    await using receiver = fileMover.receiver(overlays.target.merged, limits);
+    await using receiver = fileMover.receiver(overlays.target.merged, { limits });
     const measured = await sender.measure();
     const { sent, applied } = await round(sender, receiver);
     t.deepEqual(applied, sent);
@@ -144,7 +144,7 @@ test.serial('a plain directory is mirrored: what the target had besides is gone'
   changeEveryKind(from);
   fs.writeFileSync(path.join(to, 'left from before'), 'x');
   await using sender = fileMover.sender({ kind: 'directory', path: from });
-  await using receiver = fileMover.receiver(to, limits);
+  await using receiver = fileMover.receiver(to, { limits });
   await round(sender, receiver);
   t.deepEqual(listTree(to), listTree(from));
   await waitPastClockTick();
@@ -154,10 +154,27 @@ test.serial('a plain directory is mirrored: what the target had besides is gone'
   t.deepEqual(listTree(to), listTree(from));
 });
 
+test.serial('a directory that is mounted elsewhere stays the one it is, with the contents of the source', async (t) => {
+  await using overlays = mountTwoOverlays(() => {});
+  const [from, to] = [path.join(overlays.image, '../from'), path.join(overlays.image, '../to')];
+  for (const root of [from, to]) fs.mkdirSync(path.join(root, 'deep/in it/mounted/sub'), { recursive: true });
+  fs.writeFileSync(path.join(from, 'deep/in it/mounted/file'), 'of the source');
+  fs.mkdirSync(path.join(to, 'deep/in it/mounted too'));
+  fs.mkdirSync(path.join(to, 'was mounted'));
+  for (const stale of ['stale', 'deep/stale', 'deep/in it/mounted/stale', 'deep/in it/mounted/sub/stale']) fs.writeFileSync(path.join(to, stale), 'x');
+  const inodes = (): number[] => ['deep', 'deep/in it/mounted'].map((name) => fs.statSync(path.join(to, name)).ino);
+  const before = inodes();
+  await using sender = fileMover.sender({ kind: 'directory', path: from });
+  await using receiver = fileMover.receiver(to, { limits, mounted: ['deep/in it/mounted', 'gone'] });
+  await round(sender, receiver);
+  t.deepEqual(listTree(to), listTree(from));
+  t.deepEqual(inodes(), before);
+});
+
 test.serial('a directory is not mirrored into itself', async (t) => {
   await using overlays = mountTwoOverlays(fillImage);
   await using sender = fileMover.sender({ kind: 'directory', path: overlays.image });
-  await using receiver = fileMover.receiver(overlays.image, limits);
+  await using receiver = fileMover.receiver(overlays.image, { limits });
   const before = listTree(overlays.image);
   await t.throwsAsync(round(sender, receiver), { code: 'ERR_FILES_SAME_ROOT' });
   t.deepEqual(listTree(overlays.image), before);
@@ -169,7 +186,7 @@ test.serial('a file in `always` is sent again although it looks unchanged', asyn
   fs.writeFileSync(file, 'mapped');
   await waitPastClockTick();
   await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-  await using receiver = fileMover.receiver(overlays.target.merged, limits);
+  await using receiver = fileMover.receiver(overlays.target.merged, { limits });
   await round(sender, receiver);
   t.is((await round(sender, receiver)).sent.entries, 0);
   t.is((await round(sender, receiver, new Set(['kept/file', 'kept/sub', 'missing']))).sent.entries, 1);
@@ -183,7 +200,7 @@ test.serial('of a large file only the blocks that changed are sent again', async
   fs.writeFileSync(at('large'), Buffer.alloc(sizeBytes, 'large'));
   await waitPastClockTick();
   await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-  await using receiver = fileMover.receiver(overlays.target.merged, limits);
+  await using receiver = fileMover.receiver(overlays.target.merged, { limits });
   const change = (what: (fd: number) => void): void => {
     const fd = fs.openSync(at('large'), 'r+');
     what(fd);
@@ -231,7 +248,7 @@ test.serial('a whiteout that is an attribute deletes as well', async (t) => {
   fs.writeFileSync(file, '');
   execFileSync('python3', ['-c', 'import os,sys; os.setxattr(sys.argv[1], "trusted.overlay.whiteout", b"y")', file]);
   await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-  await using receiver = fileMover.receiver(overlays.target.merged, limits);
+  await using receiver = fileMover.receiver(overlays.target.merged, { limits });
   await round(sender, receiver);
   t.false(fs.existsSync(path.join(overlays.target.merged, 'to-directory')));
 });

@@ -16,8 +16,8 @@ export const fileMover: FilePort = {
       [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose](),
     };
   },
-  receiver(root, limits, ledger): FileReceiver {
-    const thread = new TreeThread({ side: 'target', root, limits, ledger });
+  receiver(root, options): FileReceiver {
+    const thread = new TreeThread({ side: 'target', root, ...options });
     return {
       apply: async (frame) => {
         await thread.call({ name: 'apply', frame });

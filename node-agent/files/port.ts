@@ -60,8 +60,15 @@ export interface FileLimits {
   maxBytes: number;
 }
 
+export interface ReceiverOptions {
+  limits: FileLimits;
+  /** File that says what was made here, for `undoReceived`. */
+  ledger?: string | undefined;
+  /** Directories, relative to the root, that are mounted elsewhere: emptied with the root, and not removed. */
+  mounted?: readonly string[];
+}
+
 export interface FilePort {
   sender(root: FileRoot): FileSender;
-  /** @param ledger file that says what was made here, for `undoReceived` */
-  receiver(root: string, limits: FileLimits, ledger?: string): FileReceiver;
+  receiver(root: string, options: ReceiverOptions): FileReceiver;
 }

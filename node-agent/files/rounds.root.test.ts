@@ -53,7 +53,7 @@ test('after every round of random changes both overlays show the same', async (t
     fc.asyncProperty(rounds, async (steps) => {
       await using overlays = mountTwoOverlays(fillImage);
       await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-      await using receiver = fileMover.receiver(overlays.target.merged, limits);
+      await using receiver = fileMover.receiver(overlays.target.merged, { limits });
       for (const changes of steps) {
         for (const { run } of changes) run(overlays.source.merged);
         await sender.send((frame) => receiver.apply(frame));
@@ -100,7 +100,7 @@ test('changes while rounds are read are corrected by the round after them', asyn
   });
   const stopped = new Promise((resolve) => writer.once('message', resolve));
   await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-  await using receiver = fileMover.receiver(overlays.target.merged, limits);
+  await using receiver = fileMover.receiver(overlays.target.merged, { limits });
   const round = async (): Promise<void> => {
     await sender.send((frame) => receiver.apply(frame));
     await receiver.finish();

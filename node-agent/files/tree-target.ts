@@ -7,7 +7,7 @@ import { malformed } from '#agent/files/frame-bytes.ts';
 import { hasErrno } from '#core/errno.ts';
 import { ioError } from '#agent/files/io-error.ts';
 import { splitPath } from '#agent/files/paths.ts';
-import type { FileCounts, FileLimits } from '#agent/files/port.ts';
+import type { FileCounts, FileLimits, ReceiverOptions } from '#agent/files/port.ts';
 import { ReceivedLedger } from '#agent/files/received-ledger.ts';
 import { countRecord } from '#agent/files/record-counts.ts';
 import { decodeFrame, type FileRecord, type Stamp } from '#agent/files/records.ts';
@@ -30,8 +30,9 @@ export class TreeTarget {
   #counts: FileCounts = { entries: 0, bytes: 0 };
   #times: DirectoryTimes;
   readonly #ledger: ReceivedLedger | undefined;
+  readonly #mounted: readonly Buffer[];
 
-  constructor(root: string, limits: FileLimits, ledger?: string) {
+  constructor(root: string, { limits, ledger, mounted = [] }: ReceiverOptions) {
     try {
       this.#rootFd = fs.openSync(root, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
     } catch (error) {
@@ -39,6 +40,7 @@ export class TreeTarget {
     }
     this.#root = root;
     this.#limits = limits;
+    this.#mounted = mounted.map((path) => Buffer.from(path));
     this.#ledger = ledger === undefined ? undefined : new ReceivedLedger(ledger);
     this.#times = new DirectoryTimes(this.#rootFd);
   }
@@ -156,9 +158,32 @@ export class TreeTarget {
 
   #writeDirectory({ path, stamp, emptied }: RecordOf<'directory'>): void {
     if (!this.#isDirectory(path)) this.#replace(path, (parentFd, name) => filesAddon.createNode(parentFd, name, FileType.directory, 0, 0));
-    else if (emptied) filesAddon.empty(this.#rootFd, path);
+    else if (emptied) this.#empty(path);
     this.#stamp(path, stamp);
     this.#times.set(path, stamp.mtimeSeconds, stamp.mtimeNanoseconds);
+  }
+
+  /** What is mounted elsewhere stays, with the directories on the way to it: another one of that name would not be seen there. */
+  #empty(path: Buffer): void {
+    if (!this.#mounted.some((mounted) => isBelow(mounted, path))) {
+      filesAddon.empty(this.#rootFd, path);
+      return;
+    }
+    for (const name of this.#namesIn(path)) {
+      const entry = path.length === 0 ? name : Buffer.concat([path, slash, name]);
+      const stays = this.#mounted.some((mounted) => mounted.equals(entry) || isBelow(mounted, entry));
+      if (stays && this.#isDirectory(entry)) this.#empty(entry);
+      else this.#remove(entry);
+    }
+  }
+
+  #namesIn(path: Buffer): Buffer[] {
+    const fd = filesAddon.openPath(this.#rootFd, path, 0n);
+    try {
+      return fs.readdirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+    } finally {
+      fs.closeSync(fd);
+    }
   }
 
   #writeFile({ path, fresh, sizeBytes, stamp, extents }: RecordOf<'file'>): void {
@@ -232,6 +257,14 @@ export class TreeTarget {
       fs.closeSync(fd);
     }
   }
+}
+
+const slash = Buffer.from('/');
+
+/** Whether a path lies in a directory; the root's own path is empty. */
+function isBelow(path: Buffer, directory: Buffer): boolean {
+  if (directory.length === 0) return path.length > 0;
+  return path.length > directory.length && path[directory.length] === slash[0] && path.subarray(0, directory.length).equals(directory);
 }
 
 function makes(record: FileRecord): record is Exclude<FileRecord, RecordOf<'origin'>> {

@@ -61,7 +61,7 @@ test.serial('what is written to a tmpfs through a mapping comes with the last ro
   await using mapped = await startMapper(path.join(here, 'mapped'));
   await pastClockTick();
   await using sender = fileMover.sender({ kind: 'directory', path: here });
-  await using receiver = fileMover.receiver(there, limits);
+  await using receiver = fileMover.receiver(there, { limits });
   await round(sender, receiver);
   await mapped.write();
   t.is(await round(sender, receiver), 0);
@@ -75,7 +75,7 @@ test.serial('a file that is open for writing and changed a moment ago is sent ag
   await mapped.write();
   await pastClockTick();
   await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-  await using receiver = fileMover.receiver(overlays.target.merged, limits);
+  await using receiver = fileMover.receiver(overlays.target.merged, { limits });
   await round(sender, receiver, { open: new Set(['written']) });
   await mapped.write();
   t.is(await round(sender, receiver), 1);

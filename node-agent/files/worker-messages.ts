@@ -1,9 +1,9 @@
 // What the agent's thread and the worker of a tree say to each other.
 import type { ErrorRecord } from '#core/errors.ts';
-import type { FileCounts, FileLimits, FileRoot, Round } from '#agent/files/port.ts';
+import type { FileCounts, FileRoot, ReceiverOptions, Round } from '#agent/files/port.ts';
 
 /** Which end of which tree a worker serves. */
-export type WorkerRole = { side: 'source'; root: FileRoot } | { side: 'target'; root: string; limits: FileLimits; ledger?: string | undefined };
+export type WorkerRole = { side: 'source'; root: FileRoot } | ({ side: 'target'; root: string } & ReceiverOptions);
 
 export type Request =
   | { name: 'measure' }

@@ -48,7 +48,7 @@ export class MovedMounts {
   }
 
   receiver(index: number): FileReceiver {
-    return fileMover.receiver(this.#mounts[index]?.path ?? '', fileLimits, this.#ledger(index));
+    return fileMover.receiver(this.#mounts[index]?.path ?? '', { limits: fileLimits, ledger: this.#ledger(index) });
   }
 
   /** Removes what was received, and the directories that were made if nobody else uses them. */

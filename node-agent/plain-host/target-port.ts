@@ -125,7 +125,7 @@ export class PlainTarget implements TargetPort {
 
   receiver(root: number): FileReceiver {
     const { create } = this.#prepared();
-    return root === 0 ? fileMover.receiver(join(create.oci.bundle, 'rootfs'), fileLimits) : this.#mounts.receiver(root - 1);
+    return root === 0 ? fileMover.receiver(join(create.oci.bundle, 'rootfs'), { limits: fileLimits }) : this.#mounts.receiver(root - 1);
   }
 
   openImage(number: number, name: string): void {

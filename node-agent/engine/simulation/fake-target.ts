@@ -31,7 +31,7 @@ export function fakeTarget(life: Life, files: FilePort): TargetPort {
       own.record = own.images = true;
       world.copy = 'waiting';
     }),
-    receiver: () => files.receiver('/data', { maxEntries: 1, maxBytes: 1 }),
+    receiver: () => files.receiver('/data', { limits: { maxEntries: 1, maxBytes: 1 } }),
     openImage: (number, name) => life.now('openImage', () => void received.set(number, { name, bytes: 0 })),
     writeImage: (number, bytes) => life.now('writeImage', () => {
       const image = received.get(number);

@@ -22,8 +22,8 @@ import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { MemberInboxes, memberKey } from '#agent/kubernetes/pod/member-images.ts';
 import { RestoredContainers, restoredContainersSchema } from '#agent/kubernetes/pod/restored-containers.ts';
 import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
-import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
-import { volumePath, lostSubPaths } from '#agent/kubernetes/pod/volumes.ts';
+import { mountsOfNode, volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
+import { lostSubPaths, mountedParts, volumePath } from '#agent/kubernetes/pod/volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import { ledgersOf } from '#agent/plain-host/moved-mounts.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
@@ -165,15 +165,18 @@ export class PodTarget implements TargetPort {
     const { pod, first } = this.#announced();
     const found = pod.roots[root];
     if (found === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `file root ${root} was not announced`);
-    if ('volume' in found) return this.#volumeReceiver(volumePath(first.pod.uid, first.spec, found.volume));
-    if (found.container === 0) return fileMover.receiver(join(first.oci.bundle, 'rootfs'), fileLimits);
+    if ('volume' in found) return this.#volumeReceiver(first, found.volume);
+    if (found.container === 0) return fileMover.receiver(join(first.oci.bundle, 'rootfs'), { limits: fileLimits });
     const member = this.#member(found.container);
     member.spool = new SpooledReceiver(join(imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, found.container)).work, 'files'));
     return member.spool;
   }
 
-  #volumeReceiver(path: string): FileReceiver {
-    return fileMover.receiver(path, fileLimits, this.#ledger(path));
+  /** The kubelet has mounted parts of it already, where containers see no more (subPath). */
+  #volumeReceiver({ pod, spec }: Arrival, volume: string): FileReceiver {
+    const path = volumePath(pod.uid, spec, volume);
+    const mounted = mountedParts(pod.uid, volume, mountsOfNode());
+    return fileMover.receiver(path, { limits: fileLimits, ledger: this.#ledger(path), mounted });
   }
 
   #ledger(volume: string): string {
@@ -207,7 +210,7 @@ export class PodTarget implements TargetPort {
   }
 
   async #unpack(spool: SpooledReceiver, bundle: string): Promise<void> {
-    await using receiver = fileMover.receiver(join(bundle, 'rootfs'), fileLimits);
+    await using receiver = fileMover.receiver(join(bundle, 'rootfs'), { limits: fileLimits });
     await spool.unpack(receiver);
   }
 

@@ -1,7 +1,11 @@
 // Looks at this node's volumes for volumes.ts.
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import type { Mount } from '#agent/preflight/inspection.ts';
 import { parseMountTable } from '#agent/preflight/mount-table.ts';
 import type { VolumeSight } from '#agent/kubernetes/pod/volumes.ts';
+
+/** All mounts that this process sees, in order. */
+export const mountsOfNode = (): Mount[] => parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8'));
 
 export const volumeSight: VolumeSight = {
   isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
@@ -9,6 +13,6 @@ export const volumeSight: VolumeSight = {
   mountedRoot(path) {
     if (!existsSync(path)) return undefined;
     const real = realpathSync(path);
-    return parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).findLast((mount) => mount.path === real)?.root;
+    return mountsOfNode().findLast((mount) => mount.path === real)?.root;
   },
 };

@@ -1,7 +1,7 @@
 // emptyDirs are found by where the kubelet mounts them from: the pod's own directory on this node.
 import test from 'ava';
 import { subPaths } from './sub-paths.ts';
-import { emptyDirPath, volumesOf, volumePath, lostSubPaths, type VolumeSight } from './volumes.ts';
+import { emptyDirPath, lostSubPaths, mountedParts, volumePath, volumesOf, type VolumeSight } from './volumes.ts';
 
 const pod = '/var/lib/kubelet/pods/u1';
 const directory = `${pod}/volumes/kubernetes.io~empty-dir`;
@@ -74,6 +74,21 @@ for (const [what, seen, passes] of inSight) {
     t.regex(result.fact, passes ? /^1 parts/ : /\/part of volume cache/);
   });
 }
+
+test('parts that are mounted are found in the table of mounts, whatever is mounted besides', (t) => {
+  const table = [
+    { path: sub('app', 0), root: `${directory}/cache/data` },
+    { path: sub('other', 0), root: `${directory}/cache/data` },
+    { path: sub('app', 1), root: `${directory}/cache/deep/in it` },
+    { path: sub('app', 2), root: `${directory}/cache` },
+    { path: sub('app', 3), root: `${directory}/cache/gone//deleted` },
+    { path: `${pod}/volume-subpaths/settings/app/0`, root: `${directory}/settings/x` },
+    { path: '/var/lib/kubelet/pods/u2/volume-subpaths/cache/app/0', root: '/var/lib/kubelet/pods/u2/volumes/kubernetes.io~empty-dir/cache/y' },
+  ];
+  t.deepEqual(mountedParts('u1', 'cache', table), ['data', 'deep/in it']);
+  t.deepEqual(mountedParts('u1', 'memory', [{ path: `${pod}/volume-subpaths/memory/app/0`, root: '/data' }]), ['data']);
+  t.deepEqual(mountedParts('u1', 'other', table), []);
+});
 
 test('a part that the files replaced is found by having no name any more', (t) => {
   const own = mounts([`${directory}/cache`, '/all'], [sub('app', 0), '/lost'], [sub('app', 1), '/kept'], [`${pod}/volume-subpaths/settings/app/0`, '/settings'], [undefined, '/proc']);

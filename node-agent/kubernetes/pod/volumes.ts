@@ -106,6 +106,14 @@ function below(directory: string, path: string): string[] {
   return path.startsWith(`${directory}/`) ? path.slice(directory.length + 1).split('/') : [];
 }
 
+const removed = '//deleted';
+
+/** Directories of an emptyDir, relative to it, that the kubelet has mounted for the containers of the pod (subPath). */
+export function mountedParts(podUid: string, volume: string, mounts: readonly { path: string; root: string }[]): string[] {
+  const own = mounts.filter(({ path, root }) => below(join(podsDirectory, podUid, subPathDirectory, volume), path).length > 0 && !root.endsWith(removed));
+  return [...new Set(own.map(({ root }) => partOf(podUid, volume, root)))].filter((part) => part !== '');
+}
+
 /**
  * Where a container sees a part of an emptyDir that is not in the volume any more: the kubelet mounted it before the files came, and
  * what came in its place is something else, e.g. a symlink.

@@ -50,16 +50,30 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
       { name: 'memory', emptyDir: { medium: 'Memory' } },
     ],
   };
-  const mounts = ['settings', 'secret', 'downward', 'projected', 'disk', 'memory'].map((name) => ({ name, mountPath: `/v/${name}` }));
-  await apply(owners.StatefulSet(namespace, { spec, container: { volumeMounts: mounts } }));
+  const whole = ['settings', 'secret', 'downward', 'projected', 'disk', 'memory'].map((name) => ({ name, mountPath: `/v/${name}` }));
+  const parts = [
+    { name: 'disk', mountPath: '/part/disk', subPath: 'a/b' },
+    { name: 'memory', mountPath: '/part/memory', subPath: 'c' },
+    { name: 'settings', mountPath: '/part/colour', subPath: 'colour' },
+    { name: 'secret', mountPath: '/part/word', subPath: 'word' },
+  ];
+  await apply(owners.StatefulSet(namespace, { spec, container: { volumeMounts: [...whole, ...parts] } }));
   const pod = await podOf(namespace);
   const sh = async (script: string) => (await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', script)).trim();
-  await sh('echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file; echo shared > /dev/shm/file');
-  const all = 'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file /dev/shm/file; stat -c %h /v/disk/file; stat -c %a /dev/shm';
+  await sh('echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file; echo shared > /dev/shm/file; echo part > /part/disk/file; echo part > /part/memory/file');
+  await kubectl('-n', namespace, 'patch', 'configmap', 'settings', '-p', '{"data": {"colour": "green"}}');
+  await kubectl('-n', namespace, 'label', 'pod', pod, 'look=again');
+  await eventually('the kubelet replaces the file', async () => ((await sh('cat /v/settings/colour')) === 'green' ? true : undefined), 90_000);
+  t.regex(await sh('grep " /part/colour " /proc/self/mountinfo'), /\/\/deleted /, 'what a subPath names is not replaced');
+  t.is(await sh('cat /part/colour'), 'blue');
+  const all = 'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file /dev/shm/file /v/disk/a/b/file /part/disk/file /v/memory/c/file /part/memory/file /part/word; stat -c %h /v/disk/file; stat -c %a /dev/shm';
   const before = await sh(all);
   await whileCounting(t, await stableAddress(namespace, pod), async () => assertMoved(t, await migrate(namespace, 'there', pod)));
   await podOf(namespace);
   t.is(await sh(all), before);
+  t.is(await sh('cat /part/colour'), 'green', 'as in any pod that starts there');
+  await sh('echo more > /part/disk/more; echo more > /v/memory/c/more');
+  t.is(await sh('cat /v/disk/a/b/more /part/memory/more'), 'more\nmore', 'a part is still a part');
   t.regex(await sh('cat /v/projected/token'), /^[\w-]+\.[\w-]+\.[\w-]+$/);
 });
 
