@@ -48,6 +48,8 @@ export interface Decision {
 
 /** Of condition Claimed, while the API server refuses the replacement. */
 export const refusedReplacement = 'ReplacementRefused';
+/** The same, while nobody can tell whether the replacement would come, and to its gate. */
+const awaitedAnswer = 'Waiting';
 const attemptsBeforeGivingUp = 10;
 const lookAgainMs = 1_000;
 
@@ -118,6 +120,7 @@ function expire(observation: Observation): Decision {
   if (handover?.error !== undefined) return finish(observation, 'HandoverFailed');
   if (!hasCondition(conditions, 'Held') || replacement !== undefined) return finish(observation, 'DeadlineExceeded');
   const claimed = findCondition(conditions, 'Claimed');
+  if (claimed?.reason === awaitedAnswer) return finish(observation, 'DeadlineExceeded', claimed.message);
   return finish(observation, 'ReplacementMissing', setback ?? (claimed?.reason === refusedReplacement ? claimed.message : undefined));
 }
 
@@ -194,7 +197,7 @@ function releaseObject(observation: Observation): Decision {
   const { migration, trial } = observation;
   const status = migration.status ?? {};
   if (trial.refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals: trial.refusals } } }, 'PreflightRefused', listed(trial.refusals));
-  if (trial.wait !== undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
+  if (trial.wait !== undefined) return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, set(migration, status, 'Claimed', 'False', awaitedAnswer, trial.wait, observation.now)) };
   const next = withTarget(observation);
   return { action: 'delete-pod', ...changed(migration, trial.needsItsPlace && next.strategy === 'NewName' ? { ...next, strategy: 'AfterDelete' } : next) };
 }
@@ -208,6 +211,7 @@ function withTarget({ migration, replacement, setback, now }: Observation): Migr
   const { target: _former, ...status } = migration.status ?? {};
   if (replacement === undefined) {
     if (setback !== undefined) return set(migration, status, 'Claimed', 'False', refusedReplacement, setback, now);
+    if (findCondition(status.conditions, 'Claimed')?.reason === awaitedAnswer) return set(migration, status, 'Claimed', 'False', 'Awaited', 'The replacement is waited for', now);
     return hasCondition(status.conditions, 'Claimed') ? set(migration, status, 'Claimed', 'False', 'ReplacementGone', 'The replacement is gone; another one is waited for', now) : status;
   }
   const { nodeName } = replacement.spec;

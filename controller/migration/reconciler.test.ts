@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { runningCluster, type Seed } from '#controller/testing/running-cluster.ts';
 import { findCondition } from '#core/api/conditions.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
-import { annotations, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import { annotations, claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { Events } from '#core/kube/events.ts';
 import { migrations, pods } from '#core/kube/resources.ts';
@@ -71,6 +71,13 @@ test('a controller that dies before it remembers the copy makes no other', async
   server.store.remove('/api/v1/pods', 'default', 'shop-0');
   await look();
   t.true((await theMove()).status?.copyMade);
+});
+
+test('a copy of a bare pod has its gate, whether a webhook answers or not', async (t) => {
+  const { look, thePod, server } = await rig(t, { pods: [], migrations: [held({ phase: 'Replacing', podManifest: JSON.stringify(lonely) })] });
+  server.admit = (_kinds, object) => object;
+  await look();
+  t.deepEqual((await thePod())?.spec.schedulingGates, [{ name: claimGate }]);
 });
 
 test('a copy that somebody deletes is not made again', async (t) => {
@@ -194,6 +201,32 @@ test('a move that waits is tried at its first look, and again when its turn has 
   t.is(server.asked('POST', trial).length, 1);
   await look();
   t.is(server.asked('POST', trial).length, 0);
+});
+
+test('a pod is not held while the webhook of Godwit does not answer, and moves when it does', async (t) => {
+  const { look, theMove, server } = await rig(t, { pods: [lonely], migrations: [migration()] });
+  const answering = server.admit;
+  server.admit = (_kinds, object) => object;
+  t.deepEqual(await look(), ['PUT move/status']);
+  const { conditions } = (await theMove()).status ?? {};
+  t.like(findCondition(conditions, 'Admitted'), { status: 'False', reason: 'Waiting' });
+  t.regex(findCondition(conditions, 'Admitted')?.message ?? '', /webhook of Godwit does not answer/);
+  server.admit = answering;
+  await look();
+  t.like(findCondition((await theMove()).status?.conditions, 'Admitted'), { status: 'True' });
+});
+
+test('the object of a held pod does not go while the webhook of Godwit does not answer: the move says so until its deadline', async (t) => {
+  const { look, theMove, thePod, server, clock, ends } = await rig(t, { pods: [lonely], migrations: [held({ phase: 'Replacing' })] });
+  server.admit = (_kinds, object) => object;
+  t.deepEqual(await look(), ['PUT move/status']);
+  t.regex(findCondition((await theMove()).status?.conditions, 'Claimed')?.message ?? '', /webhook of Godwit does not answer/);
+  t.deepEqual(await look(), []);
+  clock.advance(100_000);
+  t.deepEqual(await look(), ['PUT move/status']);
+  t.deepEqual(ends, ['DeadlineExceeded']);
+  t.regex(findCondition((await theMove()).status?.conditions, 'Succeeded')?.message ?? '', /webhook of Godwit does not answer/);
+  t.is((await thePod())?.metadata.uid, 'u1');
 });
 
 test('a copy that the API server refuses is remembered with its words', async (t) => {

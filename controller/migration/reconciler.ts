@@ -3,7 +3,7 @@ import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { findCondition, hasCondition, withCondition } from '#core/api/conditions.ts';
 import { lineageOf } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
-import { jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import { claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
 import { unservedNetworks } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
@@ -223,7 +223,7 @@ export class MigrationReconciler {
     if (podManifest === undefined) return;
     const { api } = this.#cluster;
     try {
-      await api.create(pods, namedAs(pods.parse(JSON.parse(podManifest)), { name: source?.name ?? migration.spec.podName, namespace: migration.metadata.namespace }));
+      await api.create(pods, gatedAs(pods.parse(JSON.parse(podManifest)), { name: source?.name ?? migration.spec.podName, namespace: migration.metadata.namespace }));
     } catch (error) {
       if (hasCode(error, 'ERR_KUBE_FORBIDDEN') || hasCode(error, 'ERR_KUBE_INVALID')) await this.#noteRefusal(migration, asGodwitError(error).message);
       if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error;
@@ -241,7 +241,8 @@ function isWorthTrying({ spec, status }: Migration, { refusals, rival, wait }: N
 /** What of a status must not have changed under a decision. */
 const tells = (status: MigrationStatus | undefined): string => JSON.stringify([status?.commit?.handover, status?.commit?.decision, status?.target?.uid, status?.conditions]);
 
-const namedAs = (pod: Pod, name: ObjectName): Pod => ({ ...pod, metadata: { ...pod.metadata, ...name } });
+/** Its gate comes along, whether the webhook answers or not. */
+const gatedAs = (pod: Pod, name: ObjectName): Pod => ({ ...pod, metadata: { ...pod.metadata, ...name }, spec: { ...pod.spec, schedulingGates: [{ name: claimGate }] } });
 
 const nameOf = ({ metadata }: Pick<Migration, 'metadata'>): ObjectName => ({ name: metadata.name, namespace: metadata.namespace });
 

@@ -5,6 +5,7 @@ import { testCluster } from '#core/kube/testing/access.ts';
 import { statusBody } from '#core/kube/testing/status-body.ts';
 import { pod } from '#core/testing/objects.ts';
 import type { Owner } from '#controller/migration/prospect.ts';
+import { withGates } from '#controller/testing/running-cluster.ts';
 import { tryReplacement, untried } from './trial.ts';
 
 const template = { metadata: { labels: { app: 'shop' }, annotations: { note: 'x' } }, spec: { runtimeClassName: 'godwit', containers: [{ name: 'app', image: 'shop:1' }], volumes: [{ name: 'cache', emptyDir: {} }] } };
@@ -22,7 +23,8 @@ const made = (owner: Owner | undefined, more: Partial<Pod['spec']> = {}): Pod =>
 
 async function rig(t: ExecutionContext, pass?: { code: number; message: string }) {
   const { api, server } = await testCluster(t);
-  const stop = pass === undefined ? undefined : server.fail('POST', /pods\?dryRun=All$/, { status: pass.code, body: statusBody(pass.code, 'Reason', pass.message) });
+  server.admit = withGates;
+  const stop = pass === undefined ? undefined : server.fail('POST', /default\/pods\?dryRun=All$/, { status: pass.code, body: statusBody(pass.code, 'Reason', pass.message) });
   return { api, server, stop };
 }
 
@@ -77,6 +79,34 @@ test('a server that does not answer, or is busy, is asked again', async (t) => {
     const { api } = await rig(t, { code, message: 'later' });
     await t.throwsAsync(tryReplacement(api, made(replicaSet), replicaSet), { code: error });
   }
+});
+
+const silent = (_kinds: string, object: unknown): unknown => object;
+const answers: [string, { code: number; message: string } | undefined][] = [
+  ['the answer is a pod without its gate', undefined],
+  ['a quota has room when the pod is gone', { code: 403, message: full }],
+  ['a webhook takes no dry run', { code: 400, message: 'admission webhook "w.example.com" does not support dry run' }],
+];
+for (const [what, answer] of answers) {
+  test(`while Godwit's own webhook does not answer the move waits: ${what}`, async (t) => {
+    const { api, server } = await rig(t, answer);
+    server.admit = silent;
+    const { refusals: found, wait } = await tryReplacement(api, made(replicaSet), replicaSet);
+    t.deepEqual(found, []);
+    t.regex(wait ?? '', /webhook of Godwit does not answer/);
+  });
+}
+
+test('where nobody can tell whether the webhook answers the move waits, and says why', async (t) => {
+  const { api, server } = await rig(t, { code: 403, message: full });
+  server.fail('POST', /godwit-system\/pods/, { status: 403, body: statusBody(403, 'Forbidden', 'no room for a probe') });
+  t.regex((await tryReplacement(api, made(replicaSet), replicaSet)).wait ?? '', /not known: .*no room for a probe/);
+});
+
+test('a template that names its node has no replacement that could be held at a gate', async (t) => {
+  const { api } = await rig(t);
+  const owner: Owner = { kind: 'ReplicaSet', object: { metadata: meta, spec: { template: { ...template, spec: { ...template.spec, nodeName: 'a' } } } } };
+  t.regex((await tryReplacement(api, made(owner), owner)).wait ?? '', /names the node a itself/);
 });
 
 test('an owner that is gone is not asked for a replacement', async (t) => {

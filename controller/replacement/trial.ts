@@ -6,6 +6,7 @@ import { hasCode } from '#core/kube/api.ts';
 import type { KubeApi } from '#core/kube/port.ts';
 import { pods } from '#core/kube/resources.ts';
 import type { Owner } from '#controller/migration/prospect.ts';
+import { gateWait, probeWait } from '#controller/replacement/gate-probe.ts';
 import { differs, podOfOwner } from '#controller/replacement/pod-of-owner.ts';
 import { missingBeside, parseExcess } from '#controller/replacement/quota.ts';
 
@@ -13,7 +14,7 @@ export interface Trial {
   refusals: Refusal[];
   /** A quota has room for the replacement only once the pod's object is gone. */
   needsItsPlace: boolean;
-  /** Why the API server cannot say it now. */
+  /** Why the API server cannot say it now, or would make the replacement without its gate. */
   wait: string | undefined;
 }
 
@@ -32,9 +33,11 @@ export async function tryReplacement(api: KubeApi, pod: Pod, owner: Owner | 'gon
   if (owner === 'gone' || wanted === undefined) return untried;
   try {
     const made = await api.create(pods, wanted, { dryRun: true });
-    return differs(pod, made, owner) ? refused('PREFLIGHT_REPLACEMENT_DIFFERS', differenceOf(owner), 'Finish the rollout first, or delete the pod: it starts anew.') : untried;
+    if (differs(pod, made, owner)) return refused('PREFLIGHT_REPLACEMENT_DIFFERS', differenceOf(owner), 'Finish the rollout first, or delete the pod: it starts anew.');
+    return { ...untried, wait: gateWait(made) };
   } catch (error) {
-    return verdictOn(asGodwitError(error), pod);
+    const verdict = verdictOn(asGodwitError(error), pod);
+    return verdict.refusals.length > 0 || verdict.wait !== undefined ? verdict : { ...verdict, wait: await probeWait(api) };
   }
 }
 

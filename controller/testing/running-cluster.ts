@@ -12,6 +12,8 @@ import { HandClock } from '#core/kube/testing/hand-clock.ts';
 import { until } from '#core/kube/testing/until.ts';
 import { silentLog } from '#core/log.ts';
 import { node, policy, time } from '#core/testing/objects.ts';
+import { mutatePod } from '#controller/webhooks/pod-mutation.ts';
+import { applyPatch } from './json-patch.ts';
 
 export interface Seed {
   pods?: Pod[];
@@ -35,6 +37,7 @@ const kindsOf = { pods: '/api/v1/pods', nodes: '/api/v1/nodes', migrations: `/ap
 /** @param seconds the time, since everything was made; nodes `a` and `b` are there unless the seed says otherwise */
 export async function runningCluster(t: ExecutionContext, { pods = [], nodes = [node('a'), node('b')], migrations = [], policies = [policy()], budgets = [] }: Seed, seconds = 61): Promise<RunningCluster> {
   const { api, connection, server } = await testCluster(t);
+  server.admit = withGates;
   for (const [kind, objects] of Object.entries({ pods, nodes, migrations, policies, budgets })) for (const object of objects) write(server, kind, object);
   const clock = new HandClock(0, time(seconds));
   const cluster = new Cluster({ api, connection, clock, log: silentLog });
@@ -42,6 +45,13 @@ export async function runningCluster(t: ExecutionContext, { pods = [], nodes = [
   t.teardown(() => cluster.close());
   const isKnown = (): boolean => [[cluster.pods, kindsOf.pods] as const, [cluster.migrations, kindsOf.migrations] as const].every(([watch, kinds]) => versions(watch.list()) === versions(server.store.list({ kinds, namespace: undefined })));
   return { api, server, cluster, clock, put: (object) => write(server, object.kind === 'Migration' ? 'migrations' : 'pods', object), caughtUp: () => until(isKnown, 'the watches hear of everything') };
+}
+
+/** The API server's part of the webhook for pods; everything counts as made by the controller itself. */
+export function withGates(kinds: string, object: unknown): unknown {
+  if (kinds !== kindsOf.pods) return object;
+  const verdict = mutatePod({ uid: 'review', operation: 'CREATE', namespace: 'default', object, userInfo: { username: 'controller' } }, ['controller']);
+  return verdict.allowed ? applyPatch(Object(object), verdict.patch ?? []) : object;
 }
 
 function write(server: ApiServer, kind: string, object: object & { metadata: Pod['metadata'] }): void {

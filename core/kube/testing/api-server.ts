@@ -34,6 +34,8 @@ export class ApiServer {
   readonly watches = new Watches(this.store);
   /** Every request, in order. */
   readonly received: Received[] = [];
+  /** As a mutating webhook: what becomes of an object before it is made, and of one that a dry run asks for. */
+  admit: (kinds: string, object: unknown) => unknown = (_kinds, object) => object;
   readonly ca: string;
   readonly #server: Server;
   readonly #faults: { when: (asked: Asked) => boolean; fault: Fault; left: number }[] = [];
@@ -103,7 +105,7 @@ export class ApiServer {
       if (place === undefined) throw new Refused(404, 'NotFound', 'the server could not find the requested resource');
       const { name } = place;
       if (method === 'GET' && name === undefined) return { status: 200, body: this.#list(path, query) };
-      if (method === 'POST' && name === undefined) return { status: 201, body: verbs.create(this.store, place, body, query.has('dryRun')) };
+      if (method === 'POST' && name === undefined) return { status: 201, body: verbs.create(this.store, place, this.admit(place.kinds, body), query.has('dryRun')) };
       if (name === undefined) throw new Refused(405, 'MethodNotAllowed', `${method} ${path}`);
       const named = { ...place, name };
       if (method === 'POST' && place.subresource === 'eviction') return { status: 201, body: verbs.evict(this.store, named, body) };
