@@ -38,8 +38,7 @@ export class Cluster {
   readonly endpointSlices;
   /** Pods of a node, by its name. */
   readonly podsOn: (node: string) => Pod[];
-  /** Pods of a controller, by its UID. */
-  readonly podsOwnedBy: (owner: string) => Pod[];
+  readonly #podsByOwner: (key: string) => Pod[];
   readonly rooms: Rooms;
   readonly #underway: (key: 'underway') => Migration[];
 
@@ -58,7 +57,7 @@ export class Cluster {
     this.services = new ListWatch(ports, services);
     this.endpointSlices = new ListWatch(ports, endpointSlices, { labelSelector: `${sliceLabels.managedBy}=${sliceManager}` });
     this.podsOn = indexBy(this.pods, ({ spec }) => spec.nodeName);
-    this.podsOwnedBy = indexBy(this.pods, (pod) => controllerOf(pod)?.uid);
+    this.#podsByOwner = indexBy(this.pods, (pod) => ownerKey(pod.metadata.namespace, controllerOf(pod)?.uid));
     this.#underway = indexBy(this.migrations, (migration) => (isUnderway(migration) ? 'underway' : undefined));
     this.rooms = new Rooms(this.nodes, this.pods, this.podsOn);
   }
@@ -90,6 +89,11 @@ export class Cluster {
     return policyFor(this.policies.list(pod.metadata.namespace), pod.metadata.labels);
   }
 
+  /** Pods of a controller (UID), which are in its namespace: elsewhere anybody can name it as an owner. */
+  podsOwnedBy(namespace: string | undefined, owner: string): Pod[] {
+    return this.#podsByOwner(ownerKey(namespace, owner) ?? '');
+  }
+
   /** Migrations that are not over. */
   underway(namespace?: string): Migration[] {
     const all = this.#underway('underway');
@@ -104,3 +108,5 @@ export class Cluster {
     return pod !== undefined && pod.metadata.uid === uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod) ? pod : undefined;
   }
 }
+
+const ownerKey = (namespace: string | undefined, owner: string | undefined): string | undefined => (owner === undefined ? undefined : `${namespace ?? ''}/${owner}`);

@@ -396,6 +396,12 @@ const entries = {
     meaning: 'A network namespace of a container cannot be found or made.',
     remedy: 'Name it below /run/netns (`ip netns add NAME`).',
   },
+  ERR_NETWORK_NOT_SERVED: {
+    reason: 'NetworkNotServed',
+    retryable: true,
+    meaning: 'The StableNetwork that the pod asks for does not exist, is not ready, or does not serve the pod\'s namespace.',
+    remedy: 'Name the namespace in `spec.namespaces` of the StableNetwork, or label it as its `namespaceSelector` wants; `kubectl describe stablenetwork` says why one is not ready.',
+  },
   ERR_NOT_CLAIMED: {
     reason: 'NotClaimed',
     retryable: true,

@@ -35,7 +35,7 @@ export class Claims {
     const decision = decideClaim({
       pod,
       now: clock.date(),
-      siblings: owner === undefined ? [] : this.#cluster.podsOwnedBy(owner).filter(({ metadata }) => metadata.uid !== uid),
+      siblings: owner === undefined ? [] : this.#cluster.podsOwnedBy(namespace, owner).filter(({ metadata }) => metadata.uid !== uid),
       waiting: this.#cluster.underway(namespace).filter((migration) => this.#isFree(migration, pod)),
       loose: this.#cluster.migrations.list(namespace).filter((migration) => sourceMayRun(migration, nodes.get({ name: migration.status?.source?.nodeName ?? '' }))),
     });

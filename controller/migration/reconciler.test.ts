@@ -43,7 +43,7 @@ test('a Migration is found by its labels, names its incarnation, and stays while
   t.deepEqual(metadata.finalizers, [migrationFinalizer]);
   t.deepEqual(metadata.labels, { [labels.sourceNode]: 'a', [labels.podUid]: 'u1', [labels.trigger]: 'User' });
   t.is(spec.podUID, 'u1');
-  t.like(status, { phase: 'Holding', strategy: 'SameName', lineage: 'l1', generation: 1 });
+  t.like(status, { phase: 'Holding', strategy: 'SameName', lineage: 'u1', generation: 1 });
 });
 
 test('a Migration that bears its marks already gets its status only', async (t) => {
@@ -71,6 +71,21 @@ test('a controller that dies before it remembers the copy makes no other', async
   server.store.remove('/api/v1/pods', 'default', 'shop-0');
   await look();
   t.true((await theMove()).status?.copyMade);
+});
+
+test('pods and Migrations of another namespace that name the owner or the pod do not disturb the move', async (t) => {
+  const source = pod({ owner: 'ReplicaSet' });
+  const replicaSet = { metadata: { name: 'shop', namespace: 'default', uid: 'owner-uid' }, spec: { replicas: 1 } };
+  const foreign = pod({ owner: 'ReplicaSet', metadata: { name: 'evil', namespace: 'mallory', uid: 'u9' } });
+  const older = migration({ metadata: { name: 'aim', namespace: 'mallory', uid: 'm9', creationTimestamp: at(-10) }, spec: { podUID: 'u1' } });
+  const leaving = { ...source, metadata: { ...source.metadata, deletionTimestamp: at(60) } };
+  const begun = await rig(t, { pods: [source, foreign], migrations: [migration(), older] });
+  await begun.look();
+  t.deepEqual([begun.ends, (await begun.theMove()).status?.phase], [[], 'Holding']);
+  const holding = await rig(t, { pods: [leaving, foreign], migrations: [held({ strategy: 'NewName', source: { name: 'shop-0', uid: 'u1', nodeName: 'a', owner: { kind: 'ReplicaSet', name: 'shop', uid: 'owner-uid' } } })] });
+  holding.server.store.write('/apis/apps/v1/replicasets', replicaSet);
+  await holding.look();
+  t.deepEqual(holding.ends, []);
 });
 
 test('a copy of a bare pod has its gate, whether a webhook answers or not', async (t) => {

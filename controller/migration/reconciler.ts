@@ -1,7 +1,7 @@
 // Carries out what `decide` says about a Migration.
 import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { findCondition, hasCondition, withCondition } from '#core/api/conditions.ts';
-import { lineageOf } from '#core/api/lineage.ts';
+import { knownLineage } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import { claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
 import { unservedNetworks } from '#core/api/served-namespaces.ts';
@@ -84,7 +84,7 @@ export class MigrationReconciler {
     const { namespaces, stableNetworks } = this.#cluster;
     const facts = { pod, policy: this.#cluster.policyOf(pod), claims: await this.#claimsOf(pod), unserved: unservedNetworks(pod, stableNetworks.list(), namespaces.list()) };
     // From here to the end nothing is waited for: of two that ask at the same time the second one counts the first.
-    const { uid = '' } = migration.metadata;
+    const { uid = '', namespace } = migration.metadata;
     const sourceNode = pod.spec.nodeName ?? '';
     this.#begun.delete(uid);
     const underway = this.#cluster.underway().map((other) => this.#asBegun(other));
@@ -102,7 +102,7 @@ export class MigrationReconciler {
     const others = underway.filter(({ metadata }) => metadata.uid !== uid);
     const wait = waitReason(others, sourceNode, { budget: () => this.#budgetWait(migration, facts, others), place }, this.#limits);
     if (refusals.length === 0 && wait === undefined && rival === undefined && !migration.spec.dryRun) this.#begun.set(uid, pod);
-    return { refusals, wait, notes: podNotes(facts), lineage: lineageOf(pod), rival: rival?.metadata.name };
+    return { refusals, wait, notes: podNotes(facts), lineage: knownLineage(pod, this.#cluster.migrations.list(namespace), this.#cluster.stableIPs.list()), rival: rival?.metadata.name };
   }
 
   #budgetWait({ spec: { trigger } }: Migration, { pod, policy }: PodFacts, others: readonly Migration[]): string | undefined {
@@ -126,7 +126,7 @@ export class MigrationReconciler {
   }
 
   async #prospect({ metadata: { namespace }, spec: { podName }, status = {} }: Migration, pod: Pod | undefined): Promise<Prospect> {
-    const siblings = this.#cluster.podsOwnedBy(status.source?.owner?.uid ?? '');
+    const siblings = this.#cluster.podsOwnedBy(namespace, status.source?.owner?.uid ?? '');
     return prospectOf({ status, podName, pod, siblings, owner: await ownerOf(this.#cluster.api, namespace, status) });
   }
 
@@ -251,7 +251,8 @@ function defined<T extends object>(fields: T): Partial<T> {
   return Object.assign({}, ...entries.map(([key, value]) => ({ [key]: value })));
 }
 
-const isAbout = (migration: Migration, { metadata: { uid } }: Pod): boolean => movesPod(migration, uid) || migration.status?.target?.uid === uid;
+/** A Migration of another namespace may say what it likes about the pod. */
+const isAbout = (migration: Migration, { metadata: { namespace, uid } }: Pod): boolean => migration.metadata.namespace === namespace && (movesPod(migration, uid) || migration.status?.target?.uid === uid);
 
 /** Of two that want the same pod the one that has begun, else the older one. */
 function goesFirst(other: Migration, migration: Migration): boolean {

@@ -1,6 +1,6 @@
 // Everything about stable networks that the leader does: attachment definitions, statuses, release of addresses, endpoints.
 import { isDeepStrictEqual } from 'node:util';
-import { lineageOf } from '#core/api/lineage.ts';
+import { bears, isReplacementOf } from '#core/api/lineage.ts';
 import { serviceAnnotations } from '#core/api/names.ts';
 import { isFinished, isNodeReady, type Node } from '#core/api/pod.ts';
 import { sliceLabels, type Service } from '#core/api/service.ts';
@@ -55,7 +55,7 @@ function keepNetworks({ cluster, events, run, subscribe }: Leading): void {
 const placeOf = (node: Node | undefined): unknown => [node?.spec?.podCIDR, node?.status?.addresses];
 
 function keepAddresses({ cluster, run, subscribe }: Leading): void {
-  const { stableIPs, pods, nodes } = cluster;
+  const { stableIPs, pods, nodes, migrations } = cluster;
   const released = new ReleasedAddresses(cluster);
   const controller = run({ name: 'stable-ips', reconcile: (name) => released.reconcile(name) });
   const addAll = (concerns: (address: StableIP) => boolean): void => {
@@ -64,7 +64,9 @@ function keepAddresses({ cluster, run, subscribe }: Leading): void {
   subscribe(stableIPs.onChange(({ object }) => controller.add(object.metadata)));
   subscribe(pods.onChange(({ type, object, previous }) => {
     const turned = type === 'deleted' || previous === undefined || previous.metadata.uid !== object.metadata.uid || isFinished(previous) !== isFinished(object);
-    if (turned) addAll((address) => address.spec.workload.namespace === object.metadata.namespace && (address.spec.workload.lineage === lineageOf(object) || isHolder(address, object)));
+    if (!turned) return;
+    const moves = migrations.list(object.metadata.namespace).filter((move) => isReplacementOf(object, move));
+    addAll((address) => address.spec.workload.namespace === object.metadata.namespace && (bears(object, address.spec.workload.lineage, moves) || isHolder(address, object)));
   }));
   subscribe(nodes.onChange(({ type, object, previous }) => {
     const turned = type === 'deleted' || previous === undefined || isNodeReady(previous) !== isNodeReady(object);

@@ -30,11 +30,17 @@ function factsOf({ nodes: known = nodes, ...facts }: Case): KeeperFacts {
   return { address, pods: [], migrations: [], owner: undefined, node: (name) => known[name], ...facts };
 }
 
+/** Of a StatefulSet's pod, whose next incarnation has another UID. */
+const next = pod({ owner: 'StatefulSet', metadata: { uid: 'u2' } });
+const ofSet = stableIP('198.18.0.10', { workload: { lineage: lineageOf(next) } });
+
 const cases: [string, Case, Keeper | undefined, string | undefined][] = [
   ['its pod runs', { pods: [pod({ metadata: { annotations: own } })] }, 'pod', 'Held'],
   ['its pod is being deleted', { pods: [pod({ metadata: { annotations: own, deletionTimestamp: 'now' } })] }, 'pod', 'Held'],
   ['its pod lost its annotation', { pods: [pod()] }, 'pod', 'Held'],
-  ['its next pod has come and does not hold it yet', { pods: [pod({ metadata: { uid: 'u2', annotations: own } })] }, 'pod', 'Waiting'],
+  ['its next pod has come and does not hold it yet', { address: ofSet, pods: [next] }, 'pod', 'Waiting'],
+  ['the replacement that its Migration names has come', { migrations: [move([...held, ['Succeeded', 'False']], { handover: { id: 'm1-1', state: 'released' }, target: { name: 'shop-x', uid: 'u2' } })], pods: [pod({ metadata: { name: 'shop-x', uid: 'u2' } })] }, 'pod', 'Waiting'],
+  ['a pod says that it has its lineage', { pods: [pod({ metadata: { name: 'evil', uid: 'u2', annotations: own } })] }, undefined, 'Released'],
   ['another pod runs', { pods: [pod({ metadata: { name: 'bank-0', uid: 'u2', annotations: { [annotations.lineage]: 'l2' } } })] }, undefined, 'Released'],
   ['the pod of a Job is completed', { pods: [pod({ metadata: { annotations: own }, status: { phase: 'Succeeded' } })] }, undefined, 'Released'],
   ['a Deployment deleted the pod: the next one has another lineage', { pods: [pod({ owner: 'ReplicaSet', metadata: { name: 'shop-x', uid: 'u2' } })] }, undefined, 'Released'],
@@ -75,7 +81,7 @@ test('a pod that admission never saw keeps its address by its UID', (t) => {
 
 test('scaled up again within the minute it is kept again', (t) => {
   t.is(keeperOf(factsOf({ owner: set({ replicas: 0 }) })), undefined);
-  t.is(keeperOf(factsOf({ owner: set({ replicas: 1 }), pods: [pod({ metadata: { uid: 'u2', annotations: own } })] })), 'pod');
+  t.is(keeperOf(factsOf({ owner: set({ replicas: 1 }), address: ofSet, pods: [next] })), 'pod');
 });
 
 test('nothing is told before the agent has written who holds it', (t) => {

@@ -1,5 +1,5 @@
 // Who keeps a stable address: as long as somebody does, nobody else can get it.
-import { lineageOf } from '#core/api/lineage.ts';
+import { bears } from '#core/api/lineage.ts';
 import { isNodeGone, isUnderway, sourceMayRun, type Migration } from '#core/api/migration.ts';
 import { hasOrdinalOf, type StatefulSet } from '#core/api/owners.ts';
 import { isFinished, isNodeReady, type Node, type Pod } from '#core/api/pod.ts';
@@ -30,7 +30,7 @@ export function keeperOf({ address, pods, migrations, node, owner }: KeeperFacts
   const { spec: { workload }, status } = address;
   const moves = migrations.filter((migration) => migration.status?.lineage === workload.lineage);
   if (moves.some((move) => isUnderway(move) && !move.spec.dryRun)) return 'move';
-  if (pods.some((pod) => !isFinished(pod) && (lineageOf(pod) === workload.lineage || isHolder(address, pod)))) return 'pod';
+  if (pods.some((pod) => !isFinished(pod) && (bears(pod, workload.lineage, moves) || isHolder(address, pod)))) return 'pod';
   if (moves.some((move) => sourceMayRun(move, node(move.status?.source?.nodeName ?? '')))) return 'source';
   const last = node(status?.holder?.nodeName ?? '');
   if (last !== undefined && !isNodeGone(last) && !isNodeReady(last)) return 'node';

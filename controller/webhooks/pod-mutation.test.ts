@@ -2,6 +2,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { applyPatch } from '#controller/testing/json-patch.ts';
+import { lineageOf } from '#core/api/lineage.ts';
 import { annotations, claimGate } from '#core/api/names.ts';
 import { podSchema, type Pod } from '#core/api/pod.ts';
 import { pod } from '#core/testing/objects.ts';
@@ -22,11 +23,10 @@ function admitted(object: object, uid?: string, username?: string): Pod {
 }
 const annotationsOf = (object: object, uid?: string, username?: string): Record<string, string> => admitted(object, uid, username).metadata.annotations ?? {};
 
-test('a pod gets the gate, a lineage and generation 0', (t) => {
+test('a pod gets the gate and generation 0', (t) => {
   const { metadata, spec } = admitted(fresh());
   t.deepEqual(spec.schedulingGates, [{ name: claimGate }]);
   t.is(metadata.annotations?.[annotations.generation], '0');
-  t.regex(metadata.annotations?.[annotations.lineage] ?? '', /^[0-9a-f]{32}$/);
 });
 
 test('what is there already stays', (t) => {
@@ -52,9 +52,8 @@ test('a pod that has its node already cannot wait for one, and is not believed e
 test('a pod that says itself whose replacement it is, and which lineage it continues, is not believed', (t) => {
   for (const username of ['alice', 'system:serviceaccount:default:godwit-controller', '']) {
     const given = annotationsOf(fresh({ annotations: claimed }), 'request-1', username);
-    t.deepEqual(Object.keys(given).toSorted(), ['mine', annotations.generation, annotations.lineage].toSorted());
+    t.deepEqual(Object.keys(given).toSorted(), ['mine', annotations.generation].toSorted());
     t.like(given, { [annotations.generation]: '0', mine: 'x' });
-    t.is(given[annotations.lineage], annotationsOf(fresh())[annotations.lineage], username);
   }
 });
 
@@ -65,9 +64,9 @@ test('a pod that the controller makes keeps lineage and generation; whom it repl
 
 const lineage = (owner: string | undefined, uid: string): string | undefined => annotationsOf(fresh({ uid: undefined }, {}, owner), uid)[annotations.lineage];
 
-test('a StatefulSet\'s pod has the same lineage in every incarnation, any other pod its own', (t) => {
-  t.is(lineage('StatefulSet', 'request-1'), lineage('StatefulSet', 'request-2'));
-  for (const owner of ['ReplicaSet', 'Job', undefined]) t.not(lineage(owner, 'request-1'), lineage(owner, 'request-2'), owner);
+test('a StatefulSet\'s pod shows the lineage of every incarnation, any other pod none', (t) => {
+  t.is(lineage('StatefulSet', 'request-1'), lineageOf(pod({ owner: 'StatefulSet' })));
+  for (const owner of ['ReplicaSet', 'Job', undefined]) t.is(lineage(owner, 'request-1'), undefined, owner);
 });
 
 test('a pod that has only the beginning of a name is admitted too', (t) => {
@@ -75,7 +74,6 @@ test('a pod that has only the beginning of a name is admitted too', (t) => {
   const object = { ...fresh(), metadata };
   const patched = podSchema.parse({ ...Object(applyPatch(object, patchOf(object))), metadata: { name: 'shop-x1' } });
   t.deepEqual(patched.spec.schedulingGates, [{ name: claimGate }]);
-  t.true(patchOf(object).some(({ path }) => path.includes('lineage')));
 });
 
 test('what is no pod is not judged', (t) => {
@@ -85,12 +83,11 @@ test('what is no pod is not judged', (t) => {
 const annotationSets = fc.dictionary(fc.constantFrom(...Object.values(annotations), 'mine'), fc.string({ minLength: 1 }));
 const gates = fc.subarray([{ name: 'queue' }, { name: claimGate }]);
 
-test('a second look changes at most the lineage that nobody has seen yet, and exactly one gate is ours', (t) => {
+test('a second look changes nothing, and exactly one gate is ours', (t) => {
   fc.assert(fc.property(fc.option(annotationSets, { nil: undefined }), fc.option(gates, { nil: undefined }), fc.constantFrom('StatefulSet', undefined), fc.constantFrom('alice', controller), (given, schedulingGates, owner, username) => {
     const once = admitted(fresh({ annotations: given }, { schedulingGates }, owner), 'request-1', username);
     t.deepEqual(patchOf(once, 'request-1', username), []);
-    const lineageIsLasting = username === controller || owner === 'StatefulSet';
-    t.deepEqual(patchOf(once, 'request-2', username).map(({ path }) => path), lineageIsLasting ? [] : [`/metadata/annotations/${annotations.lineage.replace('/', '~1')}`]);
+    t.deepEqual(patchOf(once, 'request-2', username), []);
     t.is(once.spec.schedulingGates?.filter(({ name }) => name === claimGate).length, 1);
     t.is(once.metadata.annotations?.[annotations.migration], undefined);
   }));

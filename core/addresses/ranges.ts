@@ -77,6 +77,11 @@ export function nextFree(range: Range, taken: ReadonlySet<string>, cursor: strin
   return search(range, taken, start, last) ?? search(range, taken, first, start - 1n);
 }
 
+/** An address of the range, of which each has the same chance when `hash` is a hash. */
+export function startingPoint({ span: { first, last }, family }: Range, hash: bigint): string {
+  return numberToText(first + (hash % (last - first + 1n)), family);
+}
+
 function search(range: Range, taken: ReadonlySet<string>, from: bigint, to: bigint): string | undefined {
   for (let value = from; value <= to; value += 1n) {
     const hole = range.excluded.find((span) => contains(span, value));

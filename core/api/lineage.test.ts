@@ -1,47 +1,59 @@
 // A StatefulSet's pod is the same workload in every incarnation; any other pod is a workload of its own.
 import test from 'ava';
 import * as fc from 'fast-check';
-import { pod } from '#core/testing/objects.ts';
+import { migration, pod } from '#core/testing/objects.ts';
+import { stableIP } from '#core/testing/stable-objects.ts';
 import { annotations } from './names.ts';
-import { generationOf, lineageOf, newLineage } from './lineage.ts';
+import { bears, generationOf, knownLineage, lineageOf } from './lineage.ts';
 
 const ordinal = pod({ owner: 'StatefulSet' });
 
-test('of a StatefulSet\'s pod the lineage survives the incarnation, whatever the seed', (t) => {
-  const next = pod({ owner: 'StatefulSet', metadata: { uid: 'u2', resourceVersion: '9' } });
-  t.is(newLineage(next, 'default', 'seed-2'), newLineage(ordinal, 'default', 'seed-1'));
+test('of a StatefulSet\'s pod the lineage survives the incarnation', (t) => {
+  t.is(lineageOf(pod({ owner: 'StatefulSet', metadata: { uid: 'u2', resourceVersion: '9' } })), lineageOf(ordinal));
 });
 
 test('another ordinal, set or namespace is another lineage', (t) => {
-  const own = newLineage(ordinal, 'default', 's');
+  const own = lineageOf(ordinal);
   const [owner] = ordinal.metadata.ownerReferences ?? [];
-  t.not(newLineage(pod({ owner: 'StatefulSet', metadata: { name: 'shop-1' } }), 'default', 's'), own);
-  t.not(newLineage(ordinal, 'other', 's'), own);
+  t.not(lineageOf(pod({ owner: 'StatefulSet', metadata: { name: 'shop-1' } })), own);
+  t.not(lineageOf(pod({ owner: 'StatefulSet', metadata: { namespace: 'other' } })), own);
   t.truthy(owner);
-  if (owner !== undefined) t.not(newLineage(pod({ metadata: { ownerReferences: [{ ...owner, uid: 'recreated' }] } }), 'default', 's'), own);
+  if (owner !== undefined) t.not(lineageOf(pod({ metadata: { ownerReferences: [{ ...owner, uid: 'recreated' }] } })), own);
 });
 
 for (const owner of [undefined, 'ReplicaSet', 'Job']) {
-  test(`a pod of ${owner ?? 'nobody'} has the lineage of its seed`, (t) => {
-    t.not(newLineage(pod({ owner }), 'default', 'seed-1'), newLineage(pod({ owner }), 'default', 'seed-2'));
-    t.is(newLineage(pod({ owner }), 'default', 'seed'), newLineage(pod({ owner, metadata: { name: 'other' } }), 'other', 'seed'));
-  });
+  test(`a pod of ${owner ?? 'nobody'} has its UID as lineage`, (t) => t.is(lineageOf(pod({ owner })), 'u1'));
 }
 
 test('an owner that is not the controller does not count', (t) => {
   const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'shop', uid: 'owner-uid', controller: false }];
-  t.not(newLineage(pod({ metadata: { ownerReferences } }), 'default', 'seed-1'), newLineage(pod({ metadata: { ownerReferences } }), 'default', 'seed-2'));
+  t.is(lineageOf(pod({ metadata: { ownerReferences } })), 'u1');
 });
 
 test('it is a label\'s value', (t) => {
-  fc.assert(fc.property(fc.string(), fc.string(), (namespace, seed) => {
-    for (const made of [newLineage(ordinal, namespace, seed), newLineage(pod(), namespace, seed)]) t.regex(made, /^[0-9a-f]{32}$/);
-  }));
+  fc.assert(fc.property(fc.string(), (namespace) => void t.regex(lineageOf(pod({ owner: 'StatefulSet', metadata: { namespace } })), /^[0-9a-f]{32}$/)));
 });
 
-test('what admission wrote counts; without it the UID of a pod that nobody names again', (t) => {
-  t.is(lineageOf(pod({ owner: 'StatefulSet', metadata: { annotations: { [annotations.lineage]: 'written' } } })), 'written');
-  t.is(lineageOf(pod()), 'u1');
+test('what a pod says of its lineage does not count', (t) => {
+  const metadata = { annotations: { [annotations.lineage]: 'of-another' } };
+  t.is(lineageOf(pod({ metadata })), 'u1');
+  t.is(lineageOf(pod({ owner: 'StatefulSet', metadata })), lineageOf(ordinal));
+  t.is(knownLineage(pod({ metadata }), [], []), 'u1');
+});
+
+const move = migration({ status: { lineage: 'l1', target: { name: 'shop-0', uid: 'u1' } } });
+const held = stableIP('198.18.0.10', { workload: { lineage: 'l1' } });
+
+test('a replacement continues the lineage of its source: by the word of its Migration, and by the addresses that it holds when that is gone', (t) => {
+  t.is(knownLineage(pod(), [move], []), 'l1');
+  t.is(knownLineage(pod(), [], [held]), 'l1');
+  t.true(bears(pod(), 'l1', [move]));
+  t.false(bears(pod(), 'l1', []));
+});
+
+test('neither a Migration nor an address of another namespace says anything of a pod', (t) => {
+  t.is(knownLineage(pod({ metadata: { namespace: 'other' } }), [move], [held]), 'u1');
+  t.false(bears(pod({ metadata: { namespace: 'other' } }), 'l1', [move]));
 });
 
 const said = (generation: string): number => generationOf(pod({ metadata: { annotations: { [annotations.generation]: generation } } }));

@@ -1,29 +1,43 @@
-// The identity that continues over replacements of a pod.
+// The identity that continues over replacements of a pod. It is made of what the API server vouches for - namespace, owner, name, UID, and
+// the status of the Migration that names the pod - never of what the pod says of itself: it is by its lineage that a pod has its addresses.
 import { createHash } from 'node:crypto';
+import type { Migration } from '#core/api/migration.ts';
 import { annotations } from '#core/api/names.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
+import type { StableIP } from '#core/api/stable-ip.ts';
 
 /** Fits a label value. */
 function lineageHash(...parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
 }
 
-/**
- * The lineage of a pod that is being created: of a StatefulSet's pod the same for every incarnation of the name, of any other a
- * new one made of `seed`, which must differ for each pod.
- */
-export function newLineage({ metadata }: Pick<Pod, 'metadata'>, namespace: string, seed: string): string {
+/** Of a StatefulSet's pod: the same for every incarnation of the name. Undefined for any other. */
+export function ordinalLineage({ metadata }: Pick<Pod, 'metadata'>, namespace: string): string | undefined {
   const owner = controllerOf({ metadata });
-  if (owner?.kind === 'StatefulSet') return lineageHash(namespace, owner.uid, metadata.name);
-  return lineageHash(seed);
+  return owner?.kind === 'StatefulSet' ? lineageHash(namespace, owner.uid, metadata.name) : undefined;
 }
 
-/** The lineage of a pod that runs: what admission wrote, or would have written; where that cannot be known, its UID. */
+/** Of a pod that is nobody's replacement. */
 export function lineageOf({ metadata }: Pick<Pod, 'metadata'>): string {
-  const uid = metadata.uid ?? '';
-  const written = metadata.annotations?.[annotations.lineage];
-  if (written !== undefined) return written;
-  return controllerOf({ metadata })?.kind === 'StatefulSet' ? newLineage({ metadata }, metadata.namespace ?? '', uid) : uid;
+  return ordinalLineage({ metadata }, metadata.namespace ?? '') ?? metadata.uid ?? '';
+}
+
+/** Whether the Migration's status names the pod as its replacement: the controller's word. */
+export function isReplacementOf({ metadata: { namespace, uid } }: Pick<Pod, 'metadata'>, { metadata, status }: Migration): boolean {
+  return uid !== undefined && status?.target?.uid === uid && metadata.namespace === namespace;
+}
+
+/** Whether the pod continues that lineage. */
+export function bears(pod: Pick<Pod, 'metadata'>, lineage: string, moves: readonly Migration[]): boolean {
+  return lineageOf(pod) === lineage || moves.some((move) => move.status?.lineage === lineage && isReplacementOf(pod, move));
+}
+
+/** Of any pod: its Migration may be gone, while the addresses that it has got by it are there. */
+export function knownLineage(pod: Pick<Pod, 'metadata'>, moves: readonly Migration[], addresses: readonly StableIP[]): string {
+  const { namespace, uid } = pod.metadata;
+  const moved = moves.find((move) => isReplacementOf(pod, move))?.status?.lineage;
+  const held = (): string | undefined => addresses.find(({ spec, status }) => uid !== undefined && status?.holder?.uid === uid && spec.workload.namespace === namespace)?.spec.workload.lineage;
+  return moved ?? ordinalLineage(pod, namespace ?? '') ?? held() ?? uid ?? '';
 }
 
 export function generationOf({ metadata }: Pick<Pod, 'metadata'>): number {

@@ -2,9 +2,12 @@
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { byAge, isFormerSelf, isUnderway, movesPod, sourceMayRun, type Migration } from '#core/api/migration.ts';
 import { isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
+import { isReplacementOf } from '#core/api/lineage.ts';
+import { annotations } from '#core/api/names.ts';
+import type { Namespace } from '#core/api/served-namespaces.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
-import { migrations as migrationsResource, pods as podsResource } from '#core/kube/resources.ts';
+import { migrations as migrationsResource, namespaces as namespacesResource, pods as podsResource } from '#core/kube/resources.ts';
 
 export interface ClusterCaches {
   /** Pods of this node. */
@@ -73,6 +76,21 @@ export class ClusterView {
   async migration(uid: string, { namespace, name }: { namespace: string; name: string | undefined }): Promise<Migration | undefined> {
     const known = this.knownMigration(uid);
     return known ?? (await this.liveMigration(uid, { namespace, name }));
+  }
+
+  /** The Migration whose status names this very pod as its replacement: the pod's own annotations only say where to look. */
+  async claimOf(pod: Pod): Promise<Migration | undefined> {
+    const { namespace = '', annotations: { [annotations.migration]: uid, [annotations.migrationName]: name } = {} } = pod.metadata;
+    if (uid === undefined) return undefined;
+    const known = this.knownMigration(uid);
+    if (known !== undefined && isReplacementOf(pod, known)) return known;
+    const live = await this.liveMigration(uid, { namespace, name }); // the watch may be late
+    return live !== undefined && isReplacementOf(pod, live) ? live : undefined;
+  }
+
+  /** Undefined: there is no such namespace. */
+  async namespaceNamed(name: string): Promise<Namespace | undefined> {
+    return this.#api.find(namespacesResource, { name });
   }
 
   /** The Migration of that UID as the API server has it now. */

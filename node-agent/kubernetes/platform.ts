@@ -50,7 +50,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
   const certificate = await keepCertificate({ api, node, pki: config.pki, namespace: settings.namespace, clock, log });
   const view = new ClusterView(node, api, watches);
   const networks = new ClusterNetworks(node, watches.stableNetworks, view, log);
-  const holders = new AddressHolders(api, node);
+  const holders = new AddressHolders(api, node, watches.stableIPs);
   const arrivals = new Arrivals();
   const containersOf = (podUid: string) => runningContainers(registry, podUid, view.lastSeen(podUid));
   const sandboxOf = (podUid: string): string => containersOf(podUid)[0]?.pod?.sandbox ?? '';
@@ -65,7 +65,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       const record = await containerd.container(kubernetesNamespace, id);
       return containerd.snapshotParent(kubernetesNamespace, record.snapshotter, record.snapshot_key);
     },
-    onArrived: async (netns, { name, uid }) => holders.holdAll(await links.attachmentsOf(netns), { name, uid }),
+    onArrived: async (netns, pod) => holders.holdAll(await links.attachmentsOf(netns), pod),
   };
   host.rehearsals.observe((report) => metrics.rehearsed(report));
   const metrics = agentMetrics({ heldKills: () => kills.count, bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
@@ -81,10 +81,10 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     const migration = migrationOfHandover(handover)?.uid ?? '';
     return leavingPodOf(uid, migration, view.knownMigration(migration));
   };
-  const openLinks = async (netns: string, { name, uid }: PodContainer): Promise<void> => {
+  const openLinks = async (netns: string, pod: PodContainer): Promise<void> => {
     for (const link of await links.attachmentsOf(netns)) {
       await links.activate(link, link.epoch + 1);
-      await holders.holdAll([{ ...link, epoch: link.epoch + 1 }], { name, uid });
+      await holders.holdAll([{ ...link, epoch: link.epoch + 1 }], pod);
     }
   };
 

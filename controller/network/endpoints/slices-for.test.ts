@@ -89,7 +89,7 @@ test('through a move of the same name the endpoint is there, ready, and the same
 
 test('while a pod is gone nobody can see its labels: who was told of before is told of still', (t) => {
   t.deepEqual(addresses({ migrations: [moving], pods: [] }), []);
-  t.deepEqual(addresses({ migrations: [moving], pods: [shop({ uid: 'u2', labels: { app: 'bank' } })], published: slices() }), []);
+  t.deepEqual(addresses({ migrations: [{ ...moving, status: { ...moving.status, target: { name: 'shop-0', uid: 'u2' } } }], pods: [shop({ uid: 'u2', labels: { app: 'bank' } })], published: slices() }), []);
 });
 
 const named: Service = stableService({ ports: [{ name: 'redis', protocol: 'TCP', port: 80, targetPort: 'client' }, { name: 'gossip', protocol: 'UDP', port: 81, targetPort: 'client', appProtocol: 'g' }] });

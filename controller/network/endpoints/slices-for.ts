@@ -1,6 +1,6 @@
 // The EndpointSlices of a Service that follows stable addresses: a pure answer from the objects around it.
 import { selects, type LabelSelector } from '#core/api/interruption-policy.ts';
-import { lineageOf } from '#core/api/lineage.ts';
+import { bears } from '#core/api/lineage.ts';
 import type { Migration } from '#core/api/migration.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { addressTypes, sliceLabels, sliceManager, type Endpoint, type EndpointPort, type EndpointSlice, type Service } from '#core/api/service.ts';
@@ -43,7 +43,7 @@ function placementOf({ service, asked, pods, migrations, now }: EndpointFacts, a
   const { holder } = address.status ?? {};
   if (holder?.uid === undefined) return [];
   const holding = pods.find(({ metadata }) => metadata.uid === holder.uid);
-  const seen = holding ?? pods.find((pod) => lineageOf(pod) === address.spec.workload.lineage);
+  const seen = holding ?? pods.find((pod) => bears(pod, address.spec.workload.lineage, migrations));
   if (seen === undefined ? told === undefined : !selects(asked.selector, seen.metadata.labels)) return [];
   const state = servingOf({ holder: holding, move: moveOf(address, migrations), served: told?.endpoint.conditions?.serving ?? undefined, now });
   if (state === undefined) return [];

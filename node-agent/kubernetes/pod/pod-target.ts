@@ -42,7 +42,7 @@ export interface PodTargetHost extends PlainHost {
   /** Chain id of the top layer of a container's image. */
   parentSnapshot(container: string): Promise<string>;
   /** The pod in this network namespace runs here now. */
-  onArrived(netns: string, pod: { name: string; uid: string }): Promise<void>;
+  onArrived(netns: string, pod: { namespace: string; name: string; uid: string }): Promise<void>;
 }
 
 /** One container of the replacement. */

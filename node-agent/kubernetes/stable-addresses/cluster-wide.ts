@@ -5,7 +5,7 @@ import { errorReply, type CniReply } from '#cni/verbs/cni-error.ts';
 import type { CniCall, HandleCni } from '#cni/verbs/dispatch.ts';
 import { parseRequest, type CniRequest } from '#cni/verbs/request.ts';
 import { readWishes } from '#cni/verbs/wishes.ts';
-import { annotations } from '#core/api/names.ts';
+import { lineageOf } from '#core/api/lineage.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { epochOf, type StableIP } from '#core/api/stable-ip.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
@@ -16,8 +16,8 @@ import type { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.
 import type { ClusterNetworks } from '#agent/kubernetes/stable-addresses/networks.ts';
 
 export interface ClusterWidePorts {
-  view: Pick<ClusterView, 'pod' | 'livePod' | 'assertAlone'>;
-  networks: Pick<ClusterNetworks, 'config'>;
+  view: Pick<ClusterView, 'pod' | 'livePod' | 'assertAlone' | 'claimOf' | 'namespaceNamed'>;
+  networks: Pick<ClusterNetworks, 'config' | 'assertServed'>;
   holders: AddressHolders;
   links: Pick<LinkPort, 'knownEpoch' | 'attachmentsOf' | 'activate'>;
   log: Log;
@@ -58,20 +58,23 @@ function parsed(text: string): unknown {
 
 async function add(ports: ClusterWidePorts, request: CniRequest, call: CniCall, next: HandleCni): Promise<CniReply> {
   const pod = await podOf(ports, request);
-  const { namespace = '', name, uid = '', annotations: written = {} } = pod.metadata;
-  ports.view.assertAlone({ namespace, name, uid }, written[annotations.migration]);
+  const { namespace = '', name, uid = '' } = pod.metadata;
+  const claim = await ports.view.claimOf(pod);
+  ports.view.assertAlone({ namespace, name, uid }, claim?.metadata.uid);
   const localised = withNodeConfig(ports, call);
   const network = parseNetwork(parsed(localised.stdin));
   const { ips, mac } = readWishes(request);
   await using undo = new Undo();
-  const { addresses, made } = await ports.holders.of(pod, { network, ifName: request.ifName, requested: ips, mac });
+  const wanted = { network, ifName: request.ifName, requested: ips, mac };
+  const lineage = claim?.status?.lineage ?? lineageOf(pod);
+  const { addresses, made } = await ports.holders.of({ pod, lineage }, wanted, () => ports.networks.assertServed(network.name, namespace, () => ports.view.namespaceNamed(namespace)));
   undo.push(() => ports.holders.release(made));
   // The object may lag behind a handover: what this node remembers of its own part counts as well.
   const remembered = ports.links.knownEpoch(network.name, addresses.map(({ spec }) => spec.address));
   const epoch = Math.max(0, remembered, ...addresses.map(epochOf));
   const reply = await next(withClaim(localised, network, request, addresses, epoch));
   if (reply.exitCode !== 0) return reply;
-  if (!awaitsHandover(pod, addresses)) await open(ports, request, pod, epochFor(pod, addresses, epoch), addresses);
+  if (claim === undefined || !isHeldByOther(pod, addresses)) await open(ports, request, pod, epochFor(pod, addresses, epoch), addresses);
   undo.commit();
   return reply;
 }
@@ -83,9 +86,9 @@ async function podOf({ view }: ClusterWidePorts, { args }: CniRequest): Promise<
   return pod;
 }
 
-/** A replacement whose source still holds the addresses: its link opens when the handover is committed. */
-function awaitsHandover({ metadata }: Pod, addresses: readonly StableIP[]): boolean {
-  return metadata.annotations?.[annotations.migration] !== undefined && addresses.some(({ status }) => status?.holder !== undefined && status.holder.uid !== metadata.uid);
+/** The source of a replacement still holds them: the link opens when the handover is committed. */
+function isHeldByOther({ metadata }: Pod, addresses: readonly StableIP[]): boolean {
+  return addresses.some(({ status }) => status?.holder !== undefined && status.holder.uid !== metadata.uid);
 }
 
 /** The same sandbox again keeps its epoch; any other holder before this one is fenced off by the next. */
@@ -103,7 +106,7 @@ function withClaim(call: CniCall, network: Network, { ifName }: CniRequest, addr
 /** Who holds the address is on record before the link speaks. */
 async function open({ holders, links }: ClusterWidePorts, { netns, ifName, network }: CniRequest, { metadata }: Pod, epoch: number, addresses: readonly StableIP[]): Promise<void> {
   for (const address of addresses) {
-    const holds = await holders.hold(address.metadata.name, { name: metadata.name, uid: metadata.uid ?? '' }, epoch);
+    const holds = await holders.hold(address.metadata.name, { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' }, epoch);
     if (!holds) throw new GodwitError('ERR_LINK_EPOCH', `${address.spec.address} was taken over by another node meanwhile`);
   }
   const own = (await links.attachmentsOf(netns)).filter((link: Attachment) => link.network === network && link.ifName === ifName);

@@ -33,7 +33,7 @@ for (const [what, attachment, known, wanted] of cases) {
       links: { attachments: () => Promise.resolve([attachment]), gate: (one) => Promise.resolve(void shut.push(one)) },
       stableIPs: { get: () => known, list: () => [], onChange: () => () => undefined },
       holders: { hold: (_name, _pod, epoch) => Promise.resolve(recorded.push(epoch) > 0) },
-      podOf: () => ({ name: 'shop-0', uid: 'u1' }),
+      podOf: () => ({ namespace: 'default', name: 'shop-0', uid: 'u1' }),
       log: silentLog,
       onRefused: () => void (refused += 1),
     });

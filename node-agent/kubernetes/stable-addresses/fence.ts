@@ -4,7 +4,7 @@ import { epochOf, stableIPName, type StableIP } from '#core/api/stable-ip.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { ObjectCache } from '#core/kube/port.ts';
 import type { Log } from '#core/log.ts';
-import type { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.ts';
+import type { AddressHolders, Holder } from '#agent/kubernetes/stable-addresses/holders.ts';
 
 export interface FencePorts {
   node: string;
@@ -12,7 +12,7 @@ export interface FencePorts {
   stableIPs: ObjectCache<StableIP>;
   holders: Pick<AddressHolders, 'hold'>;
   /** The pod of a sandbox that runs here. */
-  podOf(sandbox: string): { name: string; uid: string } | undefined;
+  podOf(sandbox: string): Holder | undefined;
   log: Log;
   /** A link was shut. */
   onRefused(): void;

@@ -1,19 +1,22 @@
-// StableIP objects: taken for a workload, and told who holds them at which epoch.
+// StableIP objects: taken for a workload, and told who holds them at which epoch. An address belongs to the namespace of its workload, and is
+// given to and held by pods of that namespace alone.
+import { createHash } from 'node:crypto';
 import type { Attachment } from '#cni/port.ts';
 import { chooseAddresses, type Cursors } from '#cni/addresses/choose.ts';
 import { formatMac, parseMac, stableMac } from '#cni/link/mac.ts';
 import type { Network } from '#cni/network-config.ts';
-import { lineageOf } from '#core/api/lineage.ts';
+import { startingPoint } from '#core/addresses/ranges.ts';
 import { controllerOf, type Pod } from '#core/api/pod.ts';
 import { groupVersion, labels } from '#core/api/names.ts';
 import { stableIPName, type StableIP } from '#core/api/stable-ip.ts';
 import { GodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
 import { mutateStatus } from '#core/kube/mutate.ts';
-import type { KubeApi } from '#core/kube/port.ts';
+import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
 import { stableIPs } from '#core/kube/resources.ts';
 
-const allocationTries = 16;
+/** Each tries another address: so many may be taken meanwhile, or before the watch tells. */
+const allocationTries = 64;
 const bare = (cidr: string): string => cidr.split('/')[0] ?? cidr;
 
 export interface Wanted {
@@ -24,23 +27,48 @@ export interface Wanted {
   mac?: string | undefined;
 }
 
+/** A pod with its lineage, which is not what the pod says of itself. */
+export interface Bearer {
+  pod: Pod;
+  lineage: string;
+}
+
+export interface Holder {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
 export class AddressHolders {
   readonly #api: KubeApi;
   readonly #node: string;
-  readonly #cursors: Cursors = new Map();
+  readonly #known: Pick<ObjectCache<StableIP>, 'list'>;
 
-  constructor(api: KubeApi, node: string) {
+  /** @param known the watch's copy of all addresses; it may be late, the API server decides */
+  constructor(api: KubeApi, node: string, known: Pick<ObjectCache<StableIP>, 'list'>) {
     this.#api = api;
     this.#node = node;
+    this.#known = known;
   }
 
-  /** The addresses of the pod's lineage on that network, taken now if it has none. `made` are those that did not exist before. */
-  async of(pod: Pod, wanted: Wanted): Promise<{ addresses: StableIP[]; made: StableIP[] }> {
-    const { items } = await this.#api.list(stableIPs, { labelSelector: `${labels.network}=${wanted.network.name},${labels.lineage}=${lineageOf(pod)}` });
-    const own = items.filter(({ spec }) => spec.ifName === wanted.ifName);
+  /**
+   * The addresses of the pod's lineage on that network, taken now if it has none. `made` are those that did not exist before.
+   *
+   * @param assertServed throws where the network gives nothing new to the pod's namespace
+   */
+  async of(bearer: Bearer, wanted: Wanted, assertServed: () => Promise<void>): Promise<{ addresses: StableIP[]; made: StableIP[] }> {
+    const own = (await this.#ownOf(bearer, wanted.network.name)).filter(({ spec }) => spec.ifName === wanted.ifName);
     if (own.length > 0) return { addresses: own, made: [] };
-    const made = await this.#take(pod, wanted);
+    await assertServed();
+    const made = await this.#take(bearer, wanted);
     return { addresses: made, made };
+  }
+
+  /** Also what the pod holds already: the Migration by which it got it may be gone. */
+  async #ownOf({ pod: { metadata: { namespace, uid } }, lineage }: Bearer, network: string): Promise<StableIP[]> {
+    const held = this.#known.list().find(({ spec, status }) => spec.network === network && uid !== undefined && status?.holder?.uid === uid && spec.workload.namespace === namespace);
+    const { items } = await this.#api.list(stableIPs, { labelSelector: `${labels.network}=${network},${labels.lineage}=${held?.spec.workload.lineage ?? lineage}` });
+    return items.filter(({ spec }) => spec.workload.namespace === namespace);
   }
 
   /** Undo of taking. */
@@ -52,49 +80,59 @@ export class AddressHolders {
    * This pod on this node holds the address from `epoch` on. A newer epoch stays: then this node has been overtaken, and the answer
    * is false. Safe to call twice.
    */
-  async hold(name: string, pod: { name: string; uid: string }, epoch: number): Promise<boolean> {
+  async hold(name: string, { namespace, ...pod }: Holder, epoch: number): Promise<boolean> {
     let holds = true;
     await mutateStatus(this.#api, stableIPs, { name }, (fresh) => {
+      if (fresh.spec.workload.namespace !== namespace) throw new GodwitError('ERR_ADDRESS_TAKEN', `${fresh.spec.address} belongs to the namespace ${fresh.spec.workload.namespace}, not to ${namespace}`);
       const current = fresh.status;
       holds = current === undefined || epoch > current.epoch || (epoch === current.epoch && (current.holder === undefined || current.holder.uid === pod.uid));
       const unchanged = current?.epoch === epoch && current.holder?.uid === pod.uid && current.holder.nodeName === this.#node;
-      return holds && !unchanged ? { ...fresh, status: { ...current, epoch, holder: { ...pod, nodeName: this.#node } } } : undefined;
+      return holds && !unchanged ? { ...fresh, status: { ...current, epoch, holder: { name: pod.name, uid: pod.uid, nodeName: this.#node } } } : undefined;
     });
     return holds;
   }
 
   /** After a handover: the links of the pod that has arrived are its own. */
-  async holdAll(attachments: readonly Attachment[], pod: { name: string; uid: string }): Promise<void> {
+  async holdAll(attachments: readonly Attachment[], pod: Holder): Promise<void> {
     for (const { network, addresses, epoch } of attachments) {
       for (const address of addresses) await this.hold(stableIPName(network, address), pod, epoch);
     }
   }
 
   /** Creating the object is taking the address: whoever was faster has it, and the next one is tried. */
-  async #take(pod: Pod, wanted: Wanted): Promise<StableIP[]> {
-    const tries = wanted.requested.length > 0 ? 1 : allocationTries;
+  async #take({ pod, lineage }: Bearer, wanted: Wanted): Promise<StableIP[]> {
+    const { network, requested } = wanted;
+    const tries = requested.length > 0 ? 1 : allocationTries;
+    const known = this.#known.list().filter(({ spec }) => spec.network === network.name);
+    const taken = new Set(known.map(({ spec }) => bare(spec.address)));
+    const macs = new Set(known.map(({ spec }) => spec.mac));
+    const cursors = cursorsOf(network, pod.metadata.uid ?? '');
     for (let attempt = 1; ; attempt += 1) {
-      const taken: StableIP[] = [];
+      const made: StableIP[] = [];
+      let address = '';
       try {
-        const chosen = await this.#choose(wanted);
-        const mac = macOf(wanted, chosen);
-        for (const address of chosen) taken.push(await this.#create(pod, wanted, address, mac));
-        return taken;
+        const chosen = chooseAddresses({ network: network.name, ranges: network.parsedRanges, requested, taken, cursors });
+        const mac = macOf(wanted, chosen, macs);
+        for (address of chosen) made.push(await this.#create({ pod, lineage }, wanted, address, mac));
+        if (wanted.mac !== undefined) await this.#assertOnly(network.name, mac, made);
+        return made;
       } catch (error) {
-        await this.release(taken);
+        await this.release(made);
         if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error;
-        if (attempt === tries) throw new GodwitError('ERR_ADDRESS_TAKEN', `the addresses that were chosen in network ${wanted.network.name} are in use by now`, { cause: error });
+        if (attempt === tries) throw new GodwitError('ERR_ADDRESS_TAKEN', requested.length > 0 ? `${bare(address)} is in use` : `the addresses that were chosen in network ${network.name} are in use by now`, { cause: error });
+        taken.add(bare(address));
       }
     }
   }
 
-  async #choose({ network, requested }: Wanted): Promise<string[]> {
-    const { items } = await this.#api.list(stableIPs, { labelSelector: `${labels.network}=${network.name}` });
-    return chooseAddresses({ network: network.name, ranges: network.parsedRanges, requested, taken: new Set(items.map(({ spec }) => bare(spec.address))), cursors: this.#cursors });
+  /** A MAC that a pod wishes for is looked for once more, when its own object is there: of two that wish for one at the same time one at least sees the other. */
+  async #assertOnly(network: string, mac: string, made: readonly StableIP[]): Promise<void> {
+    const { items } = await this.#api.list(stableIPs, { labelSelector: `${labels.network}=${network}` });
+    const own = new Set(made.map(({ metadata }) => metadata.name));
+    if (items.some(({ metadata, spec }) => spec.mac === mac && !own.has(metadata.name))) throw macTaken(mac);
   }
 
-  #create(pod: Pod, { network, ifName }: Wanted, address: string, mac: string): Promise<StableIP> {
-    const lineage = lineageOf(pod);
+  #create({ pod, lineage }: Bearer, { network, ifName }: Wanted, address: string, mac: string): Promise<StableIP> {
     const owner = controllerOf(pod);
     return this.#api.create(stableIPs, {
       apiVersion: groupVersion,
@@ -111,7 +149,23 @@ export class AddressHolders {
   }
 }
 
-/** All addresses of a link have its one MAC, whichever of them is read first when the next link is made. */
-function macOf({ network, mac }: Wanted, [first = '']: readonly string[]): string {
-  return mac === undefined ? stableMac(network.name, bare(first)) : formatMac(parseMac(mac));
+/** Every pod begins at another place of each range: of many that start at once few want the same address. */
+function cursorsOf({ name, parsedRanges }: Network, seed: string): Cursors {
+  const hash = createHash('sha256').update(seed).digest().readBigUInt64BE();
+  return new Map(parsedRanges.map((range) => [`${name} ${range.family}`, startingPoint(range, hash)]));
+}
+
+const macTaken = (mac: string): GodwitError => new GodwitError('ERR_ADDRESS_TAKEN', `the MAC address ${mac} is in use`);
+
+/** No two workloads of a network have one MAC. All addresses of a link have its one, whichever of them is read first when the next link is made. */
+function macOf({ network, mac }: Wanted, [first = '']: readonly string[], taken: ReadonlySet<string>): string {
+  if (mac !== undefined) {
+    const wished = formatMac(parseMac(mac));
+    if (taken.has(wished)) throw macTaken(wished);
+    return wished;
+  }
+  for (let salt = 0; ; salt += 1) {
+    const derived = stableMac(network.name, salt === 0 ? bare(first) : `${bare(first)} ${salt}`);
+    if (!taken.has(derived)) return derived;
+  }
 }

@@ -1,8 +1,9 @@
 // This node's stable networks, from the StableNetwork objects of the cluster.
 import { parseNetwork, type Network } from '#cni/network-config.ts';
 import { networkConfig } from '#core/api/network-config.ts';
+import { servedNamespaces, unservedFact, type Namespace } from '#core/api/served-namespaces.ts';
 import type { StableNetwork } from '#core/api/stable-network.ts';
-import { asGodwitError } from '#core/errors.ts';
+import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { ObjectCache } from '#core/kube/port.ts';
 import type { Log } from '#core/log.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
@@ -24,6 +25,19 @@ export class ClusterNetworks {
   config(name: string): Record<string, unknown> | undefined {
     const network = this.#cache.get({ name });
     return network === undefined ? undefined : networkConfig(network, this.#legs());
+  }
+
+  /**
+   * ERR_NETWORK_NOT_SERVED unless pods of that namespace may take addresses of the network: its attachment definition may lie in another
+   * namespace, and anybody can write one in his own.
+   */
+  async assertServed(name: string, namespace: string, labelled: () => Promise<Namespace | undefined>): Promise<void> {
+    const network = this.#cache.get({ name });
+    if (network === undefined) throw new GodwitError('ERR_NETWORK_NOT_SERVED', `there is no StableNetwork ${name}`);
+    if (network.spec.namespaces.includes(namespace)) return;
+    const found = network.spec.namespaceSelector === undefined ? undefined : await labelled();
+    if (found !== undefined && servedNamespaces(network, [found]).includes(namespace)) return;
+    throw new GodwitError('ERR_NETWORK_NOT_SERVED', unservedFact({ network: name, namespace }));
   }
 
   /** By name; one that is wrong is logged and left out. */

@@ -129,16 +129,19 @@ export async function migrate(namespace: string, name: string, podName: string):
   return outcomeOf(namespace, name);
 }
 
-function stableNetworkSpec(namespace: string): object {
+/** The network is the same for all scenarios; it selects their namespaces. */
+const served = { 'stable-network': 'scenarios' };
+
+function stableNetworkSpec(): object {
   const { uplink, ...range } = target.network;
-  return { ranges: [range], uplink, namespaces: [...new Set(['default', namespace])] };
+  return { ranges: [range], uplink, namespaces: ['default'], namespaceSelector: { matchLabels: served } };
 }
 
 /** A namespace with a policy and the stable network; the undo begins to take it away. */
 export async function openNamespace(namespace: string): Promise<() => Promise<void>> {
   await apply(
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: stableNetworkSpec(namespace) },
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: served } },
+    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: stableNetworkSpec() },
     { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'shop', namespace }, spec: { selector: { matchLabels: { app: 'shop' } } } },
   );
   await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined));
