@@ -1,4 +1,5 @@
 // Pods that opted in and are being interrupted get a Migration; nodes that shut down get one for each of their pods.
+import { randomUUID } from 'node:crypto';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { byAge, gaveUpLately, isUnderway, movesPod, type Migration, type Trigger } from '#core/api/migration.ts';
 import { migrationNameFor } from '#core/api/migration-name.ts';
@@ -52,12 +53,24 @@ export function asksForMove(newest: Migration | undefined, { spec }: Interruptio
   return !isUnderway(newest) && !hasCondition(newest.status?.conditions, 'Succeeded') && !gaveUpLately(newest, now, spec.evictionDeadlineSeconds);
 }
 
-/** Creates it unless it exists. */
+/** So many names are tried that whoever makes one for the same interruption tries too; then one that nobody can foresee. */
+const sharedNames = 4;
+
+/** Creates it unless it exists. Anybody can compute its name: what has that name and does not move the pod is passed by. */
 export async function ensureMigration(api: KubeApi, migration: Migration): Promise<void> {
-  try {
-    await api.create(migrations, migration);
-  } catch (error) {
-    if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error;
+  const { podName, podUID = '' } = migration.spec;
+  const { namespace } = migration.metadata;
+  let { name } = migration.metadata;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return void (await api.create(migrations, { ...migration, metadata: { ...migration.metadata, name } }));
+    } catch (error) {
+      if (!hasCode(error, 'ERR_KUBE_EXISTS') || attempt > sharedNames) throw error;
+    }
+    const inTheWay = await api.find(migrations, { name, namespace });
+    if (inTheWay !== undefined && movesPod(inTheWay, podUID)) return;
+    const seed = attempt < sharedNames ? `${name} ${inTheWay?.metadata.uid ?? ''}` : randomUUID();
+    name = migrationNameFor(podName, `${podUID} ${seed}`);
   }
 }
 

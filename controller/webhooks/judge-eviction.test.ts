@@ -2,7 +2,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { groupVersion } from '#core/api/names.ts';
 import { migrations } from '#core/kube/resources.ts';
-import { node, pod, policy } from '#core/testing/objects.ts';
+import { migration, node, pod, policy } from '#core/testing/objects.ts';
+import { interruptionMigration } from '#controller/interruptions/interruptions.ts';
 import { runningCluster, type Seed } from '#controller/testing/running-cluster.ts';
 import { judgeEviction } from './judge-eviction.ts';
 
@@ -20,6 +21,25 @@ test('it is refused, and begins a move', async (t) => {
   t.like(await judge(), { allowed: false, code: 429 });
   t.deepEqual(await begun(), ['Eviction']);
   t.deepEqual(codes, [429]);
+});
+
+test('a Migration of the name that it would have, which moves nothing, does not keep the pod from moving', async (t) => {
+  const { judge, begun, server } = await rig(t, { pods: [pod()] });
+  const squat = (name: string) => server.store.write(`/apis/${groupVersion}/migrations`, migration({ metadata: { name, uid: undefined }, spec: { podUID: 'u1', dryRun: true } }));
+  squat(interruptionMigration(pod(), 'Eviction', 900, undefined).metadata.name);
+  t.like(await judge(), { allowed: false, code: 429 });
+  t.deepEqual((await begun()).toSorted(), ['Eviction', 'User']);
+  await judge();
+  t.deepEqual((await begun()).toSorted(), ['Eviction', 'User'], 'whoever comes later finds the same');
+});
+
+test('however many names are taken, the move begins', async (t) => {
+  const { judge, begun, server } = await rig(t, { pods: [pod()] });
+  const answers = server.fail('GET', /migrations\/shop-0-/, { status: 404 }, 4); // each was made anew meanwhile
+  server.fail('POST', /migrations$/, { status: 409, body: { reason: 'AlreadyExists' } }, 4);
+  await judge();
+  answers();
+  t.deepEqual(await begun(), ['Eviction']);
 });
 
 test('a dry run is answered alike, and begins nothing', async (t) => {

@@ -1,15 +1,24 @@
-// The webhooks' certificate, and the trust of the API server in it: both are looked after all the time, since configurations may be made anew.
+// The webhooks' certificate and secret path, and what the API server knows of them: all are looked after all the time, since configurations may be made
+// anew. The path is how the API server proves itself: it presents no certificate, and the Service is reachable from every pod.
+import { createHmac } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { clusterAuthority } from '#controller/certificates/authority.ts';
 import type { Cluster } from '#controller/cluster.ts';
 import { issueServerCertificate, validFor } from '#core/certificates.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { webhookConfigurations } from '#core/kube/resources.ts';
 
+/** Of the authority's key, which all replicas have: the same for each, and nobody else's guess. */
+export const secretPath = (key: string): string => createHmac('sha256', key).update('path of the webhooks').digest('hex');
+
 export interface ServingOptions {
   cert: string;
   key: string;
   minVersion: 'TLSv1.3';
 }
+
+/** Under the name of each webhook, `/<secret>`. */
+export const pathOf = (webhook: string, secret: string): string => `/${webhook}/${secret}`;
 
 const certificateDays = 30;
 /** A third of the certificate's life. */
@@ -22,6 +31,7 @@ export class ServingCertificate {
   readonly #settings: { namespace: string; service: string };
   #issuedAtMs = 0;
   #issuer = '';
+  #secret = '';
 
   /** @param settings `service`: name of the Service and of the webhook configurations */
   constructor(cluster: Cluster, settings: { namespace: string; service: string }) {
@@ -31,11 +41,17 @@ export class ServingCertificate {
     this.#names = [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`, service];
   }
 
+  /** What a request has to know; empty before the first certificate. */
+  get secret(): string {
+    return this.#secret;
+  }
+
   /** A new certificate, which the API server believes when this resolves. */
   async options(): Promise<ServingOptions> {
     const { api, clock } = this.#cluster;
     const authority = await clusterAuthority(api, this.#settings.namespace, clock);
     const { certificate, key } = await issueServerCertificate(authority, [...this.#names], validFor(certificateDays, clock.date()));
+    this.#secret = secretPath(authority.key);
     await this.#publish(authority.certificate);
     this.#issuedAtMs = clock.nowMs();
     this.#issuer = authority.certificate;
@@ -65,8 +81,8 @@ export class ServingCertificate {
       const configuration = await api.find(resource, { name: this.#settings.service });
       if (configuration === undefined) continue;
       const { webhooks: earlier = [], metadata: { resourceVersion } } = configuration;
-      if (earlier.every(({ clientConfig }) => clientConfig.caBundle === caBundle)) continue;
-      const webhooks = earlier.map((webhook) => Object.assign({}, webhook, { clientConfig: Object.assign({}, webhook.clientConfig, { caBundle }) }));
+      const webhooks = earlier.map((webhook) => ({ ...webhook, clientConfig: { ...webhook.clientConfig, caBundle, service: { ...webhook.clientConfig.service, path: pathOf(webhook.name, this.#secret) } } }));
+      if (isDeepStrictEqual(webhooks, earlier)) continue;
       await api.patch(resource, { name: this.#settings.service }, { metadata: { resourceVersion }, webhooks });
     }
   }

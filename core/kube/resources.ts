@@ -80,7 +80,7 @@ export const leases = resource({ group: 'coordination.k8s.io', version: 'v1', pl
 
 export const podDisruptionBudgets = resource({ group: 'policy', version: 'v1', plural: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', namespaced: true }, disruptionBudgetSchema);
 
-const webhookConfigurationSchema = z.looseObject({ metadata: objectMetaSchema, webhooks: z.array(z.looseObject({ name: z.string(), clientConfig: z.looseObject({ caBundle: z.string().optional() }) })).optional() });
+const webhookConfigurationSchema = z.looseObject({ metadata: objectMetaSchema, webhooks: z.array(z.looseObject({ name: z.string(), clientConfig: z.looseObject({ caBundle: z.string().optional(), service: z.looseObject({ path: z.string().optional() }).optional() }) })).optional() });
 const admission = (kind: string, plural: string): Address => ({ group: 'admissionregistration.k8s.io', version: 'v1', plural, kind, namespaced: false });
 export const webhookConfigurations = [
   resource(admission('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'), webhookConfigurationSchema),
