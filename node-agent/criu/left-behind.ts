@@ -40,19 +40,28 @@ export class LeftBehind {
     await this.#gone(limitMs);
   }
 
-  /** Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this was seen; ERR_CRIU_KILLED when it never will. */
-  async resume(limitMs: number): Promise<number | undefined> {
+  /**
+   * Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this was seen; ERR_CRIU_KILLED
+   * when it never will.
+   *
+   * @param told whether the former agent may have told CRIU to let go
+   */
+  async resume(limitMs: number, told: boolean): Promise<number | undefined> {
     const seen: { resumedAt?: number } = {};
+    const mayRun = { yes: told };
     this.#held ??= this.#watch.next('post-restore');
-    void this.#held.then((call) => call.proceed());
+    void this.#held.then((call) => {
+      mayRun.yes = true;
+      return call.proceed();
+    });
     void this.#watch.next('post-resume').then((call) => {
       seen.resumedAt = call.arrivedAt;
       return call.proceed();
     });
     const gone = this.#gone(limitMs);
-    const orphans = endOrphans(this.#images, gone, waitsForCriu); // the former agent may have told CRIU to let go
+    const orphans = endOrphans(this.#images, gone, waitsForCriu);
     await gone;
-    if (orphans.ended) throw criuKilled();
+    if (orphans.ended || !mayRun.yes) throw criuKilled();
     return seen.resumedAt;
   }
 

@@ -1,5 +1,5 @@
 // The processes of one restore: runc, CRIU below it, and what CRIU restores, which is runc's child too. When CRIU is killed the restored tasks
-// wait for its word for ever, and runc with them, since they hold its socket to CRIU.
+// wait for its word for ever. runc gives up once it has tried to remove their cgroups, for a second (cgroup v2) or ten (v1), and leaves them.
 import { readFileSync, readlinkSync } from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
@@ -60,6 +60,11 @@ export const all = (): boolean => true;
 /** Whether the task stands in CRIU's restorer, which it leaves when CRIU says so. */
 export function waitsForCriu(pid: number): boolean {
   return standsInRestorer(read(`/proc/${pid}/syscall`), read(`/proc/${pid}/maps`));
+}
+
+/** The same, and CRIU is no more: the first task of a container is traced by it until then. */
+export function waitsForNobody(pid: number): boolean {
+  return waitsForCriu(pid) && /^TracerPid:\t0$/m.test(read(`/proc/${pid}/status`));
 }
 
 /**

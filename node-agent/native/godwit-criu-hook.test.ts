@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { mkdir, open, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { build, testVariants } from '#core/native/program.ts';
 import { frame, type Conversation } from '#agent/native/agent-double.ts';
+import { isAlive } from '#agent/runtime/processes.ts';
 import { wrapperBed } from '#agent/native/wrapper-bed.ts';
 
 test.before('build', async () => {
@@ -129,6 +132,20 @@ for (const variant of testVariants) {
       const second = await bed.agent(({ send }) => send('X4\0\0'));
       t.is((await ended).code, 4);
       t.deepEqual(second.requests, [['hook', bed.dir, action, '', '']]);
+    });
+
+    test.serial(name(`${action}: ends with the CRIU that called it`), async (t) => {
+      const bed = await wrapperBed(t, variant);
+      const asked = Promise.withResolvers<void>();
+      await bed.agent(() => asked.resolve());
+      const criu = bed.hookOf(action);
+      t.teardown(async () => void criu.kill('SIGKILL'));
+      const [said] = await once(criu.stdout, 'data');
+      await asked.promise;
+      criu.kill('SIGKILL');
+      const hook = Number(said);
+      for (const end = performance.now() + 2_000; isAlive(hook) && performance.now() < end; ) await sleep(10);
+      t.false(isAlive(hook));
     });
 
     test(name(`${action}: agents that never decide do not hold it for ever`), async (t) => {

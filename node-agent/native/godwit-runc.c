@@ -498,6 +498,7 @@ static int hook(const char *action) {
   bool before = is_one_of(action, "pre-dump", "pre-restore");
   bool between = is_one_of(action, "post-dump", "post-restore");
   if (!before && !between && !is_one_of(action, "pre-resume", "post-resume")) return 0;
+  prctl(PR_SET_PDEATHSIG, SIGKILL); // nobody hears the answer when CRIU is gone, and runc cannot remove a cgroup that this process is in
   const char *pid = getenv("CRTOOLS_INIT_PID");
   begin_request(&request, "hook");
   add_text(&request, action);

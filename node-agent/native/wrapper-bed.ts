@@ -1,6 +1,10 @@
 // A directory in which the test build of godwit-runc finds its agent socket, its runc and its restored containers.
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
+import type { Readable } from 'node:stream';
 import { repositoryRoot, start, temporaryDirectory, type ProgramInput, type Started, type TestVariant } from '#core/native/program.ts';
 import { startAgent, type AgentDouble, type Conversation } from '#agent/native/agent-double.ts';
 
@@ -22,6 +26,8 @@ export interface WrapperBed {
   run(args: string[], input?: Partial<ProgramInput>): Started;
   /** Starts the program under the name of CRIU's hook. */
   hook(action: string | undefined, env?: Record<string, string>): Started;
+  /** A shell in the place of CRIU: starts it, says its pid, and waits. */
+  hookOf(action: string): ChildProcessByStdio<null, Readable, null>;
   /** Arguments of each call of the recording runc. */
   calls(): Promise<string[][]>;
 }
@@ -48,6 +54,11 @@ export async function wrapperBed(t: TestContext, variant: TestVariant): Promise<
     run: (args, input) => start(program, args, { cwd: dir, ...input }),
     hook: (action, env = {}) =>
       start(program, [], { cwd: dir, argv0: hookPath, env: action === undefined ? env : { CRTOOLS_SCRIPT_ACTION: action, ...env } }),
+    hookOf(action) {
+      symlinkSync(program, hookPath);
+      const env = { ...process.env, CRTOOLS_SCRIPT_ACTION: action };
+      return spawn('sh', ['-c', '"$0" & echo $!; wait', hookPath], { cwd: dir, env, stdio: ['ignore', 'pipe', 'ignore'] });
+    },
     async calls() {
       const text = await readFile(join(dir, 'calls'), 'utf8');
       return text.split('--\n').slice(0, -1).map((call) => call.split('\n').slice(0, -1));

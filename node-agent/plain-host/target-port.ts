@@ -9,7 +9,7 @@ import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDi
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
-import { neverRan } from '#agent/criu/restore-family.ts';
+import { neverRan, waitsForNobody } from '#agent/criu/restore-family.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
 import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
@@ -20,7 +20,7 @@ import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import { ledgersOf, MovedMounts, movedMountsSchema } from '#agent/plain-host/moved-mounts.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
 import { createReplacement, forgetHandover, removeReplacement, startLog, startTask, untilNotStarting, type ReplacementName } from '#agent/runtime/replacement.ts';
-import { readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
+import { readRuncStateIfAny, removeRuncState, type RuncState } from '#agent/runtime/runc-state.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
 
@@ -54,6 +54,8 @@ export class PlainTarget implements TargetPort {
   #container: ReplacementName | undefined;
   /** The restore of a former agent. */
   #left: LeftBehind | undefined;
+  /** That agent may have told CRIU to let the processes run. */
+  #resuming = false;
 
   constructor(host: PlainTargetHost, handover: string) {
     this.#host = host;
@@ -76,10 +78,12 @@ export class PlainTarget implements TargetPort {
     this.#mounts = new MovedMounts(this.#ledgers, mounts);
     this.#container = container;
     this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#handover));
+    this.#resuming = resuming;
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
+    if (this.#left.alive) return 'ready';
     const state = this.#runcState();
-    if (this.#left.alive || (state !== undefined && existsSync(`/proc/${state.pid}`))) return 'ready';
-    return state === undefined ? 'gone' : 'ended';
+    if (!resuming || state === undefined || waitsForNobody(state.pid)) return 'gone'; // what no agent told CRIU to let go has not run
+    return existsSync(`/proc/${state.pid}`) ? 'ready' : 'ended';
   }
 
   announce(request: TargetRequest): Promise<LinkSite | undefined> {
@@ -167,7 +171,7 @@ export class PlainTarget implements TargetPort {
 
   async #resume(limitMs: number): Promise<number> {
     if (this.#left !== undefined) {
-      const resumedAt = await this.#left.resume(limitMs);
+      const resumedAt = await this.#left.resume(limitMs, this.#resuming);
       if (resumedAt === undefined && !this.#hasRun()) throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
       return resumedAt ?? epochNow();
     }
@@ -204,9 +208,10 @@ export class PlainTarget implements TargetPort {
     removeImageDirectories(imageRoot, this.#handover);
   }
 
-  /** Whether the replacement's processes were restored: runc forgets a container whose restore failed, not one that ended since. */
+  /** Once CRIU was told to let go: runc forgets a container whose restore failed, not one that ended since. */
   #hasRun(): boolean {
-    return this.#runcState() !== undefined;
+    const state = this.#runcState();
+    return state !== undefined && !waitsForNobody(state.pid);
   }
 
   #runcState(): RuncState | undefined {
@@ -222,8 +227,9 @@ export class PlainTarget implements TargetPort {
   async #removeContainer(): Promise<void> {
     const { config, containerd, registry } = this.#host;
     if (this.#container === undefined) return;
-    const { id } = this.#container;
+    const { id, namespace } = this.#container;
     if (!(await removeReplacement(containerd, this.#container, this.#handover))) return;
+    await removeRuncState(config.runc, join(runcRoots, namespace), id);
     registry.remove(id);
     unmark(config.runDir, 'restored', id);
   }

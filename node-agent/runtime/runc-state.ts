@@ -1,8 +1,13 @@
 // What runc keeps about a container it runs: its first process, its cgroups, what its standard streams were.
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
+
+const run = promisify(execFile);
+const removalLimitMs = 15_000;
 
 const stateSchema = z.looseObject({
   init_process_pid: z.number().int().positive(),
@@ -40,6 +45,11 @@ export function readRuncState(root: string, id: string): RuncState {
     ...(cpuset === undefined ? {} : { cpusetCgroup: cpuset }),
     descriptors: parsed.external_descriptors ?? [],
   };
+}
+
+/** What containerd may have left behind when something was still in the container's cgroup; safe to call without. */
+export async function removeRuncState(runc: string, root: string, id: string): Promise<void> {
+  if (existsSync(join(root, id))) await run(runc, ['--root', root, 'delete', '--force', id], { timeout: removalLimitMs });
 }
 
 /** The same, undefined when runc knows no such container. */

@@ -221,10 +221,14 @@ for (const [state, verdict] of [['restoring', 'rolled-back'], ['activating', 'su
   });
 }
 
-for (const [what, whom] of [['the hook of a restored copy ends alone', ['--full', 'godwit-criu-hook']], ['CRIU of a restored copy is killed while the agent is away', ['-x', 'criu']]] as const) {
+for (const [what, whom, when] of [
+  ['the hook of a restored copy ends alone', ['--full', 'godwit-criu-hook'], 'before'],
+  ['CRIU of a restored copy is killed while the agent is away', ['-x', 'criu'], 'before'],
+  ['CRIU of a copy that is about to run is killed while the agent is away', ['-x', 'criu'], 'after'],
+] as const) {
   test.serial(`${what}: the source takes the workload back`, async (t) => {
     const target = otherHost(ordeal);
-    await order(target, { step: 'journal.target.activating', action: crash });
+    await order(target, { step: 'journal.target.activating', when, action: crash });
     const outcome = await endure(ordeal, async () => {
       await until(async () => (await processOf(target, 'agent')) === undefined);
       await target.must(['pkill', '-KILL', ...whom]);

@@ -71,6 +71,8 @@ export class PodTarget implements TargetPort {
   /** Paths of the emptyDirs that files come into. */
   #volumes: string[] = [];
   #left: LeftBehind | undefined;
+  /** The agent before may have told CRIU to let the processes run. */
+  #resuming = false;
   /** Those whose `create` waits. */
   readonly #taken = new Set<Arrival>();
 
@@ -91,10 +93,11 @@ export class PodTarget implements TargetPort {
     this.#sandbox = sandbox;
     this.#restored = new RestoredContainers(this.#host.config.runDir, restored);
     this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, restored.members - 1))));
+    this.#resuming = resuming;
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
-    const fate = this.#restored.fate();
-    if (this.#left.alive || fate === 'runs') return 'ready';
-    return fate === 'none' ? 'gone' : 'ended';
+    if (this.#left.alive) return 'ready';
+    const fate = resuming ? this.#restored.fate() : 'none'; // what no agent told CRIU to let go has not run
+    return ({ runs: 'ready', ended: 'ended', none: 'gone' } as const)[fate];
   }
 
   async announce(request: TargetRequest, limitMs: number): Promise<LinkSite | undefined> {
@@ -253,7 +256,7 @@ export class PodTarget implements TargetPort {
       if (restore === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not restored');
       return restore.resume(limitMs);
     }
-    const resumedAt = await this.#left.resume(limitMs);
+    const resumedAt = await this.#left.resume(limitMs, this.#resuming);
     if (resumedAt === undefined && this.#restored.fate() === 'none') throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
     return resumedAt ?? epochNow();
   }

@@ -1,6 +1,7 @@
 // What runc knows of the containers of a replacement: all but the last are restored into frozen cgroups, and run when the last one does.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { waitsForNobody } from '#agent/criu/restore-family.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { thawCgroup } from '#agent/runtime/freezer.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
@@ -42,11 +43,11 @@ export class RestoredContainers {
     for (const { id } of this.#containers) unmark(this.#runDir, 'restored', id);
   }
 
-  /** Of the last container: runc forgets one whose restore failed, not one that ended since. */
+  /** Of the last container, once CRIU was told to let go: runc forgets one whose restore failed, not one that ended since. */
   fate(): 'runs' | 'ended' | 'none' {
     const last = this.#containers.length === this.#members ? this.#containers.at(-1) : undefined;
     const state = last === undefined ? undefined : readRuncStateIfAny(last.root, last.id);
-    if (state === undefined) return 'none';
+    if (state === undefined || waitsForNobody(state.pid)) return 'none';
     return existsSync(`/proc/${state.pid}`) ? 'runs' : 'ended';
   }
 
