@@ -12,6 +12,8 @@ const flag = (number: number, value: 0 | 1): number[] => [...key(number, 0), val
 const settings = [...text(6, '/pods/1/settings/..2026/b.conf'), ...text(7, '/c/b.conf')];
 const mount = (deleted: 0 | 1, external: string | undefined): number[] =>
   [...settings, ...flag(16, deleted), ...(external === undefined ? [] : text(18, external))];
+const image = (...entries: number[][]): Buffer =>
+  Buffer.concat([Buffer.alloc(8, 0xab), ...entries.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
 
 test('a mount of the runtime whose file was replaced becomes an ordinary one, and nothing else changes', (t) => {
   const entry = Buffer.from(mount(1, '/c/b.conf'));
@@ -35,7 +37,6 @@ test('an image is changed where it lies, and a broken one does no harm', (t) => 
   const directory = mkdtempSync(join(tmpdir(), 'mounts-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'mountpoints-12.img');
-  const image = (...entries: number[][]): Buffer => Buffer.concat([Buffer.alloc(8, 0xab), ...entries.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
   writeFileSync(path, image(settings, mount(1, '/c/b.conf'), mount(1, undefined)));
   t.is(bindReplacedMounts(path), 1);
   t.deepEqual(readFileSync(path), image(settings, mount(0, '/c/b.conf'), mount(1, undefined)));
