@@ -11,7 +11,7 @@ import { serveControl } from '#agent/control/server.ts';
 import { HookDesk } from '#agent/criu/hook-desk.ts';
 import { imageDirectoriesOf, leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
 import { LateMemory } from '#agent/criu/late-memory.ts';
-import { CriuConfiguration } from '#agent/criu/configuration.ts';
+import { CriuConfigurations } from '#agent/criu/configuration.ts';
 import { diagnose } from '#agent/doctor.ts';
 import { Handovers } from '#agent/engine/handovers.ts';
 import { fileJournals, type JournalStore } from '#agent/engine/journal.ts';
@@ -59,7 +59,7 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const imageRoot = join(config.runDir, 'images');
   await mountImageMemory(imageRoot, config.imageLimitBytes);
-  const criu = new CriuConfiguration(join(config.runDir, 'criu.conf'), config.criuHook);
+  const criu = new CriuConfigurations(join(config.runDir, 'criu'), config.criuHook);
 
   const { links, handleCni, start: startLinks, close: closeLinks } = await createLinks({ stateDir: config.stateDir, networks: () => platform.networks(), log });
   await startLinks();
@@ -106,7 +106,7 @@ async function serveAll(
 ): Promise<Closable[]> {
   const { hooks, creates, execs, signals, registry, containerd, links, criu } = host;
   const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
-    registry, creates, hooks, execs, signals, criuConfiguration: criu.path,
+    registry, creates, hooks, execs, signals, criu,
     ...(platform.pods === undefined ? {} : { pods: platform.pods }),
     leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
     onKill: (container) => handovers.abortFor(container, 'the container was killed'),

@@ -12,9 +12,14 @@ import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
 import { startPager, stopPagers } from '#agent/criu/pager.ts';
 import { retakeLocks } from '#agent/criu/posix-locks.ts';
 import { criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
+import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import { isAlive } from '#agent/runtime/processes.ts';
+import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
+
+/** A process that was killed may take so long to end. */
+const endMs = 10_000;
 
 export interface RestoreRequest {
   /** The wrapper's `create`, which becomes the restore: the restored process needs its stdio and its parent. */
@@ -35,12 +40,13 @@ export class HeldRestore {
   #mayRun = false;
   /** Whoever gives it up knows that nothing ran. */
   #givenUp = false;
+  #ranUnasked = false;
   /** What a CRIU that is killed leaves is ended from the restore on. */
   #orphans: { readonly ended: boolean } = { ended: false };
 
   constructor(request: RestoreRequest) {
     this.#request = request;
-    this.#exited = request.create.run(restoreArguments(request)).catch(() => 128);
+    this.#exited = request.create.run(restoreArguments(request)).catch(() => 128).then((code) => this.#endUnasked(code));
   }
 
   /**
@@ -71,6 +77,18 @@ export class HeldRestore {
     this.#rememberMemory(this.#held.pid);
     const notes = await withDeadline(putBackAttributes(this.#images, this.#held.pid), limitMs, 'the attributes of the restored processes');
     return { pid: this.#held.pid, notes };
+  }
+
+  /** runc is done, and CRIU has asked nobody whether the tasks may run (it was not told to): what runs without a commit is ended. */
+  async #endUnasked(code: number): Promise<number> {
+    const { oci } = this.#request;
+    if (code !== 0 || this.#held !== undefined) return code;
+    this.#ranUnasked = true;
+    const state = readRuncStateIfAny(oci.root, oci.id);
+    if (state === undefined) return code;
+    killFrozen(state);
+    await awaitEmpty(state, endMs).catch(() => undefined); // whoever gives the restore up waits for no more than that it was killed
+    return code;
   }
 
   /** Nobody may run without a pager that knows all of the memory. */
@@ -158,6 +176,7 @@ export class HeldRestore {
 
   #error(code: number): GodwitError {
     if (this.#orphans.ended) return criuKilled();
+    if (this.#ranUnasked) return new GodwitError('ERR_RESTORE', 'CRIU let the restored tasks run without asking, and they were ended: it did not find its configuration');
     const errors = criuErrors(readCriuLog(join(this.#request.directories.work, 'restore.log')));
     return new GodwitError('ERR_RESTORE', `runc restore ended with ${code}: ${errors.join('; ') || 'CRIU gave no reason'}`, { details: { criu: errors } });
   }

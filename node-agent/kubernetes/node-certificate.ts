@@ -1,7 +1,7 @@
 // The agent's certificate in a cluster: asked for through the CertificateSigningRequest API, renewed long before it ends. The key stays here.
 import 'reflect-metadata';
 import { randomUUID, webcrypto, X509Certificate } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { nodeUri } from '#core/certificates.ts';
@@ -12,6 +12,7 @@ import type { KubeApi } from '#core/kube/port.ts';
 import { certificateRequests, configMaps } from '#core/kube/resources.ts';
 import type { Log } from '#core/log.ts';
 import type { AgentConfig } from '#agent/config.ts';
+import { replaceFile } from '#agent/runtime/replace-file.ts';
 import { pause } from '#core/pause.ts';
 
 export interface CertificatePorts {
@@ -131,6 +132,5 @@ async function issued(api: KubeApi, name: string, clock: Clock): Promise<string>
 
 function save(path: string, content: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileSync(`${path}.new`, content, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  replaceFile(path, content);
 }

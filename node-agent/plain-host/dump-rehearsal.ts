@@ -49,7 +49,7 @@ export class DumpRehearsal {
     const { config, criu, execs, hooks, imageRoot, registry } = this.#host;
     const { root } = registry.find(this.#id);
     const state = readRuncState(root, this.#id);
-    criu.addWatched(this.#key, watched);
+    criu.write(this.#id, watched);
     const directories = openImageDirectories(imageRoot, this.#key);
     const watch = hooks.open(directories.images);
     try {
@@ -124,7 +124,6 @@ export class DumpRehearsal {
   async #cleanUp(): Promise<void> {
     this.#host.execs.open(this.#id);
     await this.#freezeWatch.disarm();
-    this.#host.criu.removeWatched(this.#key);
     removeImageDirectories(this.#host.imageRoot, this.#key);
   }
 }

@@ -8,7 +8,7 @@ import { GodwitError } from '#core/errors.ts';
 import { writeAttributes } from '#agent/attributes/attributes-image.ts';
 import { readAttributesOf } from '#agent/attributes/read-attributes.ts';
 import type { AgentConfig } from '#agent/config.ts';
-import type { CriuConfiguration } from '#agent/criu/configuration.ts';
+import type { CriuConfigurations } from '#agent/criu/configuration.ts';
 import { HeldDump } from '#agent/criu/dump.ts';
 import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
 import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
@@ -59,7 +59,7 @@ export interface PlainHost {
   hooks: HookDesk;
   execs: ExecGate;
   signals: SignalGate;
-  criu: CriuConfiguration;
+  criu: CriuConfigurations;
   links: LinkPort;
   lateMemory: LateMemory;
   rehearsals: Rehearsals;
@@ -155,7 +155,7 @@ export class PlainSource implements SourcePort {
   async startDump(limitMs: number): Promise<void> {
     const { registration } = this.#container();
     const { config, criu, hooks, imageRoot } = this.#host;
-    criu.addWatched(this.#handover, this.#watched);
+    criu.write(this.#id, this.#watched);
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
     this.#unsettled = new Unsettled(this.#state().pid);
@@ -297,7 +297,6 @@ export class PlainSource implements SourcePort {
     this.#watch?.close();
     this.#host.execs.open(this.#id);
     this.#host.signals.open(this.#id);
-    this.#host.criu.removeWatched(this.#handover);
     this.#unsettled?.[Symbol.dispose]();
     this.#unsettled = undefined;
     removeImageDirectories(this.#host.imageRoot, this.#handover);

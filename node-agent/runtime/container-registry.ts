@@ -1,9 +1,10 @@
 // The containers that were created through godwit-runc on this node since it booted, kept in /run so that a restarted agent knows them.
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import { podContainerSchema } from '#agent/runtime/pod-identity.ts';
+import { replaceFile } from '#agent/runtime/replace-file.ts';
 
 const registrationSchema = z.object({
   id: z.string(),
@@ -35,9 +36,7 @@ export class ContainerRegistry {
   }
 
   add(registration: Registration): void {
-    const path = this.#pathOf(registration.id);
-    writeFileSync(`${path}.new`, JSON.stringify(registration), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    replaceFile(this.#pathOf(registration.id), JSON.stringify(registration));
     this.#known.set(registration.id, registration);
   }
 

@@ -1,6 +1,7 @@
 // Marks that godwit-runc reads when no agent answers: small files below the run directory, gone after a reboot.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '#agent/runtime/replace-file.ts';
 
 /**
  * - restored: the container was restored by its `create`, and needs no `start`.
@@ -13,7 +14,7 @@ export type Mark = 'restored' | 'arrived' | 'held';
 export function mark(runDir: string, kind: Mark, id: string, text = ''): void {
   const directory = join(runDir, kind);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(join(directory, id), text, { mode: 0o600 });
+  replaceFile(join(directory, id), text); // a text that is read while it is written would say that nothing is held any more
 }
 
 export function isMarked(runDir: string, kind: Mark, id: string): boolean {

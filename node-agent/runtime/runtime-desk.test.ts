@@ -1,8 +1,9 @@
 // Every call of containerd's shim gets the answer that the state of its container asks for.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { CriuConfigurations } from '#agent/criu/configuration.ts';
 import { HookDesk } from '#agent/criu/hook-desk.ts';
 import { ContainerRegistry } from './container-registry.ts';
 import { CreateDesk } from './create-desk.ts';
@@ -18,7 +19,7 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   const said: string[] = [];
   const registry = new ContainerRegistry(join(directory, 'containers'));
   const desk: RuntimeDeskPorts = {
-    registry, creates: new CreateDesk(), execs: new ExecGate(), signals: new SignalGate(), isEnding: (_id, signal) => Promise.resolve(signal === '9'), hooks: new HookDesk('/images'), criuConfiguration: '/run/criu.conf',
+    registry, creates: new CreateDesk(), execs: new ExecGate(), signals: new SignalGate(), isEnding: (_id, signal) => Promise.resolve(signal === '9'), hooks: new HookDesk('/images'), criu: new CriuConfigurations(join(directory, 'criu'), '/hook'),
     leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forget: (id) => void said.push(`forgot ${id}`), ...ports,
   };
   const ask = async (command: string, ...args: string[]): Promise<string[]> => {
@@ -36,11 +37,14 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
 const notAsked = () => Promise.reject(new Error('nobody asks this'));
 
 test('a new container is registered, gets CRIU\'s configuration, and starts as ever', async (t) => {
-  const { ask, bundle, registry, directory } = rig(t);
+  const { ask, bundle, desk, registry, directory } = rig(t);
   bundle({ annotations: { mine: 'x' } });
   t.deepEqual(await ask('create', '--bundle', directory, 'shop'), ['forgot shop', 'pass']);
   t.is(registry.get('shop')?.bundle, directory);
-  t.deepEqual(JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')), { annotations: { mine: 'x', [annotations.criuConfig]: '/run/criu.conf' } });
+  t.deepEqual(JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')), { annotations: { mine: 'x', [annotations.criuConfig]: desk.criu.pathOf('shop') } });
+  t.regex(readFileSync(desk.criu.pathOf('shop'), 'utf8'), /^action-script \/hook$/m);
+  await ask('delete', 'shop');
+  t.false(existsSync(desk.criu.pathOf('shop')));
   t.deepEqual(await ask('start', 'shop'), ['pass']);
 });
 

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
+import type { CriuConfigurations } from '#agent/criu/configuration.ts';
 import type { HookDesk } from '#agent/criu/hook-desk.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
 import type { CreateDesk } from '#agent/runtime/create-desk.ts';
@@ -22,8 +23,7 @@ export interface RuntimeDeskPorts {
   hooks: HookDesk;
   execs: ExecGate;
   signals: SignalGate;
-  /** CRIU configuration that every container gets (annotation org.criu.config). */
-  criuConfiguration: string;
+  criu: CriuConfigurations;
   /** Where the container's handover stands, if it is leaving. */
   leaving(container: string): 'before-commit' | 'after-commit' | undefined;
   /** The container is being ended by its owner: its handover is over, unless it is committed. */
@@ -53,6 +53,7 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
       return exec(conversation, oci, ports);
     case 'delete':
       ports.forget(oci.id);
+      ports.criu.remove(oci.id);
       if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined) ports.registry.remove(oci.id);
       return conversation.passThrough();
     default:
@@ -61,11 +62,12 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
 }
 
 /** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
-async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criuConfiguration, forget, pods }: RuntimeDeskPorts): Promise<void> {
+async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criu, forget, pods }: RuntimeDeskPorts): Promise<void> {
   const path = join(oci.bundle, 'config.json');
   const given = parseOciSpec(readFileSync(path, 'utf8'));
   const pod = podContainerOf(given);
-  const spec = withAnnotation(pod === undefined ? withoutMptcp(given) : given, annotations.criuConfig, criuConfiguration);
+  const spec = withAnnotation(pod === undefined ? withoutMptcp(given) : given, annotations.criuConfig, criu.pathOf(oci.id));
+  criu.write(oci.id);
   writeFileSync(path, JSON.stringify(spec));
   const handover = spec.annotations?.[annotations.handover];
   if (handover !== undefined) {
