@@ -3,6 +3,7 @@ import type { Attachment, Neighbour } from '#cni/port.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
+import type { AgentConfig } from '#agent/config.ts';
 import { commitEffect } from '#agent/engine/commit.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import { FileRounds } from '#agent/engine/file-rounds.ts';
@@ -42,6 +43,8 @@ export class SourceRun {
   #cancelled = false;
   /** The source goes on: nothing of this handover may begin any more. */
   #over = false;
+  /** The last one before the commit, which may outlive its deadline. */
+  #step: Promise<unknown> = Promise.resolve();
   /** The target's word that it can run its copy, or why not. */
   #restored: Promise<MessageOf<'restored'>> | undefined;
 
@@ -74,7 +77,12 @@ export class SourceRun {
   effects(): Record<string, Effect> {
     const { clock, config: { deadlines }, log } = this.#ports;
     const logged = (error: GodwitError) => log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
-    const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run, clock });
+    const known = (run: Step['run']): Step['run'] => () => {
+      const step = run();
+      this.#step = step;
+      return step;
+    };
+    const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run: known(run), clock });
     const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
     return {
       prepare: once('preparing', deadlines.prepareMs, async () => {
@@ -91,7 +99,7 @@ export class SourceRun {
       awaitActivated: untilDone('the activation', 2 * deadlines.settleMs, () => this.#awaitActivated(deadlines.settleMs)),
       release: untilDone('the release', 2 * deadlines.dumpMs, () => this.#release(deadlines.dumpMs)),
       reclaim: untilDone('reclaiming', deadlines.dumpMs, () => this.#reclaim()),
-      rollBack: untilDone('rolling back', 2 * deadlines.dumpMs, () => this.#rollBack(deadlines.dumpMs)),
+      rollBack: untilDone('rolling back', 2 * (deadlines.freezeMs + deadlines.dumpMs), () => this.#rollBack(deadlines)),
     };
   }
 
@@ -170,6 +178,7 @@ export class SourceRun {
         measures.fileBytes = (measures.fileBytes ?? 0) + counts.bytes;
       }
     });
+    this.#mustGoOn();
     this.#dumpStarted = true;
     await timeline.measure('start-dump', () => this.#source.startDump(limitMs));
     // Asked for now, since it costs milliseconds that the freeze does not have.
@@ -177,12 +186,24 @@ export class SourceRun {
     await this.#forLinks(async (link) => void this.#neighbours.push(...(await this.#ports.links.neighbours(link))));
   }
 
+  /** What is frozen or shut behind the roll-back's back is let go at once. */
   async #freeze(limitMs: number): Promise<void> {
+    try {
+      await this.#freezeUntilSettled(limitMs);
+    } finally {
+      if (this.#over) await this.#thaw();
+    }
+  }
+
+  async #freezeUntilSettled(limitMs: number): Promise<void> {
     const { measures, timeline } = this.#handover;
     for (let attempt = 1; ; attempt += 1) {
+      this.#mustGoOn();
       measures.frozenAt = epochNow();
       await timeline.measure('freeze', () => this.#source.freeze(limitMs));
+      this.#mustGoOn();
       await timeline.measure('gate', () => this.#forLinks((link) => this.#ports.links.gate(link)));
+      this.#mustGoOn();
       const unsettled = this.#source.unsettled();
       if (unsettled.length === 0) break;
       await this.#thaw();
@@ -294,16 +315,30 @@ export class SourceRun {
     this.#handover.epoch = epoch;
   }
 
-  async #rollBack(limitMs: number): Promise<void> {
+  async #rollBack({ dumpMs: limitMs, freezeMs }: AgentConfig['deadlines']): Promise<void> {
     const { timeline } = this.#handover;
     this.#over = true;
     if (this.#source.wasLetGo()) this.#handover.error = agentHung(this.#ports.config.node);
     await timeline.measure('roll-back', async () => {
       void this.#tellAbort(this.#handover.error?.message ?? 'the source gave up');
+      await this.#quiet(2 * freezeMs);
       if (this.#dumpStarted) await this.#source.abandonDump(limitMs);
       await this.#thaw();
       await this.#finish();
     });
+  }
+
+  /** A step goes on when its deadline has passed: it is waited for, so that it makes nothing behind the roll-back's back. */
+  async #quiet(limitMs: number): Promise<void> {
+    const { clock, log } = this.#ports;
+    await withDeadline(Promise.allSettled([this.#step]), limitMs, 'the end of a step that took too long', clock).catch((error: unknown) =>
+      log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Rolling back while a step still runs'),
+    );
+  }
+
+  /** For steps that found their deadline passed. */
+  #mustGoOn(): void {
+    if (this.#over) throw new GodwitError('ERR_ABORTED', 'the handover is being rolled back');
   }
 
   /** The container goes on even if a link cannot be opened; the error is thrown after that. */

@@ -36,6 +36,8 @@ export class TargetRun {
   /** The processes may run: from here on this copy is never given up. */
   #resuming = false;
   #resumed = false;
+  /** It is being undone: nothing may be made any more. */
+  #over = false;
   #copy: ReturnType<TargetPort['recover']> = 'ready';
 
   /** @param isBusy whether another handover of that container is under way on this node */
@@ -94,6 +96,7 @@ export class TargetRun {
       await connection.send({ type: 'refused', refusals, notes });
       return 'refused';
     }
+    this.#mustGoOn();
     this.#built = this.#handover.timeline.measure('prepare', () => this.#build(request, limitMs, remember));
     await this.#built;
     const roots = request.pod?.roots.length ?? request.mounts.length + 1;
@@ -109,11 +112,14 @@ export class TargetRun {
     identity.container = spec.id;
     if (claims.length > 0) this.#handover.epoch = Math.max(...claims.map(({ epoch }) => epoch)) + 1;
     const site = await this.#target.announce({ handover: identity.id, spec, pod, mounts, descriptors, foreignAddresses, lazy: await this.#isLazy(request) }, limitMs);
+    this.#mustGoOn();
     this.#keepsLinks = site?.kept ?? false;
     if (site !== undefined) this.#attachments = claims.map((claim) => ({ ...claim, netns: site.netns, containerId: site.containerId, state: 'parked' }));
     remember();
     await this.#target.prepareNetwork();
+    this.#mustGoOn();
     if (site !== undefined) await this.#addLinks(site, claims);
+    this.#mustGoOn();
     await this.#target.prepare(limitMs);
   }
 
@@ -295,6 +301,7 @@ export class TargetRun {
   }
 
   async #undo(limitMs: number): Promise<void> {
+    this.#over = true;
     await this.#handover.timeline.measure('undo', async () => {
       await this.#quiet(limitMs);
       await this.#discardParkings();
@@ -312,6 +319,11 @@ export class TargetRun {
     await withDeadline(settled, limitMs, 'the end of a step that took too long', this.#ports.clock).catch((error: unknown) =>
       this.#ports.log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Undoing while a step still runs'),
     );
+  }
+
+  /** For a step that found its deadline passed. */
+  #mustGoOn(): void {
+    if (this.#over) throw new GodwitError('ERR_ABORTED', 'the handover is being undone');
   }
 
   async #disposeReceivers(): Promise<void> {

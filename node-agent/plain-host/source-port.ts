@@ -80,6 +80,7 @@ export class PlainSource implements SourcePort {
   #netns: string | undefined;
   readonly #freezeWatch: FreezeWatch;
   #memoryBytes = 0;
+  #over = false;
 
   /** @param sessions what becomes of those who joined from outside and stay: they stand in the way, or end as the container would */
   constructor(host: PlainHost, handover: string, container: string, sessions: 'refuse' | 'end' = 'refuse') {
@@ -185,13 +186,23 @@ export class PlainSource implements SourcePort {
     return this.#freezeWatch.hasLetGo;
   }
 
+  /** What takes so long that the handover is over meanwhile is undone here. */
   async freeze(limitMs: number): Promise<void> {
+    try {
+      await this.#freeze(limitMs);
+    } finally {
+      if (this.#over) await this.thaw();
+    }
+  }
+
+  async #freeze(limitMs: number): Promise<void> {
     const state = this.#state();
     await this.#watchFreeze();
     this.#host.execs.close(this.#id);
     await this.#host.signals.close(this.#id, sessionsLimitMs);
     const joined = await awaitSessions(state, sessionsLimitMs);
     if (joined.length > 0 && this.#sessions === 'refuse') throw new GodwitError('ERR_FREEZE', `processes ${joined.join(', ')}, started in the container from outside, did not end within ${sessionsLimitMs} ms`);
+    if (this.#over) throw new GodwitError('ERR_ABORTED', 'the handover was over before the freeze');
     if (joined.length > 0) await endSessions(state);
     await this.#container().freeze(state, limitMs);
   }
@@ -294,6 +305,7 @@ export class PlainSource implements SourcePort {
   }
 
   cleanUp(): void {
+    this.#over = true;
     this.#watch?.close();
     this.#host.execs.open(this.#id);
     this.#host.signals.open(this.#id);

@@ -5,7 +5,8 @@ import { pause } from '#core/pause.ts';
 import type { FaultKind } from './faults.ts';
 import type { NodeName, World } from './world.ts';
 
-const slowMs = 200;
+/** Longer than a freeze may take, with and without the wait for its end. */
+const delaysMs: Partial<Record<FaultKind, number>> = { slow: 200, late: 12_000, later: 40_000 };
 const never = <T>(): Promise<T> => Promise.withResolvers<T>().promise;
 
 export interface StepRules {
@@ -47,7 +48,8 @@ export class Life {
   async step<T>(name: string, work: () => T | Promise<T>, { except = [] }: StepRules = {}): Promise<T> {
     if (this.#dead) return never();
     const kind = this.#fault(name, except);
-    if (kind === 'slow') await pause(this.clock, slowMs);
+    const delayMs = kind === undefined ? undefined : delaysMs[kind];
+    if (delayMs !== undefined) await pause(this.clock, delayMs);
     if (kind === 'cut') for (const wire of this.world.wires) wire.cut();
     if (kind === 'stall') for (const wire of this.world.wires) wire.stall();
     if (kind === 'throw-before') throw new GodwitError('ERR_INTERNAL', `fault before ${name}`);
