@@ -85,6 +85,11 @@ export class Cluster {
     return Object.fromEntries(Object.entries(this.#watches).map(([name, watch]) => [name, now - watch.lastHeardAt()]));
   }
 
+  /** How many objects of each kind cannot be read. */
+  unreadable(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.#watches).map(([name, watch]) => [name, watch.unreadable().length]));
+  }
+
   policyOf(pod: Pod): InterruptionPolicy | undefined {
     return policyFor(this.policies.list(pod.metadata.namespace), pod.metadata.labels);
   }

@@ -1,7 +1,7 @@
 // What the controller counts; docs/reference/metrics.md is generated from it.
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { findCondition } from '#core/api/conditions.ts';
-import { liveGauge } from '#core/live-gauge.ts';
+import { liveGauge, unreadableGauge } from '#core/live-gauge.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
 
 /** Freezes of ordinary pods take a tenth of a second, those of large ones seconds. */
@@ -21,9 +21,11 @@ interface Observed {
   /** Names that wait in the queue of each controller. */
   depths(): Record<string, number>;
   isLeader(): boolean;
+  /** Objects that cannot be read, by kind. */
+  unreadable(): Record<string, number>;
 }
 
-export function controllerMetrics({ underway, depths, isLeader }: Observed): ControllerMetrics {
+export function controllerMetrics({ underway, depths, isLeader, unreadable }: Observed): ControllerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -34,6 +36,7 @@ export function controllerMetrics({ underway, depths, isLeader }: Observed): Con
   liveGauge(registry, 'godwit_migrations_underway', 'Migrations that are not over.', underway);
   liveGauge(registry, 'godwit_leader', '1 on the replica that decides.', () => (isLeader() ? 1 : 0));
   liveGauge(registry, 'godwit_queue_depth', 'Objects that wait for a controller or are worked on.', depths, 'controller');
+  unreadableGauge(registry, unreadable);
   return {
     registry,
     ended({ metadata, spec: { trigger } }, { phase = 'Failed', conditions, freezeMs, finishedAt }) {

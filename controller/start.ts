@@ -56,6 +56,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
     underway: () => cluster.underway().length,
     depths: () => Object.fromEntries([...controllers].map(([name, { depth }]) => [name, depth])),
     isLeader: () => election.isLeading,
+    unreadable: () => cluster.unreadable(),
   });
   const webhooks = await serveWebhooks(cluster, { port: settings.webhookPort, namespace, service, own: [account('godwit-controller'), account('godwit-node-agent')], onEviction: metrics.evicted });
   const statusServer = await serveStatus(settings.healthPort, { ailments: () => deafWatches(cluster), metrics: metrics.registry });

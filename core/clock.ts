@@ -10,11 +10,22 @@ export interface Clock {
   after(delayMs: number, task: () => void): () => void;
 }
 
+/** A longer timer would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
+/** Timers may fire a little early. */
+const shortestTimerMs = 2;
+
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   date: () => new Date(),
   after(delayMs, task) {
-    const timer = setTimeout(task, delayMs);
+    const endMs = performance.now() + delayMs;
+    let timer = setTimeout(over, Math.min(delayMs, longestTimerMs));
+    function over(): void {
+      const leftMs = endMs - performance.now();
+      if (leftMs > shortestTimerMs) timer = setTimeout(over, Math.min(leftMs, longestTimerMs));
+      else task();
+    }
     return () => clearTimeout(timer);
   },
 };

@@ -58,8 +58,8 @@ const pages: Record<string, string> = {
     Migration: apiSource('migration.ts'), InterruptionPolicy: apiSource('interruption-policy.ts'), StableNetwork: apiSource('stable-network.ts'), StableIP: apiSource('stable-ip.ts'),
   }),
   'metrics.md': metricsPage({
-    'The controller': controllerMetrics({ underway: () => 0, depths: () => ({}), isLeader: () => false }).registry,
-    'The agent of a node': agentMetrics({ heldKills: () => 0, underway: () => 0, bytesToCome: () => 0 }).registry,
+    'The controller': controllerMetrics({ underway: () => 0, depths: () => ({}), isLeader: () => false, unreadable: () => ({}) }).registry,
+    'The agent of a node': agentMetrics({ heldKills: () => 0, underway: () => 0, bytesToCome: () => 0, unreadable: () => ({}) }).registry,
   }),
   'rbac.md': rbacPage({ 'The controller': manifest('base/controller.yaml'), 'The agent of a node': manifest('base/node-agent.yaml'), 'Uninstall': manifest('uninstall/uninstall.yaml') }),
   'configuration.md': configurationPage(

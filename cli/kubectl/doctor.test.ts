@@ -73,3 +73,12 @@ test('a pod that waits for a network which does not serve its namespace is named
   t.is(code, 1);
   t.regex(stdout, /✗ shop-1 +StableNetwork stable does not serve the namespace shop: the pod cannot start\n +→ Name the namespace in spec\.namespaces/);
 });
+
+test('an object that cannot be read is named', async (t) => {
+  const { server, godwit } = await ready(t);
+  server.store.write('/apis/godwit.dev/v1alpha1/stablenetworks', { metadata: { name: 'newer' }, spec: { mode: 'GENEVE' } });
+  const { code, stdout } = await godwit(['doctor']);
+  t.is(code, 1);
+  t.regex(stdout, /✗ StableNetwork +newer cannot be read, and is left out: .*\n[^]*→ Delete it/);
+  t.regex(stdout, /✓ Migration +is served and readable/);
+});

@@ -48,8 +48,8 @@ export const migrationSpecSchema = z.object({
   dryRun: z.boolean().default(false),
   /** Ask for the roll-back; heeded until the commit. */
   cancel: z.boolean().default(false),
-  /** When the finished Migration is deleted. @default 3600 */
-  ttlSecondsAfterFinished: z.number().int().min(0).default(3600),
+  /** When the finished Migration is deleted, at most a year later. @default 3600 */
+  ttlSecondsAfterFinished: z.number().int().min(0).max(31_536_000).default(3600),
 });
 
 export const commitSchema = z.object({

@@ -4,6 +4,7 @@ import { GodwitError, type ErrorCode } from '#core/errors.ts';
 import type { ApiConnection } from '#core/kube/connection.ts';
 import { failure } from '#core/kube/failure.ts';
 import type { DeleteOptions, KubeApi, KubeObject, ListOptions, ObjectName, Resource, Subresource } from '#core/kube/port.ts';
+import { read, type Unreadable } from '#core/kube/unreadable.ts';
 
 const pageSize = 500;
 const listSchema = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().default(''), continue: z.string().optional() }), items: z.array(z.unknown()).nullish() });
@@ -60,14 +61,19 @@ export function createKubeApi(connection: ApiConnection): KubeApi {
   return api;
 }
 
-async function list<T extends KubeObject>(send: (method: string, path: string) => Promise<unknown>, resource: Resource<T>, options: ListOptions = {}): Promise<{ items: T[]; resourceVersion: string }> {
+async function list<T extends KubeObject>(send: (method: string, path: string) => Promise<unknown>, resource: Resource<T>, options: ListOptions = {}): Promise<{ items: T[]; resourceVersion: string; unreadable: Unreadable[] }> {
   const items: T[] = [];
+  const unreadable: Unreadable[] = [];
   for (let from: string | undefined; ; ) {
     const query = new URLSearchParams({ limit: String(pageSize), ...selectors(options), ...(from === undefined ? {} : { continue: from }) });
     const page = listSchema.parse(await send('GET', `${collectionPath(resource, options.namespace)}?${query.toString()}`));
-    for (const item of page.items ?? []) items.push(resource.parse(item));
+    for (const item of page.items ?? []) {
+      const result = read(resource, item);
+      if ('object' in result) items.push(result.object);
+      else unreadable.push(result.unreadable);
+    }
     from = page.metadata.continue === '' ? undefined : page.metadata.continue;
-    if (from === undefined) return { items, resourceVersion: page.metadata.resourceVersion };
+    if (from === undefined) return { items, unreadable, resourceVersion: page.metadata.resourceVersion };
   }
 }
 

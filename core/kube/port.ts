@@ -1,5 +1,6 @@
 // What controllers and agents ask of the Kubernetes API; the real one speaks HTTP, tests of decisions bring their own.
 import type { ObjectMeta } from '#core/api/objects.ts';
+import type { Unreadable } from '#core/kube/unreadable.ts';
 
 export interface KubeObject {
   apiVersion?: string | undefined;
@@ -49,7 +50,8 @@ export interface KubeApi {
   get<T extends KubeObject>(resource: Resource<T>, name: ObjectName): Promise<T>;
   /** Undefined instead of ERR_KUBE_NOT_FOUND. */
   find<T extends KubeObject>(resource: Resource<T>, name: ObjectName): Promise<T | undefined>;
-  list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<{ items: T[]; resourceVersion: string }>;
+  /** Objects that are not what `resource` reads are left out of the items. */
+  list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<{ items: T[]; resourceVersion: string; unreadable: Unreadable[] }>;
   /** @param options.dryRun asks what would come of it, and makes nothing */
   create<T extends KubeObject>(resource: Resource<T>, object: T, options?: { dryRun?: boolean }): Promise<T>;
   /** PUT: rejects with ERR_KUBE_CONFLICT unless the object still has `metadata.resourceVersion`. */
@@ -77,5 +79,7 @@ export interface Reflector<T extends KubeObject> extends ObjectCache<T> {
   synced(limitMs: number): Promise<void>;
   /** When the server last said something (monotonic ms): the watch is stale when that is long ago. */
   lastHeardAt(): number;
+  /** Those that cannot be read; of one that could be read before, the copy has what it was then. */
+  unreadable(): readonly Unreadable[];
   close(): Promise<void>;
 }

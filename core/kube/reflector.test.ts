@@ -163,3 +163,52 @@ test('closing ends a watch, and a pause, at once', async (t) => {
   t.is(pausing.clock.pending.length, 0);
   t.is(pausing.lists(), 1);
 });
+
+/** As of a newer version of the API: whoever wrote it, it is no ConfigMap for us. */
+const broken = (name: string) => ({ metadata: { name, namespace: 'shop' }, data: { value: 5 } });
+
+test('an object that cannot be read is left out, and hides nothing else', async (t) => {
+  const { server, copy, told, logged, lists } = await copied(t);
+  server.store.write(kinds, broken('bad'));
+  server.store.write(kinds, named('c'));
+  await until(() => told.length === 3, 'a change after it');
+  t.is(copy.get({ name: 'bad', namespace: 'shop' }), undefined);
+  t.like(copy.unreadable(), { length: 1, 0: { name: 'bad', namespace: 'shop' } });
+  t.is(logged.filter((line) => line.includes('cannot be read')).length, 1);
+  t.is(lists(), 1, 'the watch goes on');
+});
+
+test('a first list with an object that cannot be read is complete without it', async (t) => {
+  const { server, connection, api } = await testCluster(t);
+  for (const object of [named('a'), broken('bad'), named('b')]) server.store.write(kinds, object);
+  const copy = new ListWatch({ api, connection, clock: new HandClock(), log: pino({ enabled: false }) }, configMaps);
+  copy.start();
+  t.teardown(() => copy.close());
+  await copy.synced(1_000);
+  t.deepEqual(copy.list().map(({ metadata }) => metadata.name), ['a', 'b']);
+  t.is(copy.unreadable().length, 1);
+  server.store.write(kinds, named('bad'));
+  await until(() => copy.list().length === 3, 'it can be read now');
+  t.deepEqual(copy.unreadable(), []);
+});
+
+test('an object that can be read no longer is not gone: what was known of it stays until it is deleted', async (t) => {
+  const { server, copy, told } = await copied(t);
+  server.store.write(kinds, broken('a'));
+  await until(() => copy.unreadable().length === 1, 'it is noticed');
+  t.is(copy.list().length, 2);
+  server.watches.cut();
+  server.store.forget();
+  server.store.remove(kinds, 'shop', 'b');
+  t.is(copy.get({ name: 'a', namespace: 'shop' })?.metadata.name, 'a');
+  server.store.remove(kinds, 'shop', 'a');
+  t.false(told.includes('deleted a'));
+});
+
+test('one that cannot be read and is deleted is gone', async (t) => {
+  const { server, copy, told } = await copied(t);
+  server.store.write(kinds, broken('a'));
+  server.store.remove(kinds, 'shop', 'a');
+  await until(() => told.includes('deleted a'), 'it is gone');
+  t.deepEqual(copy.unreadable(), []);
+});

@@ -8,6 +8,7 @@ import { collectionPath, selectors } from '#core/kube/api.ts';
 import type { ApiConnection } from '#core/kube/connection.ts';
 import { indexBy } from '#core/kube/index-by.ts';
 import type { KubeApi, KubeObject, ListOptions, ObjectName, Reflector, Resource } from '#core/kube/port.ts';
+import { read, type Unreadable } from '#core/kube/unreadable.ts';
 
 type Change<T> = { type: 'set' | 'deleted'; object: T; previous?: T | undefined };
 
@@ -32,6 +33,7 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
   readonly #resource: Resource<T>;
   readonly #options: ListOptions;
   readonly #objects = new Map<string, T>();
+  readonly #unreadable = new Map<string, Unreadable>();
   readonly #listeners = new Set<(change: Change<T>) => void>();
   readonly #synced = Promise.withResolvers<void>();
   readonly #stop = new AbortController();
@@ -55,6 +57,10 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
 
   lastHeardAt(): number {
     return this.#heardAt;
+  }
+
+  unreadable(): readonly Unreadable[] {
+    return [...this.#unreadable.values()];
   }
 
   get(name: ObjectName): T | undefined {
@@ -105,11 +111,13 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
   }
 
   async #relist(): Promise<string> {
-    const { items, resourceVersion } = await this.#ports.api.list(this.#resource, this.#options);
+    const { items, unreadable, resourceVersion } = await this.#ports.api.list(this.#resource, this.#options);
     this.#heard();
-    const listed = new Set(items.map(({ metadata }) => keyOf(metadata)));
+    const listed = new Set([...items.map(({ metadata }) => metadata), ...unreadable].map(keyOf));
     for (const [key, object] of this.#objects) if (!listed.has(key)) this.#remove(key, object);
+    for (const key of this.#unreadable.keys()) if (!listed.has(key)) this.#unreadable.delete(key);
     for (const item of items) this.#set(item);
+    for (const one of unreadable) this.#skip(one);
     this.#synced.resolve();
     return resourceVersion;
   }
@@ -141,13 +149,25 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
   }
 
   #take(type: string, json: unknown): void {
-    const object = this.#resource.parse(json);
-    if (type === 'DELETED') this.#remove(keyOf(object.metadata), object);
-    else this.#set(object);
+    const result = read(this.#resource, json);
+    if (type !== 'DELETED') return 'object' in result ? this.#set(result.object) : this.#skip(result.unreadable);
+    const key = keyOf('object' in result ? result.object.metadata : result.unreadable);
+    const last = 'object' in result ? result.object : this.#objects.get(key);
+    this.#unreadable.delete(key);
+    if (last !== undefined) this.#remove(key, last);
+  }
+
+  /** What is known of it stays: that it can no longer be read does not mean that it is gone. */
+  #skip(unreadable: Unreadable): void {
+    const key = keyOf(unreadable);
+    const isNews = this.#unreadable.get(key)?.error !== unreadable.error;
+    this.#unreadable.set(key, unreadable);
+    if (isNews) this.#ports.log.error({ resource: this.#resource.plural, object: key, error: unreadable.error }, 'Object cannot be read and is left out');
   }
 
   #set(object: T): void {
     const key = keyOf(object.metadata);
+    this.#unreadable.delete(key);
     const previous = this.#objects.get(key);
     if (previous !== undefined && previous.metadata.resourceVersion === object.metadata.resourceVersion) return;
     this.#objects.set(key, object);

@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { terminalStates, type HandoverRecord } from '#core/api/handover.ts';
 import type { RehearsalReport } from '#core/api/rehearsal.ts';
-import { liveGauge } from '#core/live-gauge.ts';
+import { liveGauge, unreadableGauge } from '#core/live-gauge.ts';
 import type { KillDecision } from '#agent/kubernetes/kills/kill-decision.ts';
 
 const stepSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -20,7 +20,7 @@ export interface AgentMetrics {
   epochRefused(): void;
 }
 
-export function agentMetrics({ heldKills, underway, bytesToCome }: { heldKills(): number; underway(): number; bytesToCome(): number }): AgentMetrics {
+export function agentMetrics({ heldKills, underway, bytesToCome, unreadable }: { heldKills(): number; underway(): number; bytesToCome(): number; unreadable(): Record<string, number> }): AgentMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -34,6 +34,7 @@ export function agentMetrics({ heldKills, underway, bytesToCome }: { heldKills()
   const rehearsals = new Counter({ name: 'godwit_rehearsals_total', help: 'Rehearsals of dumps: passed, refused by CRIU, or given up since they took too long.', labelNames: ['outcome'], registers });
   liveGauge(registry, 'godwit_held_kills', 'Pods whose kills are held now.', heldKills);
   liveGauge(registry, 'godwit_handovers_underway', 'Handovers that are not over, as source or target.', underway);
+  unreadableGauge(registry, unreadable);
   liveGauge(registry, 'godwit_memory_to_come_bytes', 'Memory of moved containers that is still to come in while they run; none of them is moved on before that.', bytesToCome);
   return {
     registry,

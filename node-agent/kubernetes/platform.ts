@@ -68,7 +68,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     onArrived: async (netns, pod) => holders.holdAll(await links.attachmentsOf(netns), pod),
   };
   host.rehearsals.observe((report) => metrics.rehearsed(report));
-  const metrics = agentMetrics({ heldKills: () => kills.count, bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
+  const metrics = agentMetrics({ heldKills: () => kills.count, unreadable: () => watches.unreadable(), bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
   const leavingPodOf = (uid: string, migration: string, known: Migration | undefined): LeavingPod => {
     const containers = containersOf(uid);
     const pod = view.lastSeen(uid);

@@ -1,4 +1,5 @@
-// A zod schema as the structural OpenAPI schema that CustomResourceDefinitions take.
+// A zod schema as the structural OpenAPI schema that CustomResourceDefinitions take. Whole numbers keep the bounds within which JavaScript counts exactly:
+// what the API server lets through Godwit has to read.
 import { z } from 'zod';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -25,15 +26,10 @@ function clean(value: Json): Json {
   if (!isObject(value)) return value;
   const kept = Object.entries(value).flatMap(([key, child]): [string, Json][] => {
     if (key === 'properties' && isObject(child)) return [[key, Object.fromEntries(Object.entries(child).map(([name, property]) => [name, clean(property)]))]];
-    if (dropped.has(key) || isUnbounded(key, child)) return [];
+    if (dropped.has(key)) return [];
     return [[key, clean(child)]];
   });
   return { ...Object.fromEntries(kept), ...mapOf(value), ...(value['type'] === undefined && Object.keys(value).length === 0 ? { 'x-kubernetes-preserve-unknown-fields': true } : {}) };
-}
-
-/** Bounds of JavaScript's safe integers are nobody's rule. */
-function isUnbounded(key: string, value: Json): boolean {
-  return (key === 'minimum' || key === 'maximum') && typeof value === 'number' && Math.abs(value) >= Number.MAX_SAFE_INTEGER;
 }
 
 /** A map keeps its value schema; one of anything keeps what it gets. */

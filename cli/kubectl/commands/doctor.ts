@@ -12,6 +12,7 @@ import { exitCodes } from '../../exit-codes.ts';
 import { outputOption } from '../../output-option.ts';
 import { diagnosisLines } from '../../render/checks.ts';
 import { printJson, printLines } from '../../terminal.ts';
+import type { Unreadable } from '#core/kube/unreadable.ts';
 import type { ClusterSession } from '../cluster-session.ts';
 import type { PluginContext } from '../plugin-context.ts';
 
@@ -57,8 +58,12 @@ async function answered(check: string, looks: Promise<Check[]>, remedy?: string)
   }
 }
 
-const readable = (check: string, list: Promise<unknown>): Promise<Check[]> =>
-  answered(check, list.then(() => [{ check, ok: true, fact: 'is served and readable' }]), 'Apply the manifests; check your own rights.');
+const readable = (check: string, list: Promise<{ unreadable: readonly Unreadable[] }>): Promise<Check[]> =>
+  answered(check, list.then(({ unreadable }) => (unreadable.length === 0 ? [{ check, ok: true, fact: 'is served and readable' }] : unreadable.map((one) => leftOut(check, one)))), 'Apply the manifests; check your own rights.');
+
+const leftOut = (check: string, { namespace, name, error }: Unreadable): Check => ({
+  check, ok: false, fact: `${namespace === undefined ? '' : `${namespace}/`}${name} cannot be read, and is left out: ${error}`, remedy: 'Delete it, or bring its fields within the bounds of the CustomResourceDefinition.',
+});
 
 async function kinds({ api, namespace }: ClusterSession): Promise<Check[]> {
   return (await Promise.all([

@@ -239,3 +239,10 @@ test('of many pods that start at once on nodes that know nothing yet each gets a
   t.is(new Set(ends.flatMap(({ wishes }) => wishes?.claim?.addresses ?? [])).size, 160);
   t.true(kube.server.asked('POST', /stableips/).length < 2 * 160, `${kube.server.asked('POST', /stableips/).length} tries`);
 });
+
+test('nobody takes a network by a list of wishes', async (t) => {
+  const kube = await cluster(t);
+  const { error } = await nodeOf(kube, 'a').add(first, { ips: Array.from({ length: 200 }, (_, index) => `198.18.0.${index + 1}/24`) });
+  t.regex(error?.msg ?? '', /200 addresses were asked for/);
+  t.deepEqual(stored(kube), []);
+});

@@ -17,6 +17,8 @@ import { stableIPs } from '#core/kube/resources.ts';
 
 /** Each tries another address: so many may be taken meanwhile, or before the watch tells. */
 const allocationTries = 64;
+/** More than a pod has links: each wish is an address that nobody else gets. */
+const mostWishes = 8;
 const bare = (cidr: string): string => cidr.split('/')[0] ?? cidr;
 
 export interface Wanted {
@@ -102,6 +104,7 @@ export class AddressHolders {
   /** Creating the object is taking the address: whoever was faster has it, and the next one is tried. */
   async #take({ pod, lineage }: Bearer, wanted: Wanted): Promise<StableIP[]> {
     const { network, requested } = wanted;
+    if (requested.length > mostWishes) throw new GodwitError('ERR_ADDRESS_INVALID', `${requested.length} addresses were asked for, more than ${mostWishes}`);
     const tries = requested.length > 0 ? 1 : allocationTries;
     const known = this.#known.list().filter(({ spec }) => spec.network === network.name);
     const taken = new Set(known.map(({ spec }) => bare(spec.address)));
