@@ -7,6 +7,7 @@ import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import { definedNumbers, Handover, sideKey, type HandoverIdentity } from '#agent/engine/handover.ts';
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
+import { KeptJournal } from '#agent/engine/kept-journal.ts';
 import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
 import { pause } from '#core/pause.ts';
 import { planHandover } from '#agent/engine/plan.ts';
@@ -186,7 +187,7 @@ export class Handovers {
     if (isTerminal(sourceMachine, state)) return;
     const run = new SourceRun(this.#ports, handover, this.#ports.source(id, container));
     run.recover(facts);
-    this.#run(this.#sources, handover, run, sourceMachine, afterCrash);
+    this.#run(this.#sources, handover, run, sourceMachine, afterCrash, true);
   }
 
   #resumeTarget(facts: RecoveredFacts, state: TargetState, at: string): void {
@@ -195,7 +196,7 @@ export class Handovers {
     if (isTerminal(targetMachine, state)) return;
     const run = this.#targetRun(handover, undefined);
     run.recover(facts);
-    this.#run(this.#targets, handover, run, targetMachine, afterCrash);
+    this.#run(this.#targets, handover, run, targetMachine, afterCrash, true);
   }
 
   /** What had to be given up has its reason; what goes on has none. */
@@ -223,14 +224,15 @@ export class Handovers {
   }
 
   #run<Run extends SourceRun | TargetRun, State extends SourceState | TargetState>(
-    running: Map<string, Running<Run>>, handover: Handover, run: Run, machine: Parameters<typeof runMachine<State>>[0]['machine'], state: State,
+    running: Map<string, Running<Run>>, handover: Handover, run: Run, machine: Parameters<typeof runMachine<State>>[0]['machine'], state: State, recovered = false,
   ): Running<Run> {
     const { id } = handover.identity;
     const key = sideKey(handover.identity);
-    const journal = this.#journals.open(key);
+    const opened = recovered ? undefined : this.#journals.open(key); // one that cannot be written begins nothing
+    const journal = new KeptJournal(() => opened ?? this.#journals.open(key), this.#ports.clock);
     const ended = runMachine(
       {
-        machine, journal,
+        machine, journal, recovered,
         effects: (remember) => (run instanceof TargetRun ? run.effects(remember) : run.effects()),
         now: () => this.#ports.clock.date(),
         facts: () => run.journalFacts(),
@@ -238,6 +240,8 @@ export class Handovers {
           this.#ports.log.info({ handover: id, container: handover.identity.container, state: entered, ...errorFacts(handover) }, 'Handover entered a state');
           handover.enter(entered, isTerminal(machine, entered));
         },
+        onUnwritten: (entered, error) => this.#ports.log.error({ handover: id, state: entered, code: error.code, error: error.message }, 'Journal cannot be written'),
+        holdsUnwritten: (entered, error) => run.holdsUnwritten(entered, error),
       },
       state,
     ).finally(() => {

@@ -11,7 +11,7 @@ export type JournalEntry = z.infer<typeof entrySchema>;
 
 /** Journal of one handover. A torn last line (power loss) is ignored: that entry did not happen. */
 export interface Journal {
-  /** Appends an entry; with `durable` it is on disk when this returns. */
+  /** Appends an entry; with `durable` it is on disk when this returns. When it throws, the entry is not there. */
   append(entry: JournalEntry, durable: boolean): void;
   close(): void;
 }
@@ -48,9 +48,16 @@ export function fileJournals(directory: string): JournalStore {
       return {
         append(entry, durable) {
           const line = Buffer.from(`${JSON.stringify(entry)}\n`);
-          stored(path, () => writeAll(fd, line, position));
+          stored(path, () => {
+            try {
+              writeAll(fd, line, position);
+              if (durable) fdatasyncSync(fd);
+            } catch (error) {
+              takeBack(fd, line.length, position);
+              throw error;
+            }
+          });
           position += line.length;
-          if (durable) stored(path, () => fdatasyncSync(fd));
         },
         close: () => closeSync(fd),
       };
@@ -104,6 +111,15 @@ function stored<T>(path: string, write: () => T): T {
 /** Throws when the disk takes less than all of it. */
 function writeAll(fd: number, bytes: Buffer, position: number): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+}
+
+/** An entry of which nobody knows whether it is on disk must not be found by the next agent. */
+function takeBack(fd: number, length: number, position: number): void {
+  try {
+    writeAll(fd, Buffer.alloc(length), position);
+  } catch {
+    // Then the disk has not taken the entry either.
+  }
 }
 
 function parseLine(line: string): JournalEntry | undefined {

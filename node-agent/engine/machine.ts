@@ -22,6 +22,8 @@ export interface StateRule<State extends string> {
   afterCrash: State;
   /** Whether entering this state must be on disk before anything else happens. */
   durable?: true;
+  /** State to enter instead when the entry of this one cannot be written; absent where there is no way back: it goes on, and the entry follows. */
+  unwritten?: State;
 }
 
 export type Machine<State extends string> = Record<State, StateRule<State>>;
@@ -30,14 +32,14 @@ const terminal = <State extends string>(state: State): StateRule<State> => ({ ef
 
 /** Entering `activating` is the commit: between two plain hosts the source's fsynced journal is the arbiter. */
 export const sourceMachine: Machine<SourceState> = {
-  preparing: { effect: 'prepare', on: { done: 'awaiting-pages', refused: 'refused', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  'awaiting-pages': { effect: 'awaitPages', on: { done: 'copying', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  copying: { effect: 'copy', on: { done: 'freezing', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  freezing: { effect: 'freeze', on: { done: 'dumping', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  dumping: { effect: 'dump', on: { done: 'restoring', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  restoring: { effect: 'awaitRestored', on: { done: 'committing', failed: 'rolling-back' }, afterCrash: 'rolling-back' },
-  committing: { effect: 'askArbiter', on: { done: 'activating', failed: 'rolling-back' }, afterCrash: 'committing' },
-  activating: { effect: 'awaitActivated', on: { done: 'releasing', lost: 'reclaiming' }, afterCrash: 'activating', durable: true },
+  preparing: { effect: 'prepare', on: { done: 'awaiting-pages', refused: 'refused', failed: 'rolling-back' }, afterCrash: 'rolling-back', unwritten: 'rolling-back' },
+  'awaiting-pages': { effect: 'awaitPages', on: { done: 'copying', failed: 'rolling-back' }, afterCrash: 'rolling-back', unwritten: 'rolling-back' },
+  copying: { effect: 'copy', on: { done: 'freezing', failed: 'rolling-back' }, afterCrash: 'rolling-back', unwritten: 'rolling-back' },
+  freezing: { effect: 'freeze', on: { done: 'dumping', failed: 'rolling-back' }, afterCrash: 'rolling-back', unwritten: 'rolling-back' },
+  dumping: { effect: 'dump', on: { done: 'restoring', failed: 'rolling-back' }, afterCrash: 'rolling-back', unwritten: 'rolling-back' },
+  restoring: { effect: 'awaitRestored', on: { done: 'committing', failed: 'rolling-back' }, afterCrash: 'rolling-back', unwritten: 'rolling-back' },
+  committing: { effect: 'askArbiter', on: { done: 'activating', failed: 'rolling-back' }, afterCrash: 'committing', unwritten: 'rolling-back' },
+  activating: { effect: 'awaitActivated', on: { done: 'releasing', lost: 'reclaiming' }, afterCrash: 'activating', unwritten: 'rolling-back', durable: true },
   releasing: { effect: 'release', on: { done: 'succeeded' }, afterCrash: 'releasing' },
   reclaiming: { effect: 'reclaim', on: { done: 'rolling-back' }, afterCrash: 'reclaiming', durable: true },
   'rolling-back': { effect: 'rollBack', on: { done: 'rolled-back' }, afterCrash: 'rolling-back' },
@@ -47,15 +49,16 @@ export const sourceMachine: Machine<SourceState> = {
 };
 
 export const targetMachine: Machine<TargetState> = {
-  preparing: { effect: 'prepare', on: { done: 'receiving', refused: 'refused', failed: 'undoing' }, afterCrash: 'undoing' },
-  receiving: { effect: 'receive', on: { done: 'restoring', failed: 'undoing' }, afterCrash: 'undoing' },
-  restoring: { effect: 'restore', on: { done: 'awaiting-commit', failed: 'undoing' }, afterCrash: 'undoing' },
+  preparing: { effect: 'prepare', on: { done: 'receiving', refused: 'refused', failed: 'undoing' }, afterCrash: 'undoing', unwritten: 'undoing' },
+  receiving: { effect: 'receive', on: { done: 'restoring', failed: 'undoing' }, afterCrash: 'undoing', unwritten: 'undoing' },
+  restoring: { effect: 'restore', on: { done: 'awaiting-commit', failed: 'undoing' }, afterCrash: 'undoing', unwritten: 'undoing' },
   'awaiting-commit': {
     effect: 'awaitCommit',
     on: { done: 'activating', revoked: 'undoing' },
     afterCrash: 'awaiting-commit',
+    unwritten: 'undoing',
   },
-  activating: { effect: 'activate', on: { done: 'succeeded', lost: 'undoing' }, afterCrash: 'activating', durable: true },
+  activating: { effect: 'activate', on: { done: 'succeeded', lost: 'undoing' }, afterCrash: 'activating', unwritten: 'undoing', durable: true },
   undoing: { effect: 'undo', on: { done: 'rolled-back' }, afterCrash: 'undoing', durable: true },
   succeeded: terminal('succeeded'),
   'rolled-back': terminal('rolled-back'),

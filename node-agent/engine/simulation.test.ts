@@ -23,7 +23,7 @@ for (const [where, tale, tales] of [['to another node', calm, stories], ['to the
 
   test(`every fault at every step of a handover ${where}`, async (t) => {
     const { steps } = await play(tale);
-    for (const kind of ['throw-before', 'throw-after', 'hang-before', 'hang-after', 'crash-before', 'crash-after', 'cut', 'stall', 'late', 'later'] as const) {
+    for (const kind of ['throw-before', 'throw-after', 'hang-before', 'hang-after', 'crash-before', 'crash-after', 'cut', 'stall', 'late', 'later', 'full'] as const) {
       for (const at of steps.keys()) {
         for (const absentMs of kind.startsWith('crash') ? [1, 300_000] : [1]) {
           const { violations } = await play({ ...tale, faults: [{ at, kind }], absentMs: [absentMs] });

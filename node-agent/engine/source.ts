@@ -4,7 +4,7 @@ import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import type { AgentConfig } from '#agent/config.ts';
-import { commitEffect } from '#agent/engine/commit.ts';
+import { commitEffect, revokeEffect } from '#agent/engine/commit.ts';
 import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import { FileRounds } from '#agent/engine/file-rounds.ts';
 import type { Handover } from '#agent/engine/handover.ts';
@@ -71,6 +71,16 @@ export class SourceRun {
     this.#cancelled = true;
     this.#handover.fail(new GodwitError('ERR_ABORTED', reason));
     this.#connection?.destroy();
+  }
+
+  /** Between two plain hosts the journal is all that knows of a commit; an arbiter of its own may know of it as well. */
+  async holdsUnwritten(state: string, error: GodwitError): Promise<boolean> {
+    const { log } = this.#ports;
+    const { id } = this.#handover.identity;
+    const asked = revokeEffect(this.#ports, this.#handover, ({ message }) => log.warn({ handover: id, error: message }, 'Arbiter did not say whether it is committed'));
+    if (state === 'activating' && (await asked()) === 'done') return true;
+    this.#handover.fail(error);
+    return false;
   }
 
   /** Where a step asks a port that has a deadline of its own, the step has twice that time: the port gives up first. */

@@ -68,6 +68,13 @@ export class TargetRun {
     this.#outcome.decide('committed');
   }
 
+  /** A copy that a restarted agent would not know of must not run: the source is told. */
+  holdsUnwritten(_state: string, error: GodwitError): Promise<boolean> {
+    this.#handover.fail(error);
+    this.#tell({ type: 'failed', error: error.on(this.#ports.config.node).toRecord() });
+    return Promise.resolve(false);
+  }
+
   effects(remember: Remember): Record<string, Effect> {
     const { clock, config: { deadlines }, log } = this.#ports;
     const { copyMs, freezeMs, dumpMs, restoreMs } = deadlines;
@@ -251,8 +258,15 @@ export class TargetRun {
       if (this.#resuming) throw thrown;
       return this.#lose(thrown);
     }
-    this.#resuming = true;
-    remember();
+    const remembered = this.#resuming;
+    try {
+      this.#resuming = true;
+      remember();
+    } catch (thrown) {
+      this.#resuming = remembered;
+      if (remembered) throw thrown;
+      return this.#lose(thrown);
+    }
     try {
       measures.resumedAt = await timeline.measure('resume', () => this.#target.resume(limitMs));
     } catch (thrown) {

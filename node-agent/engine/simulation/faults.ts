@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 
 export const faultKinds = [
-  'throw-before', 'throw-after', 'hang-before', 'hang-after', 'crash-before', 'crash-after', 'cut', 'stall', 'slow', 'late', 'later',
+  'throw-before', 'throw-after', 'hang-before', 'hang-after', 'crash-before', 'crash-after', 'cut', 'stall', 'slow', 'late', 'later', 'full',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 

@@ -7,6 +7,8 @@ import type { NodeName, World } from './world.ts';
 
 /** Longer than a freeze may take, with and without the wait for its end. */
 const delaysMs: Partial<Record<FaultKind, number>> = { slow: 200, late: 12_000, later: 40_000 };
+/** How long a disk takes nothing. */
+const fullMs = 200_000;
 const never = <T>(): Promise<T> => Promise.withResolvers<T>().promise;
 
 export interface StepRules {
@@ -86,6 +88,7 @@ export class Life {
     const { steps, story } = this.world;
     const kind = story.faults.find(({ at }) => at === steps.length)?.kind;
     const used = kind === undefined || except.includes(kind) ? undefined : kind;
+    if (used === 'full') this.world.fullUntilMs[this.node] = this.world.clock.nowMs() + fullMs;
     steps.push(`${this.node} ${name}${used === undefined ? '' : ` (${used})`}`);
     return used;
   }

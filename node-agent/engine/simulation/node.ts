@@ -118,14 +118,23 @@ export class SimulatedNode {
     return new PeerConnection(wire.ends[0], life.clock);
   }
 
+  #mustTake(): void {
+    const { clock, fullUntilMs } = this.#world;
+    if (clock.nowMs() < fullUntilMs[this.name]) throw new GodwitError('ERR_STORAGE', `the disk of ${this.name} takes nothing`);
+  }
+
   #journalStore(life: Life): JournalStore {
-    const crashOnly = { except: ['throw-before', 'throw-after'] } as const;
+    const nothingLeft = { except: ['throw-after'] } as const;
     return {
       open: (id) => {
+        this.#mustTake();
         const written = this.#journals.get(id) ?? [];
         this.#journals.set(id, written);
         return {
-          append: (entry, durable) => life.now(`journal ${entry.state}`, () => void written.push({ entry, durable }), crashOnly),
+          append: (entry, durable) => life.now(`journal ${entry.state}`, () => {
+            this.#mustTake();
+            written.push({ entry, durable });
+          }, nothingLeft),
           close: () => undefined,
         };
       },

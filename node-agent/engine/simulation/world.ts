@@ -37,6 +37,8 @@ export class World {
   };
   readonly links: Record<NodeName, Map<string, SimulatedLink>> = { a: new Map([['net1', { containerId: 'pod', epoch: 1, state: 'active', gated: false }]]), b: new Map() };
   source = { alive: true, frozen: false, dump: 'none' as 'none' | 'waiting' | 'held' };
+  /** Until when nothing can be written to a node's disk. */
+  readonly fullUntilMs: Record<NodeName, number> = { a: 0, b: 0 };
   copy: 'none' | 'waiting' | 'held' | 'running' | 'ended' = 'none';
   /** The container or the node it ran on was ended by somebody else. */
   endedByOthers = false;
