@@ -65,6 +65,7 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_BIND_MOUNT', withFacts({ bindMounts: [{ source: '/srv', destination: '/data', fate: 'unknown' }] }), '/data'],
   ['PREFLIGHT_OUTSIDE_FILE', input(held({ fd: 3, target: '/elsewhere', mount: 51 })), '/elsewhere of process 101'],
   ['PREFLIGHT_DELETED_FILE', input(held({ fd: 3, target: '/big (deleted)', mount: 50, deletedBytes: 65 * 2 ** 20 })), '/big', '65 MiB'],
+  ['PREFLIGHT_REPLACED_FILE', input({ ...held({ fd: 3, target: '/etc/config/..2026/x (deleted)', mount: 51 }), mounts: [root, { ...root, id: 51, path: '/etc/config', readOnly: true }], visibleMounts: new Set([50, 51]) }), '/etc/config/..2026/x (deleted) of process 101'],
   ['PREFLIGHT_FORMER_NAME', input({ ...worker({ formerNames: [{ path: '/etc/old', mount: 50, device: 60, inode: 1 }] }), mounts: [{ ...root, readOnly: true }] }), '/etc/old of process 101'],
   ['PREFLIGHT_SHARED_CODE', input(worker({ firstCode: { path: '/dev/zero (deleted)', shared: true, writable: false } })), '/dev/zero (deleted) of process 101'],
   ['PREFLIGHT_PACKET_PIPE', input(held({ fd: 3, target: 'pipe:[9]', packets: true })), 'pipe:[9] of process 101'],

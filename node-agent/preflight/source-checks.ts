@@ -25,6 +25,7 @@ import { outsideSockets, unixQueue } from '#agent/preflight/checks/outside-socke
 import { ownNamespaces } from '#agent/preflight/checks/own-namespaces.ts';
 import { packetPipes } from '#agent/preflight/checks/packet-pipes.ts';
 import { paused } from '#agent/preflight/checks/paused.ts';
+import { replacedFiles } from '#agent/preflight/checks/replaced-files.ts';
 import { rootFileSystem } from '#agent/preflight/checks/root-file-system.ts';
 import { semaphoreUndo } from '#agent/preflight/checks/semaphore-undo.ts';
 import { sqliteConnections, sqliteJournal } from '#agent/preflight/checks/sqlite.ts';
@@ -36,7 +37,7 @@ import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
   paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
+  rootFileSystem, bindMounts, outsideFiles, deletedFiles, replacedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
   eventfdSemaphores, semaphoreUndo, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
   mptcp, connectionKeys, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
 ];
