@@ -15,9 +15,6 @@ const mount = (deleted: 0 | 1, external: string | undefined): number[] =>
 const image = (...entries: number[][]): Buffer =>
   Buffer.concat([Buffer.alloc(8, 0xab), ...entries.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
 
-const image = (...entries: number[][]): Buffer =>
-  Buffer.concat([Buffer.alloc(8, 0xab), ...entries.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
-
 test('a mount of the runtime whose file was replaced becomes an ordinary one, and nothing else changes', (t) => {
   const entry = Buffer.from(mount(1, '/c/b.conf'));
   t.true(bindReplacedMount(entry));
