@@ -465,7 +465,7 @@ const entries = {
   ERR_QUEUED_CONNECTIONS: {
     reason: 'QueuedConnections',
     retryable: true,
-    meaning: 'In each of several freezes something waited that cannot be saved at such a moment: connections that the program had not accepted, or netlink answers that it had not read.',
+    meaning: 'In each of several freezes something waited that cannot be saved at such a moment: connections that the program had not accepted, netlink answers that it had not read, a child that was being started, or the status of one that had ended.',
     remedy: 'Try again when the program is less busy.',
   },
   ERR_REFUSED: {

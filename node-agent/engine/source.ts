@@ -20,7 +20,7 @@ import type { FileCounts } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
 /** Freezes that may be given up for what cannot be dumped at that moment, before the handover is. */
-const freezeAttempts = 8;
+const freezeAttempts = 24;
 const settleMs = 15;
 const pagesPollMs = 50;
 /** Late files beyond this number are sent in another round before the freeze. */

@@ -88,7 +88,7 @@ export class DumpRehearsal {
 
   /** Time of the dump. The container stands still only in this. */
   async #dump(dump: HeldDump, state: RuncState, limitMs: number): Promise<number> {
-    using unsettled = new Unsettled(state.pid);
+    using unsettled = new Unsettled(state.pid, processesOf(state));
     try {
       await freezeCgroup(state.freezerCgroup, state.cgroupVersion, this.#host.config.deadlines.freezeMs);
       const found = unsettled.found(() => processesOf(state));

@@ -159,7 +159,8 @@ export class PlainSource implements SourcePort {
     criu.write(this.#id, this.#watched);
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
-    this.#unsettled = new Unsettled(this.#state().pid);
+    const state = this.#state();
+    this.#unsettled = new Unsettled(state.pid, processesOf(state));
     await this.#watchFreeze();
     this.#dump = await HeldDump.start({ runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch }, limitMs);
   }

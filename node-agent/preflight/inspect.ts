@@ -9,6 +9,7 @@ import type { Inspection, Mount, ProcessFacts } from '#agent/preflight/inspectio
 import { parseMountTable } from '#agent/preflight/mount-table.ts';
 import { readProcesses } from '#agent/preflight/read-processes.ts';
 import { readSockets } from '#agent/preflight/read-sockets.ts';
+import { oddChildren } from '#agent/runtime/children.ts';
 import { isCgroupFrozen } from '#agent/runtime/freezer.ts';
 import type { BindMount } from '#agent/runtime/oci-spec.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
@@ -23,6 +24,7 @@ export async function inspectContainer({ pid, freezerCgroup, cgroupVersion }: Ru
     processes, mounts,
     visibleMounts: new Set(visible.map(({ id }) => id)),
     databases: findDatabases(processes, visible, (mount) => inodeNumbersChange(mount, bindMounts)),
+    endedChildren: oddChildren(pids).ended,
     semaphoreSets: attributes.semaphoreSets(pid),
     tmpfsBytes: tmpfsBytes(pid, mounts),
     ...(await findWatched(pid, mounts, processes)),

@@ -1,4 +1,5 @@
 // What the processes of a container hold, as plain facts.
+import type { EndedChild } from '#agent/runtime/children.ts';
 import type { FormerName } from '#agent/runtime/former-names.ts';
 import type { UnixSocket } from '#agent/runtime/unix-sockets.ts';
 
@@ -16,6 +17,8 @@ export interface ProcessFacts {
   /** Namespaces by their names in /proc/PID/ns: `{ net: 'net:[4026531840]' }`. */
   namespaces: Readonly<Record<string, string>>;
   descriptors: readonly Descriptor[];
+  /** It can open files with numbers below this (RLIMIT_NOFILE); Infinity for a zombie. */
+  descriptorLimit: number;
   /** Files and devices that it maps, with ` (deleted)` where it applies. */
   mappedPaths: readonly string[];
   /** Its executable mapping with the lowest address. */
@@ -96,6 +99,8 @@ export interface Inspection {
   /** Watches of which nobody knows a path. */
   lostWatches: number;
   databases: readonly OpenDatabase[];
+  /** Children whose exit status a move would change. */
+  endedChildren: readonly EndedChild[];
   /** System V semaphore sets of the container. */
   semaphoreSets: number;
   /** Contents of the container's own tmpfs mounts. */

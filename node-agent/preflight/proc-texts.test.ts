@@ -5,7 +5,7 @@ import { deletedRanges } from '#agent/runtime/former-names.ts';
 import { parseUnixSocket } from '#agent/runtime/unix-sockets.ts';
 import { parseUnreadNetlink } from '#agent/runtime/unread-netlink.ts';
 import { parseMountTable } from './mount-table.ts';
-import { firstCode, isInPacketMode, mappedPaths, parseLocks, parseWatches } from './read-processes.ts';
+import { descriptorLimit, firstCode, isInPacketMode, mappedPaths, parseLocks, parseWatches } from './read-processes.ts';
 
 test('a mount table', (t) => {
   const text = `262 250 0:52 / / rw,relatime - overlay overlay rw,lowerdir=/l,upperdir=/u,workdir=/w,redirect_dir=on
@@ -25,6 +25,12 @@ test('mapped paths, each once', (t) => {
 7ffc00000000-7ffc00001000 rw-p 00000000 00:00 0                          [stack]
 `;
   t.deepEqual(mappedPaths(maps), ['/usr/bin/server', '/dev/zero (deleted)']);
+});
+
+test('the limit of open files', (t) => {
+  const text = 'Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 4096                 files     \n';
+  t.is(descriptorLimit(text), 1024);
+  t.is(descriptorLimit(text.replace('1024     ', 'unlimited')), Infinity);
 });
 
 test('inotify watches', (t) => {

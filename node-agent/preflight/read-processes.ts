@@ -27,10 +27,17 @@ function readProcess(pid: number): ProcessFacts {
     command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || `[${field('Name')}]`,
     namespaces: zombie ? {} : links(`/proc/${pid}/ns`),
     descriptors: zombie ? [] : Object.entries(links(`/proc/${pid}/fd`)).map(([fd, target]) => describe(pid, Number(fd), target)),
+    descriptorLimit: zombie ? Infinity : descriptorLimit(readFileSync(`/proc/${pid}/limits`, 'latin1')),
     mappedPaths: mappedPaths(maps),
     ...(code === undefined ? {} : { firstCode: code }),
     formerNames: zombie ? [] : formerNames(pid, maps),
   };
+}
+
+/** The soft limit in the text of /proc/PID/limits. */
+export function descriptorLimit(limits: string): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+  return soft === undefined ? Infinity : Number(soft);
 }
 
 /** Effective, real, saved, from a line of /proc/PID/status (real, effective, saved, of file systems). */

@@ -5,7 +5,7 @@ import type { Descriptor, Inspection, Mount, ProcessFacts } from './inspection.t
 import { sourceCheckList, sourceChecks } from './source-checks.ts';
 
 const namespaces = { mnt: 'mnt:[1]', net: 'net:[2]', pid: 'pid:[3]', user: 'user:[4]' };
-const first: ProcessFacts = { pid: 100, parent: 7, state: 'S', ids: [0, 0, 0, 0, 0, 0], tracer: 0, command: 'server', namespaces, descriptors: [], mappedPaths: ['/usr/bin/server', '/dev/zero (deleted)'], formerNames: [], firstCode: { path: '/usr/bin/server', shared: false, writable: false } };
+const first: ProcessFacts = { pid: 100, parent: 7, state: 'S', ids: [0, 0, 0, 0, 0, 0], tracer: 0, command: 'server', namespaces, descriptors: [], descriptorLimit: 1024, mappedPaths: ['/usr/bin/server', '/dev/zero (deleted)'], formerNames: [], firstCode: { path: '/usr/bin/server', shared: false, writable: false } };
 const child: ProcessFacts = { ...first, pid: 101, parent: 100, command: 'worker' };
 const root: Mount = { id: 50, device: 60, path: '/', type: 'overlay', readOnly: false, root: '/', options: ['rw', 'upperdir=/u', 'redirect_dir=off'] };
 
@@ -26,7 +26,7 @@ function input(inspection: Partial<Inspection> = {}, others: Partial<CheckInput>
       },
     },
     inspection: {
-      init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, databases: [], semaphoreSets: 0, tmpfsBytes: 0,
+      init: 100, processes: [first, child], mounts: [root], visibleMounts: new Set([50]), watchedPaths: [], lostWatches: 0, databases: [], endedChildren: [], semaphoreSets: 0, tmpfsBytes: 0,
       unixSockets: [], mptcpInodes: new Set(), securedTcp: new Map(), unreadNetlinkInodes: new Set(), frozen: false, ...inspection,
     },
     foreign: [],
@@ -58,6 +58,7 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_NESTED_NAMESPACE', input(worker({ namespaces: { ...namespaces, user: 'user:[9]' } })), 'user', 'process 101 (worker)'],
   ['PREFLIGHT_EXEC_SESSION', input(worker({ parent: 7 })), 'process 101 (worker)'],
   ['PREFLIGHT_LIMITS_UNREADABLE', input(worker({ ids: [70, 70, 70, 0, 0, 0] }), { readsLimits: false }), 'process 101 (worker) of user 70', 'CAP_SYS_RESOURCE'],
+  ['PREFLIGHT_DESCRIPTOR_LIMIT', input(worker({ descriptorLimit: 6, descriptors: [0, 1, 2, 9].map((fd) => ({ fd, target: '/dev/null', mount: 50 })) })), '3 of 6 left to process 101'],
   ['PREFLIGHT_TRACED', input(worker({ tracer: 555 })), 'process 101', '555'],
   ['PREFLIGHT_STOPPED', input(worker({ state: 'T' })), 'process 101'],
   ['PREFLIGHT_ROOT_FILE_SYSTEM', input({ mounts: [{ ...root, type: 'btrfs' }] }), 'btrfs'],
@@ -65,7 +66,6 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
   ['PREFLIGHT_BIND_MOUNT', withFacts({ bindMounts: [{ source: '/srv', destination: '/data', fate: 'unknown' }] }), '/data'],
   ['PREFLIGHT_OUTSIDE_FILE', input(held({ fd: 3, target: '/elsewhere', mount: 51 })), '/elsewhere of process 101'],
   ['PREFLIGHT_DELETED_FILE', input(held({ fd: 3, target: '/big (deleted)', mount: 50, deletedBytes: 65 * 2 ** 20 })), '/big', '65 MiB'],
-  ['PREFLIGHT_REPLACED_FILE', input({ ...held({ fd: 3, target: '/etc/config/..2026/x (deleted)', mount: 51 }), mounts: [root, { ...root, id: 51, path: '/etc/config', readOnly: true }], visibleMounts: new Set([50, 51]) }), '/etc/config/..2026/x (deleted) of process 101'],
   ['PREFLIGHT_FORMER_NAME', input({ ...worker({ formerNames: [{ path: '/etc/old', mount: 50, device: 60, inode: 1 }] }), mounts: [{ ...root, readOnly: true }] }), '/etc/old of process 101'],
   ['PREFLIGHT_SHARED_CODE', input(worker({ firstCode: { path: '/dev/zero (deleted)', shared: true, writable: false } })), '/dev/zero (deleted) of process 101'],
   ['PREFLIGHT_PACKET_PIPE', input(held({ fd: 3, target: 'pipe:[9]', packets: true })), 'pipe:[9] of process 101'],
@@ -105,15 +105,16 @@ for (const [code, facts, ...words] of wrong) {
 }
 
 test('every check that refuses is tried', (t) => {
-  const notes = new Set(['PREFLIGHT_SEM_UNDO', 'PREFLIGHT_FOREIGN_SOCKETS', 'PREFLIGHT_MEMORY_TO_COME', 'PREFLIGHT_UNIX_QUEUE']);
+  const notes = new Set(['PREFLIGHT_SEM_UNDO', 'PREFLIGHT_EXIT_STATUS', 'PREFLIGHT_FOREIGN_SOCKETS', 'PREFLIGHT_MEMORY_TO_COME', 'PREFLIGHT_UNIX_QUEUE']);
   t.deepEqual(sourceCheckList.map(({ code }) => code).filter((code) => !notes.has(code)).toSorted(), [...new Set(wrong.map(([code]) => code))].toSorted());
 });
 
 test('what is worth knowing does not stand in the way', (t) => {
   const queue = { ...held({ fd: 3, target: 'socket:[77]' }), unixSockets: [{ inode: 77, peer: 0, listening: true, waiting: 2, connecting: [], unsentBytes: 0 }] };
-  const { refusals, notes } = sourceChecks(input({ ...queue, semaphoreSets: 2 }, { foreign: ['10.0.0.1'] }));
+  const { refusals, notes } = sourceChecks(input({ ...queue, semaphoreSets: 2, endedChildren: [{ pid: 102, startTicks: 1, name: 'worker', status: 143 }] }, { foreign: ['10.0.0.1'] }));
   t.deepEqual(refusals, []);
-  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_SEM_UNDO', 'PREFLIGHT_UNIX_QUEUE', 'PREFLIGHT_FOREIGN_SOCKETS']);
+  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_SEM_UNDO', 'PREFLIGHT_EXIT_STATUS', 'PREFLIGHT_UNIX_QUEUE', 'PREFLIGHT_FOREIGN_SOCKETS']);
+  t.true(notes[1]?.fact.includes('process 102 (worker) with 143'));
 });
 
 test('what can be accepted is noted when it was, and nothing else', (t) => {

@@ -2,8 +2,10 @@
 import type { CheckInput, SourceCheck, SourceVerdict } from '#agent/preflight/check.ts';
 import { bindMounts } from '#agent/preflight/checks/bind-mounts.ts';
 import { deletedFiles } from '#agent/preflight/checks/deleted-files.ts';
+import { descriptorLimits } from '#agent/preflight/checks/descriptor-limits.ts';
 import { devices, gpus } from '#agent/preflight/checks/devices.ts';
 import { eventfdSemaphores } from '#agent/preflight/checks/eventfd-semaphores.ts';
+import { exitStatuses } from '#agent/preflight/checks/exit-statuses.ts';
 import { formerNames } from '#agent/preflight/checks/former-names.ts';
 import { foreignLimits } from '#agent/preflight/checks/foreign-limits.ts';
 import { foreignSockets } from '#agent/preflight/checks/foreign-sockets.ts';
@@ -25,7 +27,6 @@ import { outsideSockets, unixQueue } from '#agent/preflight/checks/outside-socke
 import { ownNamespaces } from '#agent/preflight/checks/own-namespaces.ts';
 import { packetPipes } from '#agent/preflight/checks/packet-pipes.ts';
 import { paused } from '#agent/preflight/checks/paused.ts';
-import { replacedFiles } from '#agent/preflight/checks/replaced-files.ts';
 import { rootFileSystem } from '#agent/preflight/checks/root-file-system.ts';
 import { semaphoreUndo } from '#agent/preflight/checks/semaphore-undo.ts';
 import { sqliteConnections, sqliteJournal } from '#agent/preflight/checks/sqlite.ts';
@@ -36,9 +37,9 @@ import { traced } from '#agent/preflight/checks/traced.ts';
 import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
-  paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, replacedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
-  eventfdSemaphores, semaphoreUndo, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
+  paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, descriptorLimits, traced, stopped,
+  rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
+  eventfdSemaphores, semaphoreUndo, exitStatuses, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
   mptcp, connectionKeys, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
 ];
 
