@@ -18,6 +18,12 @@ test('a page with other content, a missing page and a new page are told', (t) =>
   t.regex(compareMemory(frozen, imageOf([[0x1000, 7], [0x4000, 9]]), false).differences[0] ?? '', /page 4000 is new/);
 });
 
+test('a page of shared memory with content where there was none is told, too', (t) => {
+  const shared = { access: 'rw-s', anonymous: false };
+  t.deepEqual(compareMemory(imageOf([], shared), imageOf([], shared), false).differences, []);
+  t.regex(compareMemory(imageOf([], shared), imageOf([[0x2000, 9]], shared), false).differences[0] ?? '', /page 2000 is new/);
+});
+
 test('pages that are still to come are not missing, but those that are there must be right', (t) => {
   t.deepEqual(compareMemory(frozen, imageOf([]), true).differences, []);
   t.is(compareMemory(frozen, imageOf([[0x1000, 8]]), true).differences.length, 1);

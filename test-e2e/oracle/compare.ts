@@ -52,7 +52,7 @@ function nameAt({ mappings }: ProcessMemory, address: number): string {
 /** Pages with content where there was none. */
 function foreignPages(before: ProcessMemory, found: ReadonlyMap<number, number>): string[] {
   const known = new Set(before.pages.map(([address]) => address));
-  const areas = before.mappings.filter(({ anonymous, access }) => anonymous && access.endsWith('p'));
+  const areas = before.mappings.filter(({ anonymous, access }) => access.endsWith('s') || (anonymous && access.endsWith('p')));
   const extra = [...found].filter(([address, checksum]) => !known.has(address) && checksum !== zeroPage);
   return extra.filter(([address]) => areas.some(({ start, end }) => start <= address && address < end)).map(([address]) => `page ${address.toString(16)} is new`);
 }

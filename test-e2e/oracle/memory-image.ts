@@ -51,23 +51,26 @@ export const zeroPage = crc32(Buffer.alloc(pageBytes));
  */
 export function readMemory(init: number, ignored: readonly Area[]): MemoryImage {
   const namespace = readlinkSync(`/proc/${init}/ns/pid`);
+  const numbers = new Map<number, number>();
+  for (const pid of allPids()) unlessGone(() => readlinkSync(`/proc/${pid}/ns/pid`) === namespace && numbers.set(pid, numberInContainer(pid)));
   const image: MemoryImage = {};
-  for (const pid of allPids()) {
-    const memory = unlessGone(() => (readlinkSync(`/proc/${pid}/ns/pid`) === namespace ? readProcess(pid, ignored) : undefined));
-    if (memory !== undefined) image[numberInContainer(pid)] = memory;
+  const shared = new Set<string>();
+  for (const [pid, number] of [...numbers].toSorted(([, one], [, other]) => one - other)) {
+    const memory = unlessGone(() => readProcess(pid, ignored, shared));
+    if (memory !== undefined) image[number] = memory;
   }
   return image;
 }
 
-function numberInContainer(pid: number): string {
-  return /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? String(pid);
+function numberInContainer(pid: number): number {
+  return Number(/^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? pid);
 }
 
-function readProcess(pid: number, ignored: readonly Area[]): ProcessMemory {
+function readProcess(pid: number, ignored: readonly Area[], shared: Set<string>): ProcessMemory {
   const mappings = parseMappings(readFileSync(`/proc/${pid}/smaps`, 'latin1'));
   const [memory, pagemap] = [openSync(`/proc/${pid}/mem`, 'r'), openSync(`/proc/${pid}/pagemap`, 'r')];
   try {
-    const pages = mappings.flatMap((mapping) => readMapping({ memory, pagemap, ignored }, mapping));
+    const pages = mappings.flatMap((mapping) => readMapping({ pid, memory, pagemap, ignored, shared }, mapping));
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
     return { command, mappings, pages };
   } finally {
@@ -78,32 +81,43 @@ function readProcess(pid: number, ignored: readonly Area[]): ProcessMemory {
 
 interface KeptMapping extends Mapping {
   resident: boolean;
+  /** What is behind it: device, inode and where in it. */
+  object: string;
+  offset: number;
 }
 
 /** Those of /proc/PID/smaps whose content is the process's own: not what the kernel maps itself, nor devices. */
 export function parseMappings(smaps: string): KeptMapping[] {
   const blocks = smaps.split(/^(?=[\da-f]+-[\da-f]+ )/m).filter((block) => block !== '');
   return blocks.flatMap((block) => {
-    const header = /^([\da-f]+)-([\da-f]+) (\S{4}) \S+ \S+ (\d+) *(.*)$/m.exec(block);
+    const header = /^([\da-f]+)-([\da-f]+) (\S{4}) (\S+) (\S+) (\d+) *(.*)$/m.exec(block);
     if (header === null) return [];
-    const [, start = '', end = '', access = '', inode = '', name = ''] = header;
+    const [, start = '', end = '', access = '', offset = '', device = '', inode = '', name = ''] = header;
     const flags = /^VmFlags:(.*)$/m.exec(block)?.[1]?.trim().split(' ') ?? [];
     if (/^\[(vvar|vdso|vsyscall|uprobes)/.test(name) || ['io', 'pf', droppable].some((flag) => flags.includes(flag))) return [];
     const kibibytes = ['Rss', 'Swap'].map((key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(block)?.[1] ?? 0));
     const mapping = { start: Number.parseInt(start, 16), end: Number.parseInt(end, 16), access, advice: flags.filter((flag) => advices.has(flag)).join(' '), name, anonymous: inode === '0' };
-    return [{ ...mapping, resident: kibibytes.some((size) => size > 0) || access.endsWith('s') || inode !== '0' }];
+    const object = `${device}:${inode}:${offset}`;
+    return [{ ...mapping, object, offset: Number.parseInt(offset, 16), resident: kibibytes.some((size) => size > 0) || access.endsWith('s') || inode !== '0' }];
   });
 }
 
 interface Sources {
+  pid: number;
   memory: number;
   pagemap: number;
   ignored: readonly Area[];
+  /** What is shared and was read already. */
+  shared: Set<string>;
 }
 
-function readMapping(from: Sources, { start, end, access, anonymous, resident }: KeptMapping): [number, number][] {
+function readMapping(from: Sources, mapping: KeptMapping): [number, number][] {
+  const { start, end, access, anonymous, resident } = mapping;
+  const isShared = access.endsWith('s');
+  const shared = isShared && end - start <= maxFileBytes ? readShared(from, mapping) : undefined;
+  if (shared !== undefined) return shared;
   // A page that is not there reads as what lies behind it: as zeros only where that is nothing.
-  const all = access.endsWith('s') || (!anonymous && access.includes('w'));
+  const all = isShared || (!anonymous && access.includes('w'));
   if (!resident || (all && end - start > maxFileBytes)) return [];
   const found: [number, number][] = [];
   for (let at = start; at < end; at += chunkPages * pageBytes) {
@@ -112,6 +126,34 @@ function readMapping(from: Sources, { start, end, access, anonymous, resident }:
     if (Array.from({ length: count }, (_, index) => index).some(wanted)) found.push(...readPages(from, at, count, wanted));
   }
   return found;
+}
+
+/**
+ * Pages with content of memory that may be shared, listed once: with the first process, by its number, that has it. They are read from what
+ * is behind the mapping, since a look through the process at a page that was never written would make the kernel keep one. Undefined
+ * where nothing can be opened there: rings of asynchronous I/O.
+ */
+function readShared({ pid, shared }: Sources, { start, end, object, offset }: KeptMapping): [number, number][] | undefined {
+  const key = `${object}+${end - start}`;
+  if (shared.has(key)) return [];
+  shared.add(key);
+  const file = unless(['ENXIO'], () => openSync(`/proc/${pid}/map_files/${start.toString(16)}-${end.toString(16)}`, 'r'));
+  if (file === undefined) return undefined;
+  try {
+    const found: [number, number][] = [];
+    const bytes = Buffer.alloc(chunkPages * pageBytes);
+    for (let at = 0; at < end - start; at += bytes.length) {
+      const count = readSync(file, bytes, 0, Math.min(bytes.length, end - start - at), offset + at);
+      bytes.fill(0, count); // the rest of the last page
+      for (let page = 0; page < count; page += pageBytes) {
+        const checksum = crc32(bytes.subarray(page, page + pageBytes));
+        if (checksum !== zeroPage) found.push([start + at + page, checksum]);
+      }
+    }
+    return found;
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Which of the pages from `at` on the process has for itself. */
@@ -127,20 +169,37 @@ function privatePages(pagemap: number, at: number, count: number): (index: numbe
 
 function readPages({ memory, ignored }: Sources, at: number, count: number, wanted: (index: number) => boolean): [number, number][] {
   const found: [number, number][] = [];
-  const bytes = Buffer.alloc(pageBytes);
-  for (let index = 0; index < count; index += 1) {
-    const address = at + index * pageBytes;
-    if (!wanted(index) || !readPage(memory, bytes, address)) continue;
-    for (const area of ignored) if (Math.floor(area.start / pageBytes) * pageBytes === address) bytes.fill(0, area.start - address, area.start - address + area.bytes);
-    found.push([address, crc32(bytes)]);
+  const chunk = Buffer.alloc(count * pageBytes);
+  for (const { first, pages } of runsOf(count, wanted)) {
+    const bytes = chunk.subarray(0, pages * pageBytes);
+    const whole = readAt(memory, bytes, at + first * pageBytes);
+    for (let index = 0; index < pages; index += 1) {
+      const address = at + (first + index) * pageBytes;
+      const page = bytes.subarray(index * pageBytes, (index + 1) * pageBytes);
+      if (!whole && !readAt(memory, page, address)) continue;
+      for (const area of ignored) if (Math.floor(area.start / pageBytes) * pageBytes === address) page.fill(0, area.start - address, area.start - address + area.bytes);
+      found.push([address, crc32(page)]);
+    }
   }
   return found;
 }
 
-/** False for a page beyond the end of a file. */
-function readPage(memory: number, bytes: Buffer, at: number): boolean {
+/** Pages that are wanted and lie side by side: to read each by itself would take several times as long. */
+function runsOf(count: number, wanted: (index: number) => boolean): { first: number; pages: number }[] {
+  const runs: { first: number; pages: number }[] = [];
+  let last: { first: number; pages: number } | undefined;
+  for (let index = 0; index < count; index += 1) {
+    if (!wanted(index)) last = undefined;
+    else if (last !== undefined) last.pages += 1;
+    else runs.push((last = { first: index, pages: 1 }));
+  }
+  return runs;
+}
+
+/** False where there is not all of it: beyond the end of a file. */
+function readAt(memory: number, bytes: Buffer, at: number): boolean {
   try {
-    return readSync(memory, bytes, 0, pageBytes, at) === pageBytes;
+    return readSync(memory, bytes, 0, bytes.length, at) === bytes.length;
   } catch (error) {
     if (hasErrno(error, ['EIO', 'EFAULT'])) return false;
     throw error;
@@ -148,10 +207,14 @@ function readPage(memory: number, bytes: Buffer, at: number): boolean {
 }
 
 function unlessGone<T>(read: () => T): T | undefined {
+  return unless(['ENOENT', 'ESRCH', 'EACCES'], read);
+}
+
+function unless<T>(errors: string[], read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (hasErrno(error, ['ENOENT', 'ESRCH', 'EACCES'])) return undefined;
+    if (hasErrno(error, errors)) return undefined;
     throw error;
   }
 }
