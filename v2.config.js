@@ -4,6 +4,6 @@ export default {
   workerThreads: false,
   concurrency: 1,
   timeout: '10m',
-  environmentVariables: { CGROUPS: 'v2', RUNS: '4' },
-  files: ['test-e2e/scenarios/{features,random-faults}.root.test.ts'],
+  environmentVariables: { CGROUPS: 'v2', RUNS: '4', ZOO_MOVES: '2' },
+  files: ['test-e2e/scenarios/{features,random-faults,zoo}.root.test.ts'],
 };

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Builds the root file system of a test host (criu, runc, containerd, the workloads' servers) once and prints its path.
+# Builds a root file system of Debian packages once and prints its path: that of a test host (criu, runc, containerd, the
+# workloads' servers), or of the zoo (programs as Debian configures them, and what its clients need).
 #
-# Usage: host-image.sh            path on stdout, progress on stderr
+# Usage: host-image.sh [host|zoo]  path on stdout, progress on stderr
 # GODWIT_CACHE  folder for what is expensive to build (default /var/cache/godwit)
 # GODWIT_MIRROR Debian mirror; by default the one that apt on this machine uses
 set -euo pipefail
@@ -14,7 +15,17 @@ PACKAGES=(
   iproute2 iputils-ping iptables nftables ethtool tcpdump procps
   redis-server postgresql postgresql-contrib python3
 )
+TOOLS=(criu runc containerd redis-server)
 NEEDED_MIB=3072
+KIND=${1:-host}
+if [ "$KIND" = zoo ]; then
+  PACKAGES=(
+    iproute2 procps python3 python3-pymysql python3-psycopg2
+    nginx mariadb-server postgresql redis-server memcached sqlite3 tmux php-fpm gunicorn nodejs caddy openjdk-25-jre-headless libecj-java
+  )
+  TOOLS=(nginx mariadbd redis-server memcached tmux gunicorn nodejs caddy)
+  NEEDED_MIB=6144
+fi
 CACHE=${GODWIT_CACHE:-/var/cache/godwit}
 
 say() { echo "host-image: $*" >&2; }
@@ -84,25 +95,26 @@ build() {
   local beside=$1 include options
   include=$(IFS=,; echo "${PACKAGES[*]}")
   mapfile -t options < <(date_options)
-  say "building Debian $SUITE in $beside (less than a minute with a near mirror)"
+  say "building Debian $SUITE in $beside (about a minute with a near mirror)"
   mmdebstrap --mode=root --variant=minbase --skip=cleanup/apt --keyring="$KEYRING" "${options[@]}" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --essential-hook='mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"' \
+    --essential-hook='mkdir -p "$1/usr/share/man/man1"' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/tmp/* "$1"/run/*' \
     --include="$include" "$SUITE" "$beside" "$MIRROR" >&2
-  for tool in criu runc containerd redis-server; do
+  for tool in "${TOOLS[@]}"; do
     chroot "$beside" sh -c "command -v $tool" >/dev/null || refuse "$tool in the root that was just built"
   done
 }
 
 refuse "$(missing)"
-ROOT=$CACHE/host-root-$(key)
+ROOT=$CACHE/$KIND-root-$(key)
 if [ ! -d "$ROOT" ]; then
   KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
   MIRROR=${GODWIT_MIRROR:-$(machine_mirror)}
   refuse "$(missing_for_build)"
-  exec 9>"$CACHE/host-root.lock"
+  exec 9>"$CACHE/$KIND-root.lock"
   flock 9
   if [ ! -d "$ROOT" ]; then
     install_mmdebstrap

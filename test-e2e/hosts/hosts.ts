@@ -27,8 +27,10 @@ export interface UpOptions {
   criuReadsLimits?: boolean;
   /** @default what CGROUPS says, else `machine` */
   cgroups?: CgroupKind;
-  /** Whether the nodes have the workloads' images. @default true */
-  images?: boolean;
+  /** Makes the archive of the images that the nodes have; false: they have none. @default the workloads' images */
+  images?: false | (() => Promise<string>);
+  /** Root file system of the client. @default that of every host */
+  clientRoot?: () => Promise<string>;
 }
 
 export interface HostSet extends AsyncDisposable {
@@ -56,23 +58,24 @@ export interface HostSet extends AsyncDisposable {
  * Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name.
  * Sets of processes that were killed are removed on the way, whatever their name.
  */
-export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = true, cgroups = defaultCgroups, criuReadsLimits = true }: UpOptions = {}): Promise<HostSet> {
+export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = imageArchive, clientRoot = hostRoot, cgroups = defaultCgroups, criuReadsLimits = true }: UpOptions = {}): Promise<HostSet> {
   checkSetName(name);
   await downHosts(name);
   for (const orphan of await orphanedSets()) await removeSet(orphan);
-  const seed = images ? await imagesSeed() : undefined;
+  const seed = images ? await seedFrom(images) : undefined;
   await using undo = new Undo();
   undo.push(async () => await removeSet(name));
   const slot = await takeSlot(name);
   const owner = stay ? null : (processWithPid(process.pid) ?? null);
   await writeRecord({ name, slot, owner, cgroups, hosts: [] });
   const lower = await hostRoot();
+  const lowerOfClient = await clientRoot();
   const hierarchies = await machineHierarchies();
   await makeCgroup(hierarchies, `${cgroupRoot}/${name}/switch`);
   const boot = async (host: string): Promise<HostRecord> => {
     const directory = hostDirectory(name, host);
     if (seed !== undefined && mgmtAddress(slot, host) !== '') await plantSeed(seed, directory);
-    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, cgroups, criuReadsLimits, lower, directory });
+    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, cgroups, criuReadsLimits, lower: host === 'client' ? lowerOfClient : lower, directory });
     return { name: host, init, mgmtAddress: mgmtAddress(slot, host), dataUplink: 'eth1' };
   };
   const hosts = await Promise.all(['a', 'b', ...(third ? ['c'] : []), 'client', 'switch'].map(boot));
@@ -86,8 +89,8 @@ export async function upHosts({ name = `t${process.pid}`, third = false, stay = 
 }
 
 /** The images' data for new hosts; the first call on a machine builds the images and imports them once (about 20 s). */
-async function imagesSeed(): Promise<string> {
-  const archive = await imageArchive();
+async function seedFrom(images: () => Promise<string>): Promise<string> {
+  const archive = await images();
   const found = await seedOf(archive);
   if (found !== undefined) return found;
   await using set = await upHosts({ name: `seed-${process.pid}`, images: false, cgroups: 'machine' });

@@ -1,10 +1,11 @@
 // The workloads' images: one shared layer made from the hosts' root, built once into the cache.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { mustRun } from '#hosts/command.ts';
 import { hostRoot } from '#hosts/host-root.ts';
-import { cacheRoot, checkout } from '#hosts/paths.ts';
+import { checkout } from '#hosts/paths.ts';
+import { cachedArchive, reproducible } from './cached-archive.ts';
 import { writeOciArchive, type ImageSource } from './oci-archive.ts';
 
 /** References of the images in the archive. */
@@ -30,24 +31,15 @@ const left = [
 /** Path of the archive with all images; the first call on a machine builds it (about ten seconds). */
 export async function imageArchive(): Promise<string> {
   const root = await hostRoot();
-  const archive = path.join(cacheRoot, `images-${await keyOf(root)}.tar`);
-  if (await exists(archive)) return archive;
-  const scratch = await makeScratch();
-  try {
+  return cachedArchive(`images-${await keyOf(root)}`, async (scratch, target) => {
     const base = path.join(scratch, 'base.tar');
     const node = path.join(scratch, 'node.tar');
     await mustRun(['tar', ...reproducible, '--create', '--file', base, '--directory', root, ...left.map((pattern) => `--exclude=${pattern.startsWith('_') ? '' : './'}${pattern}`), '.']);
     await mustRun(['tar', ...reproducible, '--append', '--file', base, '--transform=s,^,srv/,', '--directory', servers, ...(await readdir(servers)).sort()]);
     await mustRun(['tar', ...reproducible, '--create', '--file', node, '--directory', path.dirname(nodeBinary), '--transform=s,^,usr/local/bin/,', 'node']);
-    await writeOciArchive(sources(base, node), path.join(scratch, 'images.tar'), path.join(scratch, 'layout'));
-    await rename(path.join(scratch, 'images.tar'), archive);
-    return archive;
-  } finally {
-    await rm(scratch, { recursive: true });
-  }
+    await writeOciArchive(sources(base, node), target, path.join(scratch, 'layout'));
+  });
 }
-
-const reproducible = ['--sort=name', '--mtime=@0', '--numeric-owner'];
 
 function sources(base: string, node: string): ImageSource[] {
   const redisArgs = ['--bind', '*', '-::*', '--protected-mode', 'no', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
@@ -64,21 +56,4 @@ async function keyOf(root: string): Promise<string> {
   const hash = createHash('sha256').update(path.basename(root)).update(process.version);
   for (const file of [import.meta.filename, ...(await readdir(servers)).sort().map((name) => path.join(servers, name))]) hash.update(await readFile(file));
   return hash.digest('hex').slice(0, 12);
-}
-
-async function makeScratch(): Promise<string> {
-  const scratch = path.join(cacheRoot, `images.new-${process.pid}`);
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(scratch, { recursive: true });
-  return scratch;
-}
-
-async function exists(file: string): Promise<boolean> {
-  return await stat(file).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
 }

@@ -1,0 +1,3 @@
+create database test;
+create user visitor;
+grant all on test.* to visitor;
