@@ -1,5 +1,5 @@
 // Marks that godwit-runc reads when no agent answers: small files below the run directory, gone after a reboot.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '#agent/runtime/replace-file.ts';
 
@@ -29,4 +29,13 @@ export function readMark(runDir: string, kind: Mark, id: string): string | undef
 /** Harmless where there is none. */
 export function unmark(runDir: string, kind: Mark, id: string): void {
   rmSync(join(runDir, kind, id), { force: true });
+}
+
+/** Takes away what the mark says, where it is there and nothing can be written. */
+export function emptyMark(runDir: string, kind: Mark, id: string): void {
+  try {
+    truncateSync(join(runDir, kind, id));
+  } catch {
+    // it was never made, or its file system takes no change at all
+  }
 }

@@ -56,15 +56,17 @@ function attend(socket: Socket, onRequest: (conversation: Conversation) => Promi
     onRequest(conversation).catch((error: unknown) => {
       const message = error instanceof GodwitError ? `${error.code}: ${error.message}` : String(error);
       log.error({ command: request.command, error: message }, 'Runtime request failed');
-      conversation.exit(1, `godwit: ${message}`);
+      if (conversation.isHeld) conversation.passThrough(); // its caller believes that it is done
+      else conversation.exit(1, `godwit: ${message}`);
     });
   };
 }
 
-function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest, gone: Promise<void>): Conversation {
+function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest, gone: Promise<void>): Conversation & { readonly isHeld: boolean } {
   const beat = setInterval(() => socket.write(keepWaiting()), keepWaitingEveryMs);
   socket.once('close', () => clearInterval(beat));
   let hasRun = false;
+  let isHeld = false;
   const finish = (answer: Buffer) => {
     clearInterval(beat);
     if (!socket.destroyed) socket.end(answer);
@@ -78,7 +80,13 @@ function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest
       void this.run(request.args).then((status) => finish(exitWith(status)), () => undefined);
     },
     exit: (code, message) => finish(exitWith(code, message)),
-    hold: () => void socket.write(hold()),
+    get isHeld() {
+      return isHeld;
+    },
+    hold() {
+      isHeld = true;
+      socket.write(hold());
+    },
     askForPatience: () => void socket.write(keepWaiting()),
     run(args) {
       hasRun = true;

@@ -1,5 +1,5 @@
 // A held kill ends in time: released when its container has moved, delivered in order when it has not.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -202,4 +202,24 @@ test('a container whose kill comes later is held no longer than the first of its
   await until(50_000);
   kills.hold('u1', kill('c2', 'SIGTERM'), 60_000, graceMs);
   t.is(kills.leftMs('c2'), 10_000);
+});
+
+test('a kill whose mark cannot be written is delivered at once, and containerd is told nothing else', async (t) => {
+  const { kills, kill, until, runDir } = rig(t);
+  writeFileSync(join(runDir, 'held'), ''); // no directory for marks
+  kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+  t.is(kills.count, 0);
+  t.deepEqual(await until(1), ['pass c1 SIGTERM']);
+});
+
+test('kills are delivered and released in time when their marks cannot be written any more, and none is held again', async (t) => {
+  for (const isMoved of [true, false]) {
+    const { kills, kill, until, runDir } = rig(t);
+    kills.hold('u1', kill('c1', 'SIGTERM'), 60_000, graceMs);
+    await until(1);
+    mkdirSync(join(runDir, 'held', 'c1.new', 'in-the-way'), { recursive: true });
+    if (isMoved) kills.release('u1');
+    t.deepEqual(await until(60_000), isMoved ? ['exit 0 c1 SIGTERM'] : ['expired u1', 'pass c1 SIGTERM']);
+    if (!isMoved) t.true((kills.leftMs('c1') ?? 1) <= 0);
+  }
 });

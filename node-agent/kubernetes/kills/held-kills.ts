@@ -4,7 +4,7 @@ import type { Clock } from '#core/clock.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
-import { mark, readMark, unmark } from '#agent/runtime/marks.ts';
+import { emptyMark, mark, readMark, unmark } from '#agent/runtime/marks.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 export interface HeldKill {
@@ -76,15 +76,22 @@ export class HeldKills {
   }
 
   /**
-   * Keeps the kill; the pod's first one sets the deadline.
+   * Keeps the kill; the pod's first one sets the deadline. One whose mark cannot be written is delivered: nobody would know of it when this
+   * agent is gone.
    *
    * @param graceMs what the program gets between the two signals if it is not moved, counted from the delivery of the first
    */
   hold(podUid: string, kill: HeldKill, holdMs: number, graceMs: number): void {
-    kill.conversation.hold();
     const hold = this.#pods.get(podUid);
     const endsAtMs = hold?.endsAtMs ?? this.#clock.nowMs() + holdMs;
-    if (hold === undefined || this.leftMs(kill.container) === undefined) this.expect(podUid, [kill.container], endsAtMs - this.#clock.nowMs());
+    try {
+      if (hold === undefined || this.leftMs(kill.container) === undefined) this.expect(podUid, [kill.container], endsAtMs - this.#clock.nowMs());
+    } catch (error) {
+      this.#log.error({ podUid, container: kill.container, signal: kill.signal, error: asGodwitError(error).message }, 'Kill delivered, since its mark cannot be written');
+      kill.conversation.passThrough();
+      return;
+    }
+    kill.conversation.hold(); // containerd believes from here on that it is done
     if (hold !== undefined) {
       hold.kills.push(kill);
       return;
@@ -96,8 +103,8 @@ export class HeldKills {
   /** The kill is done: its container has gone on elsewhere, and ended here. */
   release(podUid: string): void {
     const { kills, containers } = this.#take(podUid);
-    for (const container of containers) unmark(this.#runDir, 'held', container);
     for (const { conversation } of kills) conversation.exit(0);
+    this.#unmark(containers);
     if (kills.length > 0) this.#onEnd('moved');
   }
 
@@ -110,10 +117,10 @@ export class HeldKills {
     const { kills, containers: own, graceMs } = this.#take(podUid);
     const containers = new Set([...own, ...expected]);
     if (kills.length === 0) {
-      for (const container of containers) unmark(this.#runDir, 'held', container);
+      this.#unmark(containers);
       return;
     }
-    this.#markUntil(containers, 0);
+    this.#markOver(containers);
     this.#onEnd('delivered');
     this.#log.info({ podUid, reason, signals: kills.map(({ signal }) => signal) }, 'Held kill delivered');
     const polite = kills.filter(({ signal }) => !isFinal(signal));
@@ -124,6 +131,30 @@ export class HeldKills {
     };
     if (polite.length === 0) end();
     else if (final.length > 0) this.#clock.after(graceMs, end);
+  }
+
+  /** No kill waits for a mark that cannot be written: an empty one says that the time is over, too, and takes no room. */
+  #markOver(containers: Iterable<string>): void {
+    for (const container of containers) {
+      try {
+        this.#markUntil([container], 0);
+      } catch (error) {
+        this.#tell(error);
+        emptyMark(this.#runDir, 'held', container);
+      }
+    }
+  }
+
+  #unmark(containers: Iterable<string>): void {
+    try {
+      for (const container of containers) unmark(this.#runDir, 'held', container);
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  #tell(error: unknown): void {
+    this.#log.error({ error: asGodwitError(error).message }, 'Mark of a held kill not written');
   }
 
   /** What moves the pod gets a moment to give up; the kill does not wait for more. */
