@@ -1,8 +1,9 @@
 // The node's stable links: CNI verbs for the container runtime, cut-over for the engine, one record for both.
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
-import { attachParked, type AttachRequest } from './link/attach.ts';
+import { attachParked, parkAgain, type AttachRequest } from './link/attach.ts';
 import { activate, gate, park, reopen, surrender } from './link/cut-over.ts';
 import { detach } from './link/detach.ts';
 import { openHostSide } from './link/host-side.ts';
@@ -11,6 +12,7 @@ import { attachedLeases, attachmentOf, leasesOf, linkError, requireLease, type N
 import { pathMtu } from './link/path-mtu.ts';
 import { reconcile } from './link/reconcile.ts';
 import { knownEpoch } from './leases/fencing.ts';
+import type { AttachedLease } from './leases/lease.ts';
 import { LeaseStore } from './leases/lease-store.ts';
 import { neighboursOf, setNeighbour } from './netlink/address-messages.ts';
 import { findLink } from './netlink/link-messages.ts';
@@ -110,8 +112,14 @@ async function addParked(context: NodeContext, networks: LinksOptions['networks'
 /** The same link twice is one link. */
 async function addParkedTo(context: NodeContext, request: Omit<AttachRequest, 'requested'> & { network: Network }, claim: LeaseClaim): Promise<Attachment> {
   const earlier = leasesOf(context, request.containerId, request.ifName).find((lease) => lease.network === claim.network);
-  const same = earlier?.state === 'parked' && earlier.epoch === claim.epoch && isPresent(context, earlier.container.hostName);
-  return attachmentOf(context, same ? earlier : await attachParked(context, request, claim));
+  const own = earlier !== undefined && isSameLink(earlier, request.netns, claim) && isPresent(context, earlier.container.hostName) ? earlier : undefined;
+  if (own === undefined) return attachmentOf(context, await attachParked(context, request, claim));
+  return attachmentOf(context, own.state === 'parked' && own.epoch === claim.epoch ? own : await parkAgain(context, own, claim));
+}
+
+function isSameLink({ container, addresses, mac, mtu }: AttachedLease, netns: string, claim: LeaseClaim): boolean {
+  const claimed = { inode: netnsInode(netns), addresses: claim.addresses, mac: claim.mac, mtu: claim.mtu };
+  return isDeepStrictEqual({ inode: container.netnsInode, addresses, mac, mtu }, claimed);
 }
 
 function neighbours({ netns, ifName }: Attachment): Neighbour[] {

@@ -10,6 +10,7 @@ import type { RouteFacts } from '../netlink/address-messages.ts';
 import { gatewayOf, type Network } from '../network-config.ts';
 import type { LeaseClaim } from '../port.ts';
 import { ensureBridge } from './bridge.ts';
+import { shut } from './host-side.ts';
 import { parseMac, formatMac, stableMac } from './mac.ts';
 import { netnsInode } from './netns.ts';
 import { announceLease, linkError, type NodeContext } from './node-context.ts';
@@ -52,9 +53,25 @@ export async function attachParked(context: NodeContext, request: Omit<AttachReq
   const addresses = claim.addresses.map((text) => formatCidr(parseCidr(text)));
   const stray = addresses.find((address) => rangeOf(network.parsedRanges, bare(address))?.prefix !== parseCidr(address).prefix);
   if (stray !== undefined || addresses.length === 0) throw new GodwitError('ERR_ADDRESS_INVALID', `the claimed address ${stray ?? ''} lies in no subnet of network ${network.name}`);
-  const known = knownEpoch(context.leases.all(), network.name, addresses);
-  if (claim.epoch < known) throw new GodwitError('ERR_LINK_EPOCH', `the claim is of epoch ${claim.epoch}, this node knows of ${known}`);
+  mustBeKnownNewest(context, network.name, addresses, claim.epoch);
   return build(context, request, { addresses, mac: formatMac(parseMac(claim.mac)), mtu: claim.mtu, epoch: claim.epoch, state: 'parked' });
+}
+
+/**
+ * The link that an earlier claim of the same container left, parked for this one. It may have been the holder's: the source has taken the
+ * address back since, and claims again.
+ */
+export async function parkAgain(context: NodeContext, lease: AttachedLease, claim: LeaseClaim): Promise<AttachedLease> {
+  mustBeKnownNewest(context, lease.network, lease.addresses, claim.epoch);
+  const parked: AttachedLease = { ...lease, epoch: claim.epoch, state: 'parked', holder: null };
+  shut(context.host.route, lease.container.hostName);
+  await context.leases.put(parked);
+  return parked;
+}
+
+function mustBeKnownNewest(context: NodeContext, network: string, addresses: readonly string[], epoch: number): void {
+  const known = knownEpoch(context.leases.all(), network, addresses);
+  if (epoch < known) throw new GodwitError('ERR_LINK_EPOCH', `the claim is of epoch ${epoch}, this node knows of ${known}`);
 }
 
 type Identity = Pick<AttachedLease, 'addresses' | 'mac' | 'mtu' | 'epoch' | 'state'>;

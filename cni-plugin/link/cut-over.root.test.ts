@@ -215,6 +215,22 @@ test.serial('an old epoch stays silent: refused, also after restart, until a new
   await one.agent.links.remove('again', 'net1');
 });
 
+test.serial('a kept link of a target that lost its copy after the commit is parked for the next attempt', async (t) => {
+  const { source, target } = await prepare(t);
+  await one.agent.links.gate(source);
+  await two.agent.links.activate(target, source.epoch + 1);
+  await two.agent.links.gate(target); // the copy was lost, and its sandbox stays
+  await one.agent.links.activate(source, source.epoch + 2);
+  await t.throwsAsync(two.agent.links.addParked(target.netns, target.containerId, { ...source }), { code: 'ERR_LINK_EPOCH' });
+  const again = await two.agent.links.addParked(target.netns, target.containerId, { ...source, epoch: source.epoch + 2 });
+  t.like(again, { state: 'parked', epoch: source.epoch + 2 });
+  const parking = await two.agent.links.park(again);
+  await parking.discard();
+  await one.agent.links.gate(source);
+  await two.agent.links.activate(again, source.epoch + 3);
+  t.like((await two.agent.links.attachmentsOf(target.netns))[0], { state: 'active', epoch: source.epoch + 3 });
+});
+
 test.serial('a late DEL of the old container leaves the link of the new one alone', async (t) => {
   const { source, target, sourceName } = await prepare(t, one, one);
   await one.agent.links.gate(source);
