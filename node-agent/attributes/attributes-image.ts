@@ -1,8 +1,9 @@
 // Attributes of tasks and sockets that CRIU's images leave out, as one file beside them. It comes from a peer: parsed before it is used.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
+import { writeFileNamed } from '#core/write-file.ts';
 
 /** CRIU and agents that do not know it leave it alone. */
 const name = 'godwit-attributes.json';
@@ -43,7 +44,7 @@ const imageSchema = z.strictObject({
 export type AttributesImage = z.infer<typeof imageSchema>;
 
 export function writeAttributes(images: string, image: AttributesImage): void {
-  writeFileSync(join(images, name), JSON.stringify(image), { mode: 0o600 });
+  writeFileNamed(join(images, name), JSON.stringify(image));
 }
 
 /** Undefined when the source wrote none; throws ERR_IMAGES_INVALID. */

@@ -3,10 +3,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDeadline } from '#core/deadline.ts';
-import { GodwitError } from '#core/errors.ts';
+import type { GodwitError } from '#core/errors.ts';
 import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
+import { failureOf } from '#agent/runtime/no-room.ts';
 import { criuErrors, dumpMs, readCriuLog } from '#agent/criu/log.ts';
 
 export interface DumpRequest {
@@ -104,5 +105,6 @@ const logPath = ({ directories }: DumpRequest) => join(directories.work, 'dump.l
 function dumpError(request: DumpRequest, code: number): GodwitError {
   const errors = criuErrors(readCriuLog(logPath(request)));
   const said = errors.length > 0 ? errors.join('; ') : readCriuLog(join(request.directories.work, 'runc-checkpoint.log')).trim().slice(-500);
-  return new GodwitError('ERR_DUMP', `runc checkpoint ended with ${code}: ${said}`, { details: { container: request.id, criu: errors } });
+  const { id, root, directories: { work } } = request;
+  return failureOf({ code: 'ERR_DUMP', message: `runc checkpoint ended with ${code}: ${said}`, details: { container: id, criu: errors }, writes: [root, work] });
 }

@@ -1,6 +1,6 @@
 // Receives images for a restore that is already waiting: all but the inventory are files, the inventory is a pipe CRIU is blocked on.
 import { execFile } from 'node:child_process';
-import { closeSync, constants, linkSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, linkSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -10,6 +10,7 @@ import { reviveExpiredTimers } from '#agent/criu/expired-timers.ts';
 import { bindReplacedMounts, isMountsImage } from '#agent/criu/replaced-mounts.ts';
 import { observe } from '#core/settled.ts';
 import { plainName } from '#core/wire/messages.ts';
+import { writeFileNamed } from '#core/write-file.ts';
 
 const run = promisify(execFile);
 const inventory = 'inventory.img';
@@ -45,7 +46,7 @@ export class ImageInbox {
   static async create(directory: string, descriptors: readonly string[], limitBytes: number): Promise<ImageInbox> {
     try {
       await run('mkfifo', ['-m', '0600', join(directory, inventory)]);
-      writeFileSync(join(directory, 'descriptors.json'), JSON.stringify(descriptors), { mode: 0o600 });
+      writeFileNamed(join(directory, 'descriptors.json'), JSON.stringify(descriptors));
     } catch (cause) {
       throw new GodwitError('ERR_IMAGES_LIMIT', `${directory} takes no images: ${asGodwitError(cause).message}`, { cause });
     }
@@ -114,7 +115,7 @@ export class ImageInbox {
   /** The complete images once more, in `directory`, by links: no byte is copied but the inventory's. */
   linkTo(directory: string): void {
     for (const { name } of this.#images.values()) linkSync(join(this.#directory, name), join(directory, name));
-    writeFileSync(join(directory, inventory), this.#inventory, { mode: 0o600 });
+    writeFileNamed(join(directory, inventory), this.#inventory);
   }
 
   close(): void {
@@ -154,7 +155,7 @@ export class ImageInbox {
     this.#answered = true;
     const path = join(this.#directory, inventory);
     renameSync(path, join(this.#directory, 'inventory.pipe')); // readers that come later find a file
-    writeFileSync(path, content, { mode: 0o600 });
+    writeFileNamed(path, content);
     try {
       writeSync(this.#pipe, content);
     } catch (cause) {

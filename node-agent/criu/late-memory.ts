@@ -1,11 +1,12 @@
 // Memory that comes in while its container runs: whose it is, how much is still to come, and what is done when it will not come.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { hasErrno } from '#core/errno.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
+import { writeFileNamed } from '#core/write-file.ts';
 import { imageDirectoriesOf, leftoverHandovers, type ImageDirectories } from '#agent/criu/image-memory.ts';
 import { pagersOf, stopPagers } from '#agent/criu/pager.ts';
 import { readPagerState } from '#agent/criu/pager-state.ts';
@@ -23,7 +24,7 @@ const ownerFile = ({ work }: ImageDirectories): string => join(work, 'memory-of.
 
 /** Writes down, before anything runs, whose memory comes in from these images. @param owner with the pid of its first task */
 export function rememberOwner(directories: ImageDirectories, owner: MemoryOwner): void {
-  writeFileSync(ownerFile(directories), JSON.stringify(owner), { mode: 0o600 });
+  writeFileNamed(ownerFile(directories), JSON.stringify(owner));
 }
 
 function ownerOf(directories: ImageDirectories): MemoryOwner | undefined {

@@ -13,8 +13,10 @@ import { startPager, stopPagers } from '#agent/criu/pager.ts';
 import { retakeLocks } from '#agent/criu/posix-locks.ts';
 import { criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
+import { failureOf } from '#agent/runtime/no-room.ts';
 import type { OciArguments } from '#agent/runtime/oci-arguments.ts';
 import { isAlive } from '#agent/runtime/processes.ts';
+import { runcErrors } from '#agent/runtime/runc-log.ts';
 import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
@@ -177,8 +179,11 @@ export class HeldRestore {
   #error(code: number): GodwitError {
     if (this.#orphans.ended) return criuKilled();
     if (this.#ranUnasked) return new GodwitError('ERR_RESTORE', 'CRIU let the restored tasks run without asking, and they were ended: it did not find its configuration');
-    const errors = criuErrors(readCriuLog(join(this.#request.directories.work, 'restore.log')));
-    return new GodwitError('ERR_RESTORE', `runc restore ended with ${code}: ${errors.join('; ') || 'CRIU gave no reason'}`, { details: { criu: errors } });
+    const { create, oci, directories: { work } } = this.#request;
+    const errors = criuErrors(readCriuLog(join(work, 'restore.log')));
+    const said = [...errors, ...runcErrors(readCriuLog(logOf(create.request.args)))];
+    const message = `runc restore ended with ${code}: ${said.join('; ') || 'CRIU gave no reason'}`;
+    return failureOf({ code: 'ERR_RESTORE', message, details: { criu: errors }, writes: [oci.root, oci.bundle, work] });
   }
 }
 
@@ -190,6 +195,11 @@ function restoreArguments({ oci, directories, pager, create }: RestoreRequest): 
     ...(oci.pidFile === undefined ? [] : ['--pid-file', oci.pidFile]),
     '--bundle', oci.bundle, '--image-path', directories.images, '--work-path', directories.work, oci.id,
   ];
+}
+
+/** Where runc was told to write its log; a path that nobody has when it was not. */
+function logOf(args: readonly string[]): string {
+  return args[args.indexOf('--log') + 1] ?? '';
 }
 
 /** runc's errors go where the shim looks for them. */

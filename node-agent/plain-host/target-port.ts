@@ -20,6 +20,7 @@ import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import { ledgersOf, MovedMounts, movedMountsSchema } from '#agent/plain-host/moved-mounts.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
 import { createReplacement, forgetHandover, removeReplacement, startLog, startTask, untilNotStarting, type ReplacementName } from '#agent/runtime/replacement.ts';
+import { failureOf } from '#agent/runtime/no-room.ts';
 import { readRuncStateIfAny, removeRuncState, type RuncState } from '#agent/runtime/runc-state.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
@@ -120,7 +121,8 @@ export class PlainTarget implements TargetPort {
     await createReplacement(containerd, request.spec, this.#handover);
     this.#started = startTask(request.spec, config.containerdSocket, directories.work);
     const early = this.#started.then((code) => {
-      throw new GodwitError('ERR_CONTAINERD', `containerd did not start the replacement (ctr ended with ${code}): ${startLog(directories.work)}`);
+      const message = `containerd did not start the replacement (ctr ended with ${code}): ${startLog(directories.work)}`;
+      throw failureOf({ code: 'ERR_CONTAINERD', message, writes: [runcRoots, directories.work] });
     });
     this.#create = await withDeadline(Promise.race([arrival, early]), limitMs, 'the replacement\'s create');
     this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), ...(request.lazy ? { pager: this.#host.config.pager } : {}) });

@@ -1,7 +1,8 @@
 // Decides what becomes of every call that containerd's shim makes of runc.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
+import { writeFileNamed } from '#core/write-file.ts';
 import type { CriuConfigurations } from '#agent/criu/configuration.ts';
 import type { HookDesk } from '#agent/criu/hook-desk.ts';
 import type { ContainerRegistry } from '#agent/runtime/container-registry.ts';
@@ -68,7 +69,7 @@ async function create(conversation: Conversation, oci: OciArguments, { creates, 
   const pod = podContainerOf(given);
   const spec = withAnnotation(pod === undefined ? withoutMptcp(given) : given, annotations.criuConfig, criu.pathOf(oci.id));
   criu.write(oci.id);
-  writeFileSync(path, JSON.stringify(spec));
+  writeFileNamed(path, JSON.stringify(spec));
   const handover = spec.annotations?.[annotations.handover];
   if (handover !== undefined) {
     if (creates.arrive(handover, { create: conversation, oci })) return;
@@ -77,7 +78,7 @@ async function create(conversation: Conversation, oci: OciArguments, { creates, 
   if (pods !== undefined && pod !== undefined) {
     const started = await pods.create({ create: conversation, oci, pod, spec });
     if (started === undefined) return;
-    if (started !== spec) writeFileSync(path, JSON.stringify(started));
+    if (started !== spec) writeFileNamed(path, JSON.stringify(started));
   }
   forget(oci.id);
   registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), ...(pod === undefined ? {} : { pod }) });

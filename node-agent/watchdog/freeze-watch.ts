@@ -2,7 +2,7 @@
 // agent has claimed the freeze before. One file says who may end the freeze; its name is changed by whoever comes first.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
+import { writeFileNamed } from '#core/write-file.ts';
 import { besideContainerd } from '#agent/runtime/beside-containerd.ts';
 import { isAlive, killProcess } from '#agent/runtime/processes.ts';
 import { pidsWhere } from '#agent/runtime/command-lines.ts';
@@ -66,7 +67,7 @@ export class FreezeWatch {
   async arm({ waiter, silenceMs, limitMs, frozen }: WatchOptions): Promise<void> {
     if (this.#beat !== undefined) return;
     mkdirSync(join(this.#path, '..'), { recursive: true, mode: 0o700 });
-    writeFileSync(`${this.#path}.new`, JSON.stringify(frozen), { mode: 0o600 });
+    writeFileNamed(`${this.#path}.new`, JSON.stringify(frozen));
     renameSync(`${this.#path}.new`, this.#file('armed'));
     const letGo = [process.execPath, letGoProgram, this.#path];
     const command = [waiter, 'watch', String(silenceMs), String(limitMs), ...letGo] as const;

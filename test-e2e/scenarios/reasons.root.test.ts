@@ -69,17 +69,19 @@ test.serial('the disk of a moved directory is full in the middle of a file', asy
   says(t, record, 'ERR_FILES_IO', /^on b: /, /\/var\/lib\/godwit\/moved\/data/, /no space left/);
 });
 
-test.serial('/run of the target is full', async (t) => {
-  const { b } = pair.hosts;
-  const used = Number((await b.must(['df', '--output=used', '/run'])).split('\n')[1]);
-  await b.must(['mount', '-o', `remount,size=${used}k`, '/run']);
-  const record = await attempt();
-  await b.must(['mount', '-o', 'remount,size=50%', '/run']);
-  t.is(record.state, 'rolled-back');
-  t.not(record.error?.code, 'ERR_PEER_LOST', record.error?.message);
-  t.regex(record.error?.message ?? '', /^on b: /);
-  t.regex(record.error?.message ?? '', /no space left/i);
-});
+/** It fails at another moment each time: as containerd writes the bundle, its shim, and runc its state, which CRIU knows nothing of. */
+for (const leftKb of [0, 24, 40]) {
+  test.serial(`/run of the target is full: ${leftKb} KiB are left`, async (t) => {
+    const { b } = pair.hosts;
+    const used = Number((await b.must(['df', '--output=used', '/run'])).split('\n')[1]);
+    await b.must(['mount', '-o', `remount,size=${used + leftKb}k`, '/run']);
+    const record = await attempt();
+    await b.must(['mount', '-o', 'remount,size=50%', '/run']);
+    t.is(record.state, 'rolled-back');
+    t.true(['ERR_CONTAINERD', 'ERR_STORAGE'].includes(record.error?.code ?? ''), JSON.stringify(record.error));
+    t.regex(record.error?.message ?? '', /^on b: .*\/run\/.*no space left/);
+  });
+}
 
 test.serial('containerd of the target is down', async (t) => {
   const { b } = pair.hosts;
