@@ -1,7 +1,7 @@
 // The controller, put together: watches, webhooks on every replica, decisions on the leader.
 import { randomUUID } from 'node:crypto';
 import { annotations, runtimeClassName } from '#core/api/names.ts';
-import type { Migration } from '#core/api/migration.ts';
+import { isUnderway, type Migration } from '#core/api/migration.ts';
 import { isShuttingDown, type Pod } from '#core/api/pod.ts';
 import { Events } from '#core/kube/events.ts';
 import { serveStatus } from '#core/status-server.ts';
@@ -24,7 +24,7 @@ import { Interruptions } from '#controller/interruptions/interruptions.ts';
 import { keepPolicyStatuses } from '#controller/interruptions/policy-statuses.ts';
 import { Uncordons } from '#controller/interruptions/uncordons.ts';
 import type { Limits } from '#controller/migration/limits.ts';
-import { MigrationReconciler } from '#controller/migration/reconciler.ts';
+import { isWaiting, MigrationReconciler } from '#controller/migration/reconciler.ts';
 import { keepStableNetworks } from '#controller/network/keep-stable-networks.ts';
 import { serveWebhooks } from '#controller/webhooks/server.ts';
 
@@ -94,13 +94,18 @@ export async function startController(settings: ControllerSettings, log: Log): P
     keepStableNetworks(leading);
     keepPolicyStatuses(leading);
     subscribe(cluster.pods.onChange(({ object }) => onPod(object)));
+    /** A place is free. */
+    const nextInLine = (): void => {
+      for (const migration of cluster.underway()) if (isWaiting(migration)) ofMigrations.add(migration.metadata);
+    };
     const onMigration = (migration: Migration): void => {
       ofMigrations.add(migration.metadata);
       const node = uncordons.nodeOf(migration);
       if (node !== undefined) ofUncordons.add({ name: node });
     };
-    subscribe(cluster.migrations.onChange(({ object }) => {
+    subscribe(cluster.migrations.onChange(({ type, object, previous }) => {
       onMigration(object);
+      if (previous !== undefined && isUnderway(previous) && (type === 'deleted' || !isUnderway(object))) nextInLine();
       ofClaims.add({ namespace: object.metadata.namespace, name: object.spec.podName });
     }));
     subscribe(requests.onChange(({ object }) => ofRequests.add(object.metadata)));

@@ -10,6 +10,7 @@ import type { Cluster } from '#controller/cluster.ts';
 import { decideClaim } from '#controller/claims/decide-claim.ts';
 import { Unplaced } from '#controller/claims/unplaced.ts';
 import { incomingByNode, type Limits } from '#controller/migration/limits.ts';
+import { claimantOf } from '#controller/migration/shares.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { affinityTo } from '#controller/placement/claimed-affinity.ts';
 
@@ -59,7 +60,7 @@ export class Claims {
   #candidates(pod: Pod, { metadata, spec, status }: Migration): string[] {
     const { nodes } = this.#cluster;
     const underway = this.#cluster.underway();
-    const incoming = incomingByNode(underway);
+    const incoming = incomingByNode(underway, claimantOf({ metadata, spec }), this.#limits.perNode);
     for (const [node, count] of this.#unplaced.countsFor(metadata.uid ?? '', underway)) incoming.set(node, (incoming.get(node) ?? 0) + count);
     return candidates({
       pod, targetNodeName: spec.targetNodeName,

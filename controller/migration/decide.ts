@@ -52,6 +52,7 @@ export const refusedReplacement = 'ReplacementRefused';
 const awaitedAnswer = 'Waiting';
 const attemptsBeforeGivingUp = 10;
 const lookAgainMs = 1_000;
+const seldomMs = 10_000;
 
 /** @param needsItsPlace no second pod has room beside it */
 export function strategyOf(pod: Pod, needsItsPlace: boolean): ReplacementStrategy {
@@ -75,6 +76,13 @@ export function decide(observation: Observation): Decision {
 /** The source agent has said so, or will never say anything again. */
 function isReleased({ migration: { status }, sourceNode }: Observation): boolean {
   return status?.handover?.state === 'succeeded' || isNodeGone(sourceNode);
+}
+
+/** What has waited for long is looked at less often, and later by a quarter of the time that it has waited. */
+function patienceMs({ status }: Migration, now: Date): number {
+  const admitted = findCondition(status?.conditions, 'Admitted');
+  const waitedMs = now.getTime() - Date.parse(admitted?.lastTransitionTime ?? now.toISOString());
+  return Math.min(Math.max(lookAgainMs, waitedMs / 4), seldomMs);
 }
 
 const wait = (): Decision => ({ action: 'none' });
@@ -145,7 +153,7 @@ function admit(observation: Observation): Decision {
   }
   if (waitsFor !== undefined) {
     const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', waitsFor, now);
-    return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, waiting) };
+    return { action: 'none', requeueAfterMs: patienceMs(migration, now), ...changed(migration, waiting) };
   }
   const admitted = set(migration, { ...common, notes, lineage, generation: generationOf(pod) + 1, strategy: strategyOf(pod, trial.needsItsPlace), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
   return { action: 'adopt', status: withPhase(running(migration, admitted, now)) };

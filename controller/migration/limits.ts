@@ -2,6 +2,7 @@
 import { hasCondition } from '#core/api/conditions.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { Migration } from '#core/api/migration.ts';
+import { countFor, shareWait, type Claimant } from '#controller/migration/shares.ts';
 import type { Rejection } from '#controller/placement/candidates.ts';
 
 export interface Limits {
@@ -24,18 +25,24 @@ export function parseLimits(flags: { 'max-moves-per-node'?: string | undefined; 
   return { perNode: numberOf('max-moves-per-node', defaultLimits.perNode), perCluster: numberOf('max-moves', defaultLimits.perCluster) };
 }
 
-/** Moves that arrive at each node now. */
-export function incomingByNode(underway: readonly Migration[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { status } of underway) {
-    const node = status?.target?.nodeName;
-    if (node !== undefined) counts.set(node, (counts.get(node) ?? 0) + 1);
-  }
-  return counts;
+/** Moves that arrive at each node now, as they count for a move of `claimant`. */
+export function incomingByNode(underway: readonly Migration[], claimant: Claimant, perNode: number): Map<string, number> {
+  const arriving = Map.groupBy(underway.filter(({ status }) => status?.target?.nodeName !== undefined), ({ status }) => status?.target?.nodeName ?? '');
+  return new Map([...arriving].map(([node, moves]) => [node, countFor(claimant, moves, perNode)]));
 }
 
 /** Nodes whose reasons a message lists. */
 const listedNodes = 10;
+
+/** The part of it that is known without a question: whether its turn has come. */
+export function lineWait(others: readonly Migration[], sourceNode: string, { perNode, perCluster }: Limits, claimant: Claimant): string | undefined {
+  const active = others.filter(({ status }) => hasCondition(status?.conditions, 'Admitted'));
+  const moving = countFor(claimant, active, perCluster);
+  if (moving >= perCluster) return `${moving} moves are under way in the cluster, ${perCluster} are allowed`;
+  const leaving = countFor(claimant, active.filter(({ status }) => status?.source?.nodeName === sourceNode), perNode);
+  if (leaving >= perNode) return `${leaving} moves leave ${sourceNode}, ${perNode} are allowed`;
+  return shareWait(claimant, active, perCluster);
+}
 
 /**
  * Why a move from `sourceNode` has to wait; undefined when it may begin.
@@ -45,12 +52,11 @@ export function waitReason(
   others: readonly Migration[],
   sourceNode: string,
   asked: { budget: () => string | undefined; place: () => { names: readonly string[]; rejected: readonly Rejection[] } },
-  { perNode, perCluster }: Limits,
+  limits: Limits,
+  claimant: Claimant,
 ): string | undefined {
-  const active = others.filter(({ status }) => hasCondition(status?.conditions, 'Admitted'));
-  if (active.length >= perCluster) return `${active.length} moves are under way in the cluster, ${perCluster} are allowed`;
-  const leaving = active.filter(({ status }) => status?.source?.nodeName === sourceNode).length;
-  if (leaving >= perNode) return `${leaving} moves leave ${sourceNode}, ${perNode} are allowed`;
+  const inLine = lineWait(others, sourceNode, limits, claimant);
+  if (inLine !== undefined) return inLine;
   const byBudget = asked.budget();
   if (byBudget !== undefined) return byBudget;
   const { names, rejected } = asked.place();

@@ -10,7 +10,7 @@ import { migrations, pods } from '#core/kube/resources.ts';
 import { statusBody } from '#core/kube/testing/status-body.ts';
 import { silentLog } from '#core/log.ts';
 import { at, condition, migration, node, pod } from '#core/testing/objects.ts';
-import { MigrationReconciler } from './reconciler.ts';
+import { isWaiting, MigrationReconciler } from './reconciler.ts';
 import { Story } from './story.ts';
 
 const move = { namespace: 'default', name: 'move' };
@@ -266,4 +266,28 @@ test('moves that are asked for at the same time keep to the budget of their pods
   const admitted = items.map(({ status }) => findCondition(status?.conditions, 'Admitted'));
   t.is(admitted.filter((one) => one?.status === 'True').length, 1);
   t.is(admitted.filter((one) => one?.message.startsWith('PodDisruptionBudget shop wants 2 of 3 pods ready, and 1 beside')).length, 2);
+});
+
+test('moves that wait for their turn ask the API server nothing, and begin when it has come', async (t) => {
+  const names = Array.from({ length: 20 }, (_, index) => `shop-${index}`);
+  const { api, server, reconciler, caughtUp, cluster } = await rig(t, {
+    pods: names.map((name) => pod({ metadata: { name, uid: `uid-${name}` } })),
+    migrations: names.map((name) => migration({ metadata: { name, uid: `move-${name}` }, spec: { podName: name, trigger: 'Drain', deadlineSeconds: 600 } })),
+  });
+  const lookAtAll = async (): Promise<void> => {
+    await caughtUp();
+    for (const name of names) await reconciler.reconcile({ namespace: 'default', name });
+  };
+  await lookAtAll();
+  await caughtUp();
+  const waiting = cluster.migrations.list().filter(isWaiting);
+  t.is(waiting.length, 18);
+  server.received.splice(0);
+  for (const { metadata } of waiting) t.true(((await reconciler.reconcile(metadata)).requeueAfterMs ?? 0) >= 5_000);
+  t.deepEqual(server.received.filter(({ path }) => !path.includes('watch=')), []);
+  const [begun] = cluster.migrations.list().filter((one) => !isWaiting(one));
+  await api.delete(migrations, { namespace: 'default', name: begun?.metadata.name ?? '' });
+  await lookAtAll();
+  await caughtUp();
+  t.is(cluster.migrations.list().filter(isWaiting).length, 17);
 });

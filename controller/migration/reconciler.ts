@@ -1,5 +1,5 @@
 // Carries out what `decide` says about a Migration.
-import { controllerOf, type Pod } from '#core/api/pod.ts';
+import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
 import { findCondition, hasCondition, withCondition } from '#core/api/conditions.ts';
 import { knownLineage } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
@@ -19,10 +19,17 @@ import { prospectOf, type Prospect } from '#controller/migration/prospect.ts';
 import type { Story } from '#controller/migration/story.ts';
 import type { PodFacts, VolumeClaim } from '#controller/migration/pod-check.ts';
 import { podNotes, podRefusals } from '#controller/migration/refusals.ts';
-import { incomingByNode, waitReason, type Limits } from '#controller/migration/limits.ts';
+import { incomingByNode, lineWait, waitReason, type Limits } from '#controller/migration/limits.ts';
+import { claimantOf } from '#controller/migration/shares.ts';
 import { candidates } from '#controller/placement/candidates.ts';
 import { setbackOf } from '#controller/replacement/setback.ts';
 import { tryReplacement, untried, type Trial } from '#controller/replacement/trial.ts';
+
+/** A look at what stands in line costs no question to anybody. */
+const lineMs = 5_000;
+
+/** Whether it waits to begin. */
+export const isWaiting = (migration: Migration): boolean => isUnderway(migration) && hasCondition(migration.status?.conditions, 'Admitted', 'False');
 
 export class MigrationReconciler {
   readonly #cluster: Cluster;
@@ -43,11 +50,24 @@ export class MigrationReconciler {
   async reconcile(name: ObjectName): Promise<{ requeueAfterMs?: number }> {
     const migration = this.#cluster.migrations.get(name);
     if (migration === undefined) return {};
+    if (this.#standsInLine(migration)) return { requeueAfterMs: lineMs };
     const observation = await this.#observe(migration);
     const decision = decide(observation);
     await this.#act(observation, decision);
     await this.#story.tell(migration);
     return decision.requeueAfterMs === undefined ? {} : { requeueAfterMs: decision.requeueAfterMs };
+  }
+
+  /** Whether nothing has changed for a move that waits for its turn: nobody is asked about it. Who ends a move has them all look again. */
+  #standsInLine(migration: Migration): boolean {
+    const { metadata, spec, status } = migration;
+    const { clock } = this.#cluster;
+    if (!isWaiting(migration) || isCancelled(migration) || spec.dryRun) return false;
+    const leftMs = Date.parse(metadata.creationTimestamp ?? '') + spec.deadlineSeconds * 1000 - clock.date().getTime();
+    const pod = this.#cluster.pods.get({ namespace: metadata.namespace, name: spec.podName });
+    if (!(leftMs > lineMs) || pod?.metadata.uid === undefined || pod.metadata.uid !== status?.source?.uid || isFinished(pod)) return false;
+    const others = this.#cluster.underway().filter((other) => other.metadata.uid !== metadata.uid).map((other) => this.#asBegun(other));
+    return lineWait(others, pod.spec.nodeName ?? '', this.#limits, claimantOf(migration)) !== undefined;
   }
 
   async #observe(migration: Migration): Promise<Observation> {
@@ -94,13 +114,13 @@ export class MigrationReconciler {
       source: this.#cluster.nodes.get({ name: pod.spec.nodeName ?? '' }),
       nodes: this.#cluster.nodes.list(),
       targetNodeName: migration.spec.targetNodeName,
-      incoming: incomingByNode(underway),
+      incoming: incomingByNode(underway, claimantOf(migration), this.#limits.perNode),
       maxIncoming: this.#limits.perNode,
       rooms: this.#cluster.rooms,
     });
     const refusals = podRefusals(facts);
     const others = underway.filter(({ metadata }) => metadata.uid !== uid);
-    const wait = waitReason(others, sourceNode, { budget: () => this.#budgetWait(migration, facts, others), place }, this.#limits);
+    const wait = waitReason(others, sourceNode, { budget: () => this.#budgetWait(migration, facts, others), place }, this.#limits, claimantOf(migration));
     if (refusals.length === 0 && wait === undefined && rival === undefined && !migration.spec.dryRun) this.#begun.set(uid, pod);
     return { refusals, wait, notes: podNotes(facts), lineage: knownLineage(pod, this.#cluster.migrations.list(namespace), this.#cluster.stableIPs.list()), rival: rival?.metadata.name };
   }

@@ -18,7 +18,7 @@ import type { ObjectName } from '#core/kube/port.ts';
 import { stableIPs } from '#core/kube/resources.ts';
 import { testCluster, type TestCluster } from '#core/kube/testing/access.ts';
 import { silentLog } from '#core/log.ts';
-import { migration, pod } from '#core/testing/objects.ts';
+import { condition, migration, pod } from '#core/testing/objects.ts';
 import { stableNetwork } from '#core/testing/stable-objects.ts';
 import { clusterWide, type ClusterWidePorts } from './cluster-wide.ts';
 import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
@@ -44,14 +44,16 @@ interface Parts {
   /** The watch has heard of nothing yet. */
   isDeaf?: boolean;
   namespaces?: Namespace[];
+  /** Why the network's condition Ready is False. */
+  notReady?: string;
 }
 
 const stored = ({ server }: TestCluster): StableIP[] => server.store.list({ kinds: `/apis/${groupVersion}/stableips`, namespace: undefined }).map((object) => stableIPs.parse(object));
 
-function nodeOf(kube: TestCluster, name: string, { assertAlone = () => undefined, spec, isDeaf = false, namespaces = [] }: Parts = {}): Node {
+function nodeOf(kube: TestCluster, name: string, { assertAlone = () => undefined, spec, isDeaf = false, namespaces = [], notReady }: Parts = {}): Node {
   const activated: number[] = [];
   const holders = new AddressHolders(kube.api, name, { list: () => (isDeaf ? [] : stored(kube)) });
-  const known = { ...network, spec: { ...network.spec, ...spec } };
+  const known = { ...network, spec: { ...network.spec, ...spec }, ...(notReady === undefined ? {} : { status: { conditions: [condition('Ready', 'False', notReady)] } }) };
   const cache = { get: ({ name: wanted }: ObjectName) => (wanted === known.metadata.name ? known : undefined), list: () => [known], onChange: () => () => undefined };
   const noObjects = { get: () => undefined, list: () => [], onChange: () => () => undefined };
   const view = new ClusterView(name, kube.api, { pods: noObjects, nodes: noObjects, policies: noObjects, migrations: { ...noObjects, list: () => [move] } });
@@ -245,4 +247,12 @@ test('nobody takes a network by a list of wishes', async (t) => {
   const { error } = await nodeOf(kube, 'a').add(first, { ips: Array.from({ length: 200 }, (_, index) => `198.18.0.${index + 1}/24`) });
   t.regex(error?.msg ?? '', /200 addresses were asked for/);
   t.deepEqual(stored(kube), []);
+});
+
+test('a network whose addresses or segment are another\'s gives none', async (t) => {
+  const kube = await cluster(t);
+  t.regex((await nodeOf(kube, 'a', { notReady: 'RangesOverlap' }).add(first)).error?.msg ?? '', /StableNetwork stable is not ready \(RangesOverlap\)/);
+  t.deepEqual(stored(kube), []);
+  t.is((await nodeOf(kube, 'a', { notReady: 'NamespaceMissing' }).add(first)).error, undefined);
+  t.is((await nodeOf(kube, 'b', { notReady: 'SegmentShared' }).add(replacement)).error, undefined, 'what is there moves');
 });

@@ -1,12 +1,17 @@
 // This node's stable networks, from the StableNetwork objects of the cluster.
 import { parseNetwork, type Network } from '#cni/network-config.ts';
 import { networkConfig } from '#core/api/network-config.ts';
+import { findCondition } from '#core/api/conditions.ts';
+import type { NetworkReason } from '#core/api/reasons.ts';
 import { servedNamespaces, unservedFact, type Namespace } from '#core/api/served-namespaces.ts';
 import type { StableNetwork } from '#core/api/stable-network.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import type { ObjectCache } from '#core/kube/port.ts';
 import type { Log } from '#core/log.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
+
+/** Why a network that is not ready gives nothing new: its addresses or its segment are another's. */
+const unusable: ReadonlySet<string> = new Set<NetworkReason>(['RangesInvalid', 'RangesReserved', 'RangesOverlap', 'SegmentShared']);
 
 export class ClusterNetworks {
   readonly #node: string;
@@ -34,6 +39,8 @@ export class ClusterNetworks {
   async assertServed(name: string, namespace: string, labelled: () => Promise<Namespace | undefined>): Promise<void> {
     const network = this.#cache.get({ name });
     if (network === undefined) throw new GodwitError('ERR_NETWORK_NOT_SERVED', `there is no StableNetwork ${name}`);
+    const ready = findCondition(network.status?.conditions, 'Ready');
+    if (ready?.status === 'False' && unusable.has(ready.reason)) throw new GodwitError('ERR_NETWORK_NOT_SERVED', `StableNetwork ${name} is not ready (${ready.reason}): ${ready.message}`);
     if (network.spec.namespaces.includes(namespace)) return;
     const found = network.spec.namespaceSelector === undefined ? undefined : await labelled();
     if (found !== undefined && servedNamespaces(network, [found]).includes(namespace)) return;
