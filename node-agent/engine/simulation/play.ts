@@ -89,6 +89,7 @@ function arbiterOf({ arbiter }: Story): (life: Life) => Arbiter {
 
 /** What must be true at the end. */
 function check(world: World, records: HandoverRecord[]): void {
+  // After a commit that an arbiter remembers, a source that loses its power may have lost its journal with it.
   const source = records.find(({ role }) => role === 'source');
   const target = records.find(({ role }) => role === 'target');
   const running = [world.sourceRuns, world.copy === 'running'].filter(Boolean).length;
@@ -96,8 +97,9 @@ function check(world: World, records: HandoverRecord[]): void {
   const lost = world.endedByOthers || (world.boots > 0 && target?.state === 'succeeded');
   if (running !== 1 && !(running === 0 && lost)) world.violate(`${running} instances run at the end`);
   if (source?.state === 'succeeded' && target?.state !== 'succeeded') world.violate('the source succeeded, the target did not');
-  if (target?.state === 'succeeded' && source?.state !== 'succeeded') world.violate('the target succeeded, the source did not');
+  if (target?.state === 'succeeded' && source !== undefined && source.state !== 'succeeded') world.violate('the target succeeded, the source did not');
   for (const record of records) if (record.state === 'rolled-back' && record.error === undefined) world.violate(`nobody says why the ${record.role} rolled back`);
+  if (source === undefined && target?.state === 'succeeded') return; // its container's record, which no agent knows any more, stays behind on a
   checkLeftovers(world, source?.state === 'succeeded' ? 'b' : 'a');
 }
 
