@@ -3,9 +3,9 @@ import test, { type ExecutionContext } from 'ava';
 import { runningCluster, type Seed } from '#controller/testing/running-cluster.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
 import { annotations, claimGate } from '#core/api/names.ts';
-import type { Pod } from '#core/api/pod.ts';
+import type { Node, Pod } from '#core/api/pod.ts';
 import { migrations, pods } from '#core/kube/resources.ts';
-import { at, condition, migration, pod } from '#core/testing/objects.ts';
+import { at, condition, migration, node, pod } from '#core/testing/objects.ts';
 import { Claims } from './claims.ts';
 
 const set = { kind: 'StatefulSet', name: 'shop', uid: 'owner-uid' };
@@ -133,4 +133,49 @@ test('one that came past the gate to the node of its source is left alone', asyn
   const { look, writes } = await rig(t, { pods: [unseen('a')], migrations: [moving()] });
   t.deepEqual(await look(), {});
   t.deepEqual(writes(), []);
+});
+
+const staying: MigrationStatus = { inPlace: { after: 2, why: 'nobody answers' } };
+const cordonedNode = node('a', { spec: { unschedulable: true, taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] } });
+
+test('when no other node is tried any more the pod is let go to where its source runs, though that is cordoned', async (t) => {
+  const { look, thePod, target } = await rig(t, { pods: [gated({}, { tolerations: [{ key: 'own', operator: 'Exists' }] })], migrations: [moving(staying)], nodes: [cordonedNode, node('b')] });
+  t.deepEqual(await look(), {});
+  t.is((await target())?.uid, 'u2');
+  const { metadata, spec } = await thePod();
+  t.deepEqual(metadata.annotations, claimed);
+  t.true(JSON.stringify(spec.affinity).includes('"values":["a"]'));
+  t.deepEqual(spec.tolerations, [{ key: 'own', operator: 'Exists' }, { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' }]);
+});
+
+const unfit: [string, Node[]][] = [
+  ['has another taint', [node('a', { spec: { taints: [{ key: 'other', effect: 'NoSchedule' }] } }), node('b')]],
+  ['has no agent', [node('a', { labels: { 'godwit.dev/agent-ready': '' } }), node('b')]],
+  ['is not ready', [node('a', { ready: { status: 'Unknown' } }), node('b')]],
+  ['has no room', [node('a', { allocatable: { pods: '0' } }), node('b')]],
+  ['has its hostname from another', [node('a'), node('b', { labels: { 'kubernetes.io/hostname': 'a' } })]],
+  ['is gone', [node('b')]],
+];
+for (const [what, nodes] of unfit) {
+  test(`a node of the source that ${what} is no last resort`, async (t) => {
+    const { look, writes } = await rig(t, { pods: [gated()], migrations: [moving(staying)], nodes });
+    t.deepEqual(await look(), { requeueAfterMs: 300 });
+    t.deepEqual(writes(), []);
+  });
+}
+
+test('a pod is not claimed for other nodes when the Migration has given them up meanwhile', async (t) => {
+  const { look, writes, put } = await rig(t, { pods: [gated()], migrations: [moving()] });
+  put(moving(staying));
+  t.deepEqual(await look(), { requeueAfterMs: 300 });
+  t.deepEqual(writes(), []);
+});
+
+test('one that came past the gate is claimed on the node of its source when no other is tried, and nowhere else', async (t) => {
+  const here = await rig(t, { pods: [unseen('a')], migrations: [moving(staying)] });
+  t.deepEqual(await here.look(), {});
+  t.is((await here.target())?.uid, 'u2');
+  const elsewhere = await rig(t, { pods: [unseen('b')], migrations: [moving(staying)] });
+  t.deepEqual(await elsewhere.look(), {});
+  t.deepEqual(elsewhere.writes(), []);
 });

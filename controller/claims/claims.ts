@@ -12,6 +12,7 @@ import { Unplaced } from '#controller/claims/unplaced.ts';
 import { incomingByNode, type Limits } from '#controller/migration/limits.ts';
 import { claimantOf } from '#controller/migration/shares.ts';
 import { candidates } from '#controller/placement/candidates.ts';
+import { cordoned, isPlaceFor } from '#controller/placement/in-place.ts';
 import { affinityTo } from '#controller/placement/claimed-affinity.ts';
 
 const lookAgainMs = 300;
@@ -44,7 +45,7 @@ export class Claims {
       if (decision.decision === 'keep') return { requeueAfterMs: lookAgainMs };
       if (decision.decision === 'claim' && !(await this.#claim(pod, decision.migration))) return { requeueAfterMs: lookAgainMs };
       if (decision.decision === 'adopt') return await this.#adopt(pod, decision.migration);
-      if (decision.decision === 'release') await this.#ungate(pod, {});
+      if (decision.decision === 'release') await this.#ungate(pod);
     } catch (error) {
       if (!hasCode(error, 'ERR_KUBE_CONFLICT') && !hasCode(error, 'ERR_KUBE_NOT_FOUND')) throw error;
       return { requeueAfterMs: lookAgainMs };
@@ -57,8 +58,10 @@ export class Claims {
     return migration.status?.target?.uid === metadata.uid || this.#cluster.replacementOf(migration) === undefined;
   }
 
-  #candidates(pod: Pod, { metadata, spec, status }: Migration): string[] {
+  #candidates(pod: Pod, migration: Migration): string[] {
+    const { metadata, spec, status } = migration;
     const { nodes } = this.#cluster;
+    if (status?.inPlace !== undefined) return isPlaceFor(pod, migration, this.#cluster) ? [status.source?.nodeName ?? ''] : [];
     const underway = this.#cluster.underway();
     const incoming = incomingByNode(underway, claimantOf({ metadata, spec }), this.#limits.perNode);
     for (const [node, count] of this.#unplaced.countsFor(metadata.uid ?? '', underway)) incoming.set(node, (incoming.get(node) ?? 0) + count);
@@ -82,7 +85,8 @@ export class Claims {
       this.#unplaced.remove(uid);
       return false;
     }
-    await this.#ungate(pod, { affinity: affinityTo(names, pod, this.#cluster.nodes.list()), annotations: claimOf(migration) });
+    const tolerations = migration.status?.inPlace === undefined ? {} : { tolerations: [...(pod.spec.tolerations ?? []), cordoned] };
+    await this.#ungate(pod, { affinity: affinityTo(names, pod, this.#cluster.nodes.list()), ...tolerations }, claimOf(migration));
     this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, candidates: names.length }, 'Replacement claimed');
     return true;
   }
@@ -90,7 +94,8 @@ export class Claims {
   /** A pod that came past the gate, while no webhook answered, is claimed where it is; where it cannot be restored the move ends by itself. */
   async #adopt(pod: Pod, migration: Migration): Promise<{ requeueAfterMs?: number }> {
     const { metadata: { name, namespace, uid, resourceVersion }, spec: { nodeName } } = pod;
-    if (nodeName === migration.status?.source?.nodeName) return {};
+    const { source, inPlace } = migration.status ?? {};
+    if ((nodeName === source?.nodeName) !== (inPlace !== undefined)) return {};
     if (nodeName === undefined || !(await this.#reserve(pod, migration))) return { requeueAfterMs: lookAgainMs }; // the scheduler has it
     await this.#cluster.api.patch(pods, { name, namespace }, { metadata: { resourceVersion, uid, annotations: claimOf(migration) } });
     this.#cluster.log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen was claimed');
@@ -98,22 +103,22 @@ export class Claims {
   }
 
   /** The Migration's status says which pod it is, once, before the pod bears any sign of it. */
-  async #reserve(pod: Pod, { metadata: { name, namespace, uid: migrationUid } }: Migration): Promise<boolean> {
+  async #reserve(pod: Pod, { metadata: { name, namespace, uid: migrationUid }, status: known }: Migration): Promise<boolean> {
     const { name: podName, uid } = pod.metadata;
     let reserved = false;
     await mutateStatus(this.#cluster.api, migrations, { name, namespace }, (fresh) => {
-      reserved = fresh.metadata.uid === migrationUid && isUnderway(fresh) && this.#isFree(fresh, pod);
+      reserved = fresh.metadata.uid === migrationUid && isUnderway(fresh) && this.#isFree(fresh, pod) && (fresh.status?.inPlace === undefined) === (known?.inPlace === undefined);
       return reserved && fresh.status?.target?.uid !== uid ? { ...fresh, status: { ...fresh.status, target: { name: podName, uid } } } : undefined;
     });
     return reserved;
   }
 
   /** One update with everything: nobody sees half of it. */
-  async #ungate(pod: Pod, { affinity, annotations: added }: { affinity?: Pod['spec']['affinity']; annotations?: Record<string, string> }): Promise<void> {
+  async #ungate(pod: Pod, placed: Pick<Pod['spec'], 'affinity' | 'tolerations'> = {}, added?: Record<string, string>): Promise<void> {
     const gates = (pod.spec.schedulingGates ?? []).filter(({ name }) => name !== claimGate);
     await this.#cluster.api.patch(pods, { name: pod.metadata.name, namespace: pod.metadata.namespace }, {
       metadata: { resourceVersion: pod.metadata.resourceVersion, uid: pod.metadata.uid, ...(added === undefined ? {} : { annotations: added }) },
-      spec: { schedulingGates: gates.length === 0 ? null : gates, ...(affinity === undefined ? {} : { affinity }) },
+      spec: { schedulingGates: gates.length === 0 ? null : gates, ...placed },
     });
   }
 }

@@ -1,9 +1,9 @@
 // A pod is moved when something interrupts it, and never because a user deleted it.
 import test from 'ava';
-import { migrationSchema, type Trigger } from '#core/api/migration.ts';
+import { migrationSchema, type Migration, type Trigger } from '#core/api/migration.ts';
 import type { Node, Pod } from '#core/api/pod.ts';
 import { at, condition, interrupted, migration, node, pod, policy, time } from '#core/testing/objects.ts';
-import { asksForMove, interruptionMigration, interruptionOf, newestOf } from './interruptions.ts';
+import { asksForMove, drainedAgainIn, interruptionMigration, interruptionOf, newestOf } from './interruptions.ts';
 
 const deleted = { metadata: { deletionTimestamp: at(5) } };
 const healthy = node('a');
@@ -37,6 +37,24 @@ const interruptions: [string, Pod, Node | undefined, Trigger | undefined][] = [
   ['preemption of a pod of another runtime class', interrupted('PreemptionByScheduler', { ...deleted, spec: { runtimeClassName: 'runc' } }), healthy, undefined],
 ];
 for (const [what, subject, own, trigger] of interruptions) test(`${what}: ${trigger ?? 'no move'}`, (t) => t.is(interruptionOf(subject, policy(), own), trigger));
+
+const stayed = (succeeded: 'False' | 'Unknown', reason: string, spec: Partial<Migration['spec']> = { trigger: 'Drain' }, status: Migration['status'] = {}): Migration =>
+  migration({ spec, status: { conditions: [condition('Succeeded', succeeded, reason)], inPlace: { after: 1, why: 'w' }, target: { name: 'shop-0', uid: 'u1', nodeName: 'a' }, finishedAt: at(10), ...status } });
+const cordoned = node('a', { spec: { unschedulable: true } });
+const drains: [string, Pod, Migration | undefined, Node | undefined, number | undefined][] = [
+  ['its move has just ended where it began', pod(), stayed('False', 'KeptInPlace'), cordoned, 5_000],
+  ['that was a while ago', pod(), stayed('False', 'KeptInPlace', { trigger: 'Drain' }, { finishedAt: at(1) }), cordoned, 0],
+  ['its move is not over', pod(), stayed('Unknown', 'Running'), cordoned, 5_000],
+  ['its node is uncordoned', pod(), stayed('False', 'KeptInPlace'), healthy, undefined],
+  ['it is deleted', pod(deleted), stayed('False', 'KeptInPlace'), cordoned, undefined],
+  ['it has ended', pod({ status: { phase: 'Succeeded' } }), stayed('False', 'KeptInPlace'), cordoned, undefined],
+  ['a user moved it', pod(), stayed('False', 'KeptInPlace', { trigger: 'User' }), cordoned, undefined],
+  ['its move failed', pod(), stayed('False', 'HandoverFailed'), cordoned, undefined],
+  ['it has come from another node', pod(), stayed('False', 'KeptInPlace', { trigger: 'Drain' }, { inPlace: undefined }), cordoned, undefined],
+  ['another pod was the replacement', pod({ metadata: { uid: 'u9' } }), stayed('False', 'KeptInPlace'), cordoned, undefined],
+  ['nothing has moved it', pod(), undefined, cordoned, undefined],
+];
+for (const [what, subject, arrivedBy, own, waitMs] of drains) test(`of a drained node, ${what}`, (t) => t.is(drainedAgainIn(subject, arrivedBy, own, time(20)), waitMs));
 
 test('without a policy, or with one that says Never, nothing is moved', (t) => {
   const subject = interrupted('PreemptionByScheduler', deleted);

@@ -1,9 +1,9 @@
 // Pods that opted in and are being interrupted get a Migration; nodes that shut down get one for each of their pods.
 import { randomUUID } from 'node:crypto';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
-import { byAge, gaveUpLately, isUnderway, movesPod, type Migration, type Trigger } from '#core/api/migration.ts';
+import { byAge, gaveUpLately, hasHandedOver, isUnderway, movesPod, type Migration, type Trigger } from '#core/api/migration.ts';
 import { migrationNameFor } from '#core/api/migration-name.ts';
-import { groupVersion, runtimeClassName } from '#core/api/names.ts';
+import { annotations, groupVersion, runtimeClassName } from '#core/api/names.ts';
 import { disruptionReason, isFinished, isNodeReady, isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
 import { hasCondition } from '#core/api/conditions.ts';
 import { hasCode } from '#core/kube/api.ts';
@@ -25,6 +25,22 @@ export function interruptionOf(pod: Pod, policy: InterruptionPolicy | undefined,
   const reason = disruptionReason(pod);
   if (pod.metadata.deletionTimestamp === undefined || reason === undefined || !isNodeReady(node)) return undefined; // from a dead node nothing can be moved
   return triggerOf[reason] ?? 'Disruption';
+}
+
+/** So long the next move of a drain waits when the one before has ended where it began. */
+const drainAgainMs = 15_000;
+const lookAgainMs = 5_000;
+
+/**
+ * Milliseconds until the drain of its node is taken up again for a pod that its last move has left there, since whoever drains may believe
+ * that it is gone: its owner's former pod is. Undefined: it is not.
+ */
+export function drainedAgainIn(pod: Pod, arrivedBy: Migration | undefined, node: Node | undefined, now: Date): number | undefined {
+  const { inPlace, finishedAt } = arrivedBy?.status ?? {};
+  if (arrivedBy?.spec.trigger !== 'Drain' || inPlace === undefined || arrivedBy.status?.target?.uid !== pod.metadata.uid) return undefined;
+  if (node?.spec?.unschedulable !== true || pod.metadata.deletionTimestamp !== undefined || isFinished(pod)) return undefined;
+  if (isUnderway(arrivedBy)) return lookAgainMs;
+  return hasHandedOver(arrivedBy) ? Math.max(0, Date.parse(finishedAt ?? now.toISOString()) + drainAgainMs - now.getTime()) : undefined;
 }
 
 /** The newest Migration by which that pod (UID) leaves or was to leave. */
@@ -87,10 +103,23 @@ export class Interruptions {
     if (pod === undefined) return {};
     const policy = this.#cluster.policyOf(pod);
     const trigger = interruptionOf(pod, policy, nodes.get({ name: pod.spec.nodeName ?? '' }));
-    if (trigger === undefined || policy === undefined) return {};
-    const newest = newestOf(this.#cluster.migrations.list(pod.metadata.namespace), pod.metadata.uid);
+    if (policy === undefined) return {};
+    const moves = this.#cluster.migrations.list(pod.metadata.namespace);
+    const newest = newestOf(moves, pod.metadata.uid);
+    if (trigger === undefined) return this.#goOnDraining(pod, policy, moves, newest);
     if (!asksForMove(newest, policy, clock.date())) return {};
     await ensureMigration(api, interruptionMigration(pod, trigger, policy.spec.holdSeconds, newest));
+    return {};
+  }
+
+  async #goOnDraining(pod: Pod, policy: InterruptionPolicy, moves: readonly Migration[], newest: Migration | undefined): Promise<{ requeueAfterMs?: number }> {
+    const { nodes, api, clock } = this.#cluster;
+    const arrived = pod.metadata.annotations?.[annotations.migration];
+    const arrivedBy = arrived === undefined ? undefined : moves.find(({ metadata }) => metadata.uid === arrived);
+    const waitMs = drainedAgainIn(pod, arrivedBy, nodes.get({ name: pod.spec.nodeName ?? '' }), clock.date());
+    if (waitMs === undefined || policy.spec.action !== 'Migrate' || !asksForMove(newest, policy, clock.date())) return {};
+    if (waitMs > 0) return { requeueAfterMs: waitMs };
+    await ensureMigration(api, interruptionMigration(pod, 'Drain', policy.spec.evictionDeadlineSeconds, newest));
     return {};
   }
 }

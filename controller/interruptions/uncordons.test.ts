@@ -24,6 +24,7 @@ const stories: [string, Node, Migration, boolean][] = [
   ['a user moves it', open, drained(undefined, { trigger: 'User' }), false],
   ['it leaves another node', open, drained({ source: { name: 'shop-0', nodeName: 'b' } }), false],
   ['it is committed', open, drained({ source: { name: 'shop-0', nodeName: 'a' }, commit: { handover: 'h1', decision: 'committed', decidedAt: at(1) } }), false],
+  ['it goes on where it is', open, drained({ source: { name: 'shop-0', nodeName: 'a' }, inPlace: { after: 1, why: 'w' } }), false],
   ['it is over', open, drained({ source: { name: 'shop-0', nodeName: 'a' }, conditions: [condition('Succeeded', 'False')] }), false],
 ];
 for (const [what, nodeA, moving, wanted] of stories) test(`${what}: ${wanted ? 'cancelled' : 'it goes on'}`, async (t) => t.is(await isCancelled(t, nodeA, moving), wanted));

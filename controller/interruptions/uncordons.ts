@@ -14,7 +14,7 @@ export class Uncordons {
 
   /** The node to look at when this Migration has changed; undefined: it is none of a drain that could be cancelled. */
   nodeOf({ metadata: { namespace }, spec: { trigger, podName }, status }: Migration): string | undefined {
-    if (trigger !== 'Drain' || status?.commit?.decision === 'committed') return undefined;
+    if (trigger !== 'Drain' || status?.commit?.decision === 'committed' || status?.inPlace !== undefined) return undefined; // the last stays anyway
     return status?.source?.nodeName ?? this.#cluster.pods.get({ namespace, name: podName })?.spec.nodeName;
   }
 

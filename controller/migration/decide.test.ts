@@ -13,7 +13,7 @@ import { decide, type Decision, type Observation } from './decide.ts';
 const free: NonNullable<Observation['admission']> = { refusals: [], notes: [], lineage: 'l1', rival: undefined, wait: undefined };
 const refusal = { code: 'PREFLIGHT_TTY', fact: 'container app has a terminal', remedy: 'Set tty: false.' };
 const observe = (more: Partial<Observation>): Observation =>
-  ({ migration: migration(), now: time(10), pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', sourceNode: node('a'), trial: untried, admission: free, ...more });
+  ({ migration: migration(), now: time(10), pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', mayStay: false, outdated: [], sourceNode: node('a'), trial: untried, admission: free, ...more });
 
 const noRoom: Trial = { ...untried, refusals: [{ code: 'PREFLIGHT_QUOTA', fact: 'ResourceQuota q has no room', remedy: 'Raise pods.' }] };
 const told = { ...condition('Claimed', 'False', 'ReplacementRefused'), message: 'exceeded quota: q' };
@@ -33,6 +33,11 @@ const committed: MigrationStatus = {
   commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'activating' },
 };
 const rolledBack: MigrationStatus['handover'] = { id: 'm1-1', state: 'rolled-back', error: { code: 'ERR_DUMP', reason: 'DumpFailed', message: 'm', remedy: 'r', retryable: true } };
+
+/** Near the end of its hold; its replacement has found no other node. */
+const nearEnd: Partial<Observation> = { now: time(45), mayStay: true, pod: successor(undefined), replacement: successor(undefined), migration: held('SameName', { source: { ...source, owner: { kind: 'StatefulSet', name: 'shop', uid: 'owner-uid' } }, holdUntil: at(60), attempts: 2, startedAt: at(0) }) };
+const nearEndWith = (status: MigrationStatus, spec: Partial<Migration['spec']> = {}): Migration => held('SameName', { ...nearEnd.migration?.status, ...status }, spec);
+const inPlace = { after: 2, why: 'm' };
 
 const strategies: [string | undefined, Strategy][] = [['StatefulSet', 'SameName'], [undefined, 'SameName'], ['ReplicaSet', 'NewName'], ['Job', 'AfterDelete']];
 for (const [owner, strategy] of strategies) {
@@ -111,6 +116,9 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
   ['a replacement of another template', { migration: held('SameName'), pod: successor(undefined), prospect: 'different' }, 'ReplacementDiffers'],
   ['a replacement on the node of its source', { migration: held('SameName'), pod: successor('a'), prospect: 'misplaced' }, 'ReplacementMisplaced'],
   ['the handover that succeeded', { migration: held('SameName', { commit: { handover: 'm1-1', decision: 'committed', decidedAt: at(5) }, handover: { id: 'm1-1', state: 'succeeded' } }) }, 'Moved'],
+  ['the handover that succeeded on the same node', { migration: nearEndWith({ inPlace, commit: { handover: 'm1-3', decision: 'committed', decidedAt: at(50) }, handover: { id: 'm1-3', state: 'succeeded' } }) }, 'KeptInPlace'],
+  ['three vain attempts on the same node', { ...nearEnd, mayStay: false, replacement: successor('a'), migration: nearEndWith({ inPlace, holdUntil: at(600), attempts: 5, handover: { ...rolledBack, id: 'm1-5' } }) }, 'HandoverFailed'],
+  ['the end of the hold while it may stay', { ...nearEnd, now: time(60), migration: nearEndWith({ inPlace }) }, 'DeadlineExceeded'],
   ['the commit, when the node of the source was deleted', { migration: held('SameName', committed), sourceNode: undefined }, 'Moved'],
   ['the commit, when the node of the source does not come back', { migration: held('NewName', committed), sourceNode: node('a', { spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } }) }, 'Moved'],
 ];
@@ -127,6 +135,49 @@ for (const [what, facts, reason, detail = /./] of ends) {
     t.is(decision.status?.phase, reason === 'Cancelled' ? 'Cancelled' : succeeded ? 'Succeeded' : 'Failed');
   });
 }
+
+const stays: [string, Partial<Observation>, boolean][] = [
+  ['its replacement has found no node, and the end is near', {}, true],
+  ['nobody wants its replacement elsewhere, and the end is near', { replacement: undefined }, true],
+  ['attempts have failed, and the end is near', { replacement: successor('b'), migration: nearEndWith({ handover: rolledBack }) }, true],
+  ['ten attempts have failed', { now: time(20), replacement: successor('b'), migration: nearEndWith({ attempts: 10, handover: rolledBack }) }, true],
+  ['a pod of a ReplicaSet whose source is going', { migration: nearEndWith({ strategy: 'NewName' }), pod: pod({ owner: 'ReplicaSet', metadata: { deletionTimestamp: at(9) } }) }, true],
+  ['a drain', { migration: nearEndWith({}, { trigger: 'Drain' }) }, true],
+  ['the end is not near', { now: time(39) }, false],
+  ['the end is too near', { now: time(53) }, false],
+  ['the time is too short for both', { now: time(9), migration: nearEndWith({ holdUntil: at(20) }) }, false],
+  ['an attempt runs', { replacement: successor('b'), migration: nearEndWith({ handover: { id: 'm1-2', state: 'preparing' } }) }, false],
+  ['its own node cannot take it', { mayStay: false }, false],
+  ['its object is still there', { pod: pod({ owner: 'StatefulSet' }), replacement: undefined }, false],
+  ['somebody needs the room', { migration: nearEndWith({}, { trigger: 'Preemption' }) }, false],
+  ['its node goes down', { migration: nearEndWith({}, { trigger: 'NodeShutdown' }) }, false],
+  ['nobody but the controller would make another', { migration: nearEndWith({ source }) }, false],
+  ['its Job would count a failure', { migration: nearEndWith({ strategy: 'AfterDelete', source: { ...source, owner: { kind: 'Job', name: 'shop', uid: 'owner-uid' } } }) }, false],
+  ['it is cancelled', { migration: nearEndWith({}, { cancel: true }) }, false],
+  ['it is not held', { migration: nearEndWith({ conditions: [admitted] }) }, false],
+];
+for (const [what, facts, expected] of stays) {
+  test(`${what}: ${expected ? 'the replacement may come to its own node' : 'it does not stay'}`, (t) => {
+    const { status } = decide(observe({ ...nearEnd, ...facts }));
+    t.is(status?.inPlace !== undefined, expected);
+    if (!expected) return;
+    t.is(status?.target, undefined);
+    t.is(status?.inPlace?.after, facts.migration?.status?.attempts ?? 2);
+    t.like(findCondition(status?.conditions, 'Claimed'), { status: 'False', reason: 'StaysInPlace' });
+  });
+}
+
+test('who was to be the replacement elsewhere goes, and the next one is claimed', (t) => {
+  const given = { ...nearEnd, migration: nearEndWith({ inPlace }) };
+  t.is(decide(observe({ ...given, replacement: undefined, outdated: [successor('b')] })).action, 'delete-outdated');
+  const { action, status } = decide(observe({ ...given, pod: successor('a'), replacement: successor('a') }));
+  t.is(action, 'none');
+  t.like(status, { target: { uid: 'u2', nodeName: 'a' }, inPlace });
+});
+
+test('it is looked at again when the time for its own node begins', (t) => {
+  t.is(decide(observe({ ...nearEnd, now: time(10) })).requeueAfterMs, 30_000);
+});
 
 test('refusals of the API are listed in the status', (t) => {
   t.deepEqual(decide(observe({ admission: { ...free, refusals: [refusal] } })).status?.refusals, [refusal]);

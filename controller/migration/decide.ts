@@ -8,6 +8,7 @@ import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts'
 import { restoreHash } from '#core/api/restore-hash.ts';
 import { completionIndexLabel } from '#core/api/names.ts';
 import { migrationReasons, type MigrationReason } from '#core/api/reasons.ts';
+import { deadlineOf, isSpent, isToBeDeleted, isToStay, reserveMs } from '#controller/migration/last-resort.ts';
 import type { Prospect } from '#controller/migration/prospect.ts';
 import type { Trial } from '#controller/replacement/trial.ts';
 
@@ -23,6 +24,10 @@ export interface Observation {
   sourceNode: Node | undefined;
   /** What the API server says of the replacement; asked before admission, and again before the pod's object goes. */
   trial: Trial;
+  /** Whether the node of the source could take the replacement, when no other does; asked for while a held pod waits. */
+  mayStay: boolean;
+  /** Live pods that were claimed for it and are its replacement no longer, since no other node is tried any more. */
+  outdated: readonly Pod[];
   /** What the API server told the owner, which made no replacement; asked for while a held pod waits. */
   setback?: string | undefined;
   /** Only asked for before admission. */
@@ -37,7 +42,7 @@ export interface Observation {
   } | undefined;
 }
 
-export type Action = 'none' | 'adopt' | 'delete-pod' | 'create-copy' | 'delete-migration' | 'forget';
+export type Action = 'none' | 'adopt' | 'delete-pod' | 'delete-outdated' | 'create-copy' | 'delete-migration' | 'forget';
 
 export interface Decision {
   /** Undefined: nothing to write. */
@@ -50,7 +55,6 @@ export interface Decision {
 export const refusedReplacement = 'ReplacementRefused';
 /** The same, while nobody can tell whether the replacement would come, and to its gate. */
 const awaitedAnswer = 'Waiting';
-const attemptsBeforeGivingUp = 10;
 const lookAgainMs = 1_000;
 const seldomMs = 10_000;
 
@@ -64,13 +68,20 @@ export function strategyOf(pod: Pod, needsItsPlace: boolean): ReplacementStrateg
 export function decide(observation: Observation): Decision {
   const { migration, now } = observation;
   const { conditions = [], commit } = migration.status ?? {};
+  if (!isUnderway(migration) && observation.outdated.length > 0) return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
   if (!isUnderway(migration)) return migration.metadata.deletionTimestamp === undefined ? retire(observation) : forget(observation);
-  if (commit?.decision === 'committed') return isReleased(observation) ? finish(observation, 'Moved') : { action: 'none', ...changed(migration, migration.status ?? {}), requeueAfterMs: lookAgainMs };
+  if (commit?.decision === 'committed') return isReleased(observation) ? finishMoved(observation) : { action: 'none', ...changed(migration, migration.status ?? {}), requeueAfterMs: lookAgainMs };
   if (isCancelled(migration)) return finish(observation, 'Cancelled');
   const leftMs = deadlineOf(migration, now) - now.getTime();
   if (leftMs <= 0) return expire(observation);
   const decision = hasCondition(conditions, 'Admitted') ? proceed(observation) : admit(observation);
-  return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, leftMs) };
+  const untilReserveMs = leftMs - reserveMs(migration, now);
+  return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, observation.mayStay && untilReserveMs > 0 ? untilReserveMs : leftMs) };
+}
+
+function finishMoved(observation: Observation): Decision {
+  const { inPlace } = observation.migration.status ?? {};
+  return inPlace === undefined ? finish(observation, 'Moved') : finish(observation, 'KeptInPlace', inPlace.why);
 }
 
 /** The source agent has said so, or will never say anything again. */
@@ -86,12 +97,6 @@ function patienceMs({ status }: Migration, now: Date): number {
 }
 
 const wait = (): Decision => ({ action: 'none' });
-
-/** Nothing is held after `holdUntil`: then the move is over as well. */
-function deadlineOf({ metadata, spec, status }: Migration, now: Date): number {
-  const byItself = Date.parse(metadata.creationTimestamp ?? now.toISOString()) + spec.deadlineSeconds * 1000;
-  return status?.holdUntil === undefined ? byItself : Math.min(byItself, Date.parse(status.holdUntil));
-}
 
 /** A finished Migration goes when its time has come; a bare pod that it deleted comes back first. */
 function retire(observation: Observation): Decision {
@@ -185,7 +190,9 @@ function proceed(observation: Observation): Decision {
   const refusals = status.refusals ?? [];
   if (hasCondition(conditions, 'Held', 'False')) return migration.spec.dryRun && refusals.length === 0 ? finish(observation, 'Planned') : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
-  if ((status.attempts ?? 0) >= attemptsBeforeGivingUp && isRolledBack(status)) return finish(observation, 'HandoverFailed');
+  if (status.inPlace !== undefined && observation.outdated.length > 0) return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
+  if (observation.mayStay && isToStay(observation)) return stay(observation);
+  if (isSpent(status)) return finish(observation, 'HandoverFailed');
   if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, hopeless[observation.prospect], hopes[observation.prospect]);
   if (isToBeDeleted(migration, pod)) return releaseObject(observation);
   const next = withTarget(observation);
@@ -194,10 +201,13 @@ function proceed(observation: Observation): Decision {
   return { action: 'none', ...(replacement === undefined ? { requeueAfterMs: lookAgainMs } : {}), ...update };
 }
 
-/** Whether the object of a held pod still has to go. */
-export function isToBeDeleted({ status }: Migration, pod: Pod | undefined): boolean {
-  if (pod === undefined || pod.metadata.uid !== status?.source?.uid) return false;
-  return status?.strategy !== 'NewName' || pod.metadata.deletionTimestamp === undefined;
+/** The replacement that was to run elsewhere is none any more; the next one may come to the node of the source only. */
+function stay({ migration, replacement, now }: Observation): Decision {
+  const { target: _former, ...status } = migration.status ?? {};
+  const why = status.handover?.error?.message ?? (replacement?.spec.nodeName === undefined ? 'No other node could take it in time.' : 'It could not be handed over in time.');
+  const claimed = `No other node has taken it: the replacement may come to ${status.source?.nodeName ?? 'its node'}`;
+  const next = set(migration, { ...status, inPlace: { after: status.attempts ?? 0, why } }, 'Claimed', 'False', 'StaysInPlace', claimed, now);
+  return { action: 'none', status: withPhase(next), requeueAfterMs: lookAgainMs };
 }
 
 /** The point from which the program depends on its replacement: not before the API server would take one. */
@@ -208,10 +218,6 @@ function releaseObject(observation: Observation): Decision {
   if (trial.wait !== undefined) return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, set(migration, status, 'Claimed', 'False', awaitedAnswer, trial.wait, observation.now)) };
   const next = withTarget(observation);
   return { action: 'delete-pod', ...changed(migration, trial.needsItsPlace && next.strategy === 'NewName' ? { ...next, strategy: 'AfterDelete' } : next) };
-}
-
-function isRolledBack({ handover }: MigrationStatus): boolean {
-  return handover?.state === 'rolled-back' || handover?.state === 'refused';
 }
 
 /** A claimed replacement that is gone is forgotten: the next one can be claimed. */

@@ -11,7 +11,7 @@ import type { Prospect } from './prospect.ts';
 
 /** What agents, owners, users and time do between two looks of the controller. */
 type Event =
-  | { kind: 'agent-holds' | 'agent-refuses' | 'agent-releases' | 'attempt-fails' | 'commit' | 'handover-succeeds' | 'cancel' | 'delete' | 'source-terminates' | 'object-goes' | 'replacement-comes' | 'replacement-goes' | 'nothing' }
+  | { kind: 'agent-holds' | 'agent-refuses' | 'agent-releases' | 'attempt-fails' | 'commit' | 'handover-succeeds' | 'cancel' | 'delete' | 'source-terminates' | 'object-goes' | 'own-node' | 'replacement-comes' | 'replacement-goes' | 'nothing' }
   | { kind: 'time'; seconds: number }
   | { kind: 'waits'; wait: boolean }
   | { kind: 'prospect'; prospect: Prospect }
@@ -22,6 +22,9 @@ interface World {
   seconds: number;
   pod: Pod | undefined;
   replacement: Pod | undefined;
+  /** Of those that were claimed and are no replacement any more. */
+  outdated: Pod[];
+  mayStay: boolean;
   prospect: Prospect;
   wait: boolean;
   trial: Trial;
@@ -30,7 +33,7 @@ interface World {
 const trials: Trial[] = [untried, { ...untried, needsItsPlace: true }, { ...untried, wait: 'nobody knows' }, { ...untried, refusals: [{ code: 'PREFLIGHT_QUOTA', fact: 'f', remedy: 'r' }] }];
 
 const events: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 12, arbitrary: fc.constantFrom('agent-holds', 'agent-releases', 'attempt-fails', 'commit', 'handover-succeeds', 'source-terminates', 'object-goes', 'replacement-comes', 'replacement-goes', 'nothing').map((kind) => ({ kind })) },
+  { weight: 12, arbitrary: fc.constantFrom('agent-holds', 'agent-releases', 'attempt-fails', 'commit', 'handover-succeeds', 'source-terminates', 'object-goes', 'own-node', 'replacement-comes', 'replacement-goes', 'nothing').map((kind) => ({ kind })) },
   { weight: 1, arbitrary: fc.constantFrom('agent-refuses', 'cancel', 'delete').map((kind) => ({ kind })) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('time'), seconds: fc.integer({ min: 1, max: 50 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('waits'), wait: fc.boolean() }) },
@@ -67,7 +70,8 @@ function happens(world: World, event: Event): World {
     case 'delete': return { ...world, migration: { ...world.migration, metadata: { ...world.migration.metadata, deletionTimestamp: at(world.seconds) } } };
     case 'source-terminates': return world.pod === undefined ? world : { ...world, pod: { ...world.pod, metadata: { ...world.pod.metadata, deletionTimestamp: at(world.seconds) } } };
     case 'object-goes': return { ...world, pod: undefined };
-    case 'replacement-comes': return has('Held') ? { ...world, replacement: pod({ metadata: { uid: 'u2' }, spec: { nodeName: world.replacement === undefined ? undefined : 'b' } }) } : world;
+    case 'own-node': return { ...world, mayStay: !world.mayStay };
+    case 'replacement-comes': return has('Held') ? { ...world, replacement: pod({ metadata: { uid: 'u2' }, spec: { nodeName: world.replacement === undefined ? undefined : world.migration.status?.inPlace === undefined ? 'b' : 'a' } }) } : world;
     case 'replacement-goes': return { ...world, replacement: undefined };
     case 'time': return { ...world, seconds: world.seconds + event.seconds };
     case 'waits': return { ...world, wait: event.wait };
@@ -95,7 +99,9 @@ function fault(world: World, { action, status, requeueAfterMs }: Decision): stri
   if (action === 'create-copy' && (before?.copyMade === true || hasCondition(before?.conditions, 'Succeeded'))) return 'made a copy of a pod that has moved, or a second one';
   if (action === 'forget' && isUnderway(world.migration)) return 'forgot a Migration that is not over';
   if (action === 'forget' && world.pod === undefined && sourceMayRun(world.migration, node('a'))) return 'forgot a source that may run';
-  if (committed && hasCondition(status?.conditions, 'Succeeded', 'False')) return 'failed after the commit';
+  if (action === 'delete-outdated' && before?.inPlace === undefined) return 'deleted a pod that may be the replacement';
+  if (status?.inPlace !== undefined && before?.inPlace === undefined && (committed || !world.mayStay || world.pod?.metadata.uid === 'u1' && world.pod.metadata.deletionTimestamp === undefined)) return 'stays though it has moved, or was not asked to leave';
+  if (committed && status !== undefined && before?.inPlace === undefined && hasCondition(status.conditions, 'Succeeded', 'False')) return 'failed after the commit';
   if (!isUnderway(world.migration) && status !== undefined) return 'changed a Migration that is over';
   if (!committed && action !== 'delete-migration' && action !== 'forget' && !(requeueAfterMs !== undefined && requeueAfterMs > 0)) return 'waits without a limit';
   return undefined;
@@ -103,13 +109,16 @@ function fault(world: World, { action, status, requeueAfterMs }: Decision): stri
 
 test('any history', (t) => {
   fc.assert(fc.property(histories, ({ owner, dryRun, story }) => {
-    let world: World = { migration: migration({ spec: { dryRun } }), seconds: 1, pod: pod({ owner }), replacement: undefined, prospect: 'coming', wait: false, trial: untried };
+    let world: World = { migration: migration({ spec: { dryRun } }), seconds: 1, pod: pod({ owner }), replacement: undefined, outdated: [], mayStay: false, prospect: 'coming', wait: false, trial: untried };
     for (const event of [{ kind: 'nothing' } as const, ...story]) {
       world = happens(world, event);
       const decision = decide(seen(world));
       t.is(fault(world, decision), undefined, JSON.stringify(event));
       const { status } = decision;
+      const stays = status?.inPlace !== undefined && world.migration.status?.inPlace === undefined;
       if (status !== undefined) world = withStatus(world, () => status);
+      if (stays && world.replacement !== undefined) world = { ...world, replacement: undefined, outdated: [world.replacement] };
+      if (decision.action === 'delete-outdated') world = { ...world, outdated: [] };
       t.is(decide(seen(world)).status, undefined, 'the same world is decided in the same way');
       if (decision.action === 'delete-pod') world = { ...withStatus(world, (known) => (owner === undefined ? { ...known, podManifest: '{}' } : known)), pod: undefined };
       if (decision.action === 'create-copy' && world.migration.status?.podManifest !== undefined) world = { ...withStatus(world, (known) => ({ ...known, copyMade: true })), pod: pod({ metadata: { uid: 'u2' } }) };
@@ -118,7 +127,7 @@ test('any history', (t) => {
 });
 
 test('a move that nothing stops succeeds', (t) => {
-  let world: World = { migration: migration(), seconds: 1, pod: pod({ owner: 'StatefulSet' }), replacement: undefined, prospect: 'coming', wait: false, trial: untried };
+  let world: World = { migration: migration(), seconds: 1, pod: pod({ owner: 'StatefulSet' }), replacement: undefined, outdated: [], mayStay: false, prospect: 'coming', wait: false, trial: untried };
   const phases = new Set<string | undefined>();
   for (const kind of ['nothing', 'agent-holds', 'object-goes', 'replacement-comes', 'replacement-comes', 'commit', 'handover-succeeds'] as const) {
     world = happens(world, { kind });

@@ -26,11 +26,11 @@ export interface ProspectFacts {
   siblings: readonly Pod[];
 }
 
-export function prospectOf({ status: { source, strategy, copyMade, podManifest }, podName, pod, owner, siblings }: ProspectFacts): Prospect {
+export function prospectOf({ status: { source, strategy, copyMade, podManifest, inPlace }, podName, pod, owner, siblings }: ProspectFacts): Prospect {
   if (strategy === 'SameName' && pod !== undefined) {
     if (pod.metadata.uid === source?.uid) return 'coming';
     if (source?.restoreHash !== undefined && restoreHash(pod) !== source.restoreHash) return 'different';
-    return pod.spec.nodeName !== undefined && pod.spec.nodeName === source?.nodeName ? 'misplaced' : 'coming';
+    return inPlace === undefined && pod.spec.nodeName !== undefined && pod.spec.nodeName === source?.nodeName ? 'misplaced' : 'coming';
   }
   // A bare pod's copy is made by the controller, once; without a manifest it was a user who deleted the pod.
   if (owner === undefined) return copyMade === true || podManifest === undefined ? 'unwanted' : 'coming';

@@ -112,6 +112,56 @@ test('a bare pod that was deleted in vain comes back', async (t) => {
   t.deepEqual(await look(), []);
 });
 
+const set = { kind: 'StatefulSet', name: 'shop', uid: 'owner-uid' };
+const elsewhere = (more: Partial<Pod['metadata']> = {}): Pod => pod({ owner: 'StatefulSet', metadata: { uid: 'u2', annotations: { [annotations.migration]: 'm1' }, ...more }, spec: { nodeName: 'b' }, status: { phase: 'Pending' } });
+const staying = (more: MigrationStatus = {}): Migration =>
+  held({ source: { name: 'shop-0', uid: 'u1', nodeName: 'a', owner: set }, attempts: 3, handover: { id: 'm1-3', state: 'rolled-back' }, ...more });
+
+test('near the end of the hold the replacement elsewhere is given up and deleted, so that the next one comes to the node of its source', async (t) => {
+  const { look, theMove, thePod, server, clock } = await rig(t, { pods: [elsewhere()], migrations: [staying({ target: { name: 'shop-0', uid: 'u2', nodeName: 'b' } })] });
+  clock.advance(25_000);
+  t.deepEqual(await look(), ['PUT move/status']);
+  t.deepEqual((await theMove()).status?.inPlace?.after, 3);
+  t.is((await theMove()).status?.target, undefined);
+  t.deepEqual(await look(), ['DELETE pods/shop-0']);
+  t.like(server.asked('DELETE', /pods\/shop-0/)[0]?.body, { gracePeriodSeconds: 0, preconditions: { uid: 'u2' } });
+  t.is(await thePod(), undefined);
+});
+
+test('an attempt that begins while other nodes are given up commits no more than those before', async (t) => {
+  const { look, theMove, put, caughtUp, clock } = await rig(t, { pods: [elsewhere()], migrations: [staying({ target: { name: 'shop-0', uid: 'u2', nodeName: 'b' } })] });
+  clock.advance(25_000);
+  await caughtUp();
+  const known = await theMove();
+  put({ ...known, status: { ...known.status, attempts: 4, handover: { id: 'm1-4', state: 'preparing' } } });
+  await look();
+  const { attempts = 0, inPlace } = (await theMove()).status ?? {};
+  t.true(inPlace === undefined || inPlace.after === attempts);
+});
+
+test('a replacement that was given up goes also when its Migration is over before it could be deleted: nobody would start it', async (t) => {
+  const over = staying({ inPlace: { after: 3, why: 'w' }, conditions: [condition('Held'), condition('Succeeded', 'False')], finishedAt: at(60) });
+  const { look, thePod } = await rig(t, { pods: [elsewhere()], migrations: [over] });
+  t.deepEqual(await look(), ['DELETE pods/shop-0']);
+  t.is(await thePod(), undefined);
+  t.deepEqual(await look(), []);
+});
+
+const kept: [string, Migration][] = [
+  ['the replacement after all', staying({ inPlace: { after: 3, why: 'w' }, target: { name: 'shop-0', uid: 'u2' } })],
+  ['of a Migration that tries other nodes', staying()],
+  ['of another Migration of that name', held({ inPlace: { after: 3, why: 'w' } }, { metadata: { uid: 'm2' } })],
+];
+for (const [what, live] of kept) {
+  test(`a pod that is ${what}, as the server knows, is not deleted`, async (t) => {
+    const { look, server, thePod, caughtUp } = await rig(t, { pods: [elsewhere()], migrations: [staying({ inPlace: { after: 3, why: 'w' } })] });
+    await caughtUp();
+    server.fail('GET', /migrations\/move$/, { status: 200, body: live });
+    t.deepEqual(await look(), []);
+    t.is((await thePod())?.metadata.uid, 'u2');
+  });
+}
+
 const next = { name: 'shop-1', uid: 'u2' };
 
 test('of a ReplicaSet\'s pod the owner makes the next one while it terminates', async (t) => {

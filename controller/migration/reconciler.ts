@@ -3,7 +3,7 @@ import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
 import { findCondition, hasCondition, withCondition } from '#core/api/conditions.ts';
 import { knownLineage } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
-import { claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import { annotations, claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
 import { unservedNetworks } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
@@ -13,7 +13,8 @@ import { migrations, persistentVolumeClaims, pods } from '#core/kube/resources.t
 import type { Cluster } from '#controller/cluster.ts';
 import { budgetWait } from '#controller/migration/budgets.ts';
 import { copyOf } from '#controller/migration/bare-pod.ts';
-import { decide, isToBeDeleted, refusedReplacement, type Decision, type Observation } from '#controller/migration/decide.ts';
+import { decide, refusedReplacement, type Decision, type Observation } from '#controller/migration/decide.ts';
+import { isToBeDeleted } from '#controller/migration/last-resort.ts';
 import { ownerOf } from '#controller/migration/owner.ts';
 import { prospectOf, type Prospect } from '#controller/migration/prospect.ts';
 import type { Story } from '#controller/migration/story.ts';
@@ -22,6 +23,7 @@ import { podNotes, podRefusals } from '#controller/migration/refusals.ts';
 import { incomingByNode, lineWait, waitReason, type Limits } from '#controller/migration/limits.ts';
 import { claimantOf } from '#controller/migration/shares.ts';
 import { candidates } from '#controller/placement/candidates.ts';
+import { isPlaceFor } from '#controller/placement/in-place.ts';
 import { setbackOf } from '#controller/replacement/setback.ts';
 import { tryReplacement, untried, type Trial } from '#controller/replacement/trial.ts';
 
@@ -88,9 +90,26 @@ export class MigrationReconciler {
       migration, pod, replacement, admission, trial,
       now: clock.date(),
       prospect: isAwaited ? await this.#prospect(migration, pod) : 'coming',
+      mayStay: this.#mayStay(migration, replacement),
+      outdated: this.#outdated(migration),
       setback: isAwaited && !isLeaving ? await setbackOf(api, migration) : undefined,
       sourceNode: this.#cluster.nodes.get({ name: migration.status?.source?.nodeName ?? '' }),
     };
+  }
+
+  /** Judged by the replacement, or by one that waits at the gate. */
+  #mayStay(migration: Migration, replacement: Pod | undefined): boolean {
+    const { conditions, source, inPlace } = migration.status ?? {};
+    if (!isUnderway(migration) || inPlace !== undefined || !hasCondition(conditions, 'Held')) return false;
+    const gated = this.#cluster.podsOwnedBy(migration.metadata.namespace, source?.owner?.uid ?? '').find(isGated);
+    const pod = replacement ?? gated;
+    return pod !== undefined && isPlaceFor(pod, migration, this.#cluster);
+  }
+
+  #outdated({ metadata, status }: Migration): Pod[] {
+    if (status?.inPlace === undefined) return [];
+    return this.#cluster.podsOwnedBy(metadata.namespace, status.source?.owner?.uid ?? '')
+      .filter((pod) => pod.metadata.annotations?.[annotations.migration] === metadata.uid && pod.metadata.uid !== status.target?.uid && pod.metadata.deletionTimestamp === undefined);
   }
 
   async #trial(migration: Migration, pod: Pod): Promise<Trial> {
@@ -156,7 +175,7 @@ export class MigrationReconciler {
     return names.map((name, index) => ({ name, accessModes: found[index]?.spec?.accessModes ?? [] }));
   }
 
-  async #act({ migration, pod }: Observation, decision: Decision): Promise<void> {
+  async #act({ migration, pod, outdated }: Observation, decision: Decision): Promise<void> {
     const { api } = this.#cluster;
     const name = nameOf(migration);
     if (decision.action === 'delete-migration') return api.delete(migrations, name, { uid: migration.metadata.uid });
@@ -164,6 +183,7 @@ export class MigrationReconciler {
     if (decision.action === 'forget') return this.#forget(migration);
     if (decision.status !== undefined && !(await this.#write(migration, decision.status))) return;
     if (decision.action === 'delete-pod' && pod !== undefined) await this.#deletePod(migration, pod);
+    if (decision.action === 'delete-outdated') for (const former of outdated) await this.#deleteOutdated(migration, former);
     if (decision.action === 'create-copy') await this.#createCopy(migration);
   }
 
@@ -193,7 +213,9 @@ export class MigrationReconciler {
       written = sameStory;
       if (!sameStory) return undefined; // decided on an older state: the watch brings the new one
       const { attempts, commit, handover, holdUntil, podManifest: manifest, copyMade } = fresh.status ?? {};
-      return { ...fresh, status: { ...status, ...defined({ attempts, commit, handover, holdUntil, podManifest: manifest, copyMade }) } };
+      // An attempt that began meanwhile goes to another node, too.
+      const inPlace = status.inPlace === undefined ? undefined : (fresh.status?.inPlace ?? { ...status.inPlace, after: attempts ?? 0 });
+      return { ...fresh, status: { ...status, ...defined({ attempts, commit, handover, holdUntil, podManifest: manifest, copyMade, inPlace }) } };
     });
     if (written && isUnderway(migration) && !isUnderway({ status })) this.#onEnd(migration, status);
     return written;
@@ -208,6 +230,19 @@ export class MigrationReconciler {
     if (strategy === 'AfterDelete') await this.#untrack(pod);
     await api.delete(pods, name, { uid: pod.metadata.uid, ...(strategy === 'NewName' ? {} : { gracePeriodSeconds: 0 }) });
     this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, strategy }, 'Source pod deleted while its containers are held');
+  }
+
+  /**
+   * Nothing of it ever ran, and nothing will: its attempts commit no more, and no agent starts it. The server is asked whether it is not
+   * the replacement after all, since a pod may be seen before what its Migration says of it.
+   */
+  async #deleteOutdated(migration: Migration, { metadata: { name, namespace, uid } }: Pod): Promise<void> {
+    const { api, log } = this.#cluster;
+    const fresh = await api.find(migrations, nameOf(migration));
+    const { inPlace, target } = fresh?.status ?? {};
+    if (fresh?.metadata.uid !== migration.metadata.uid || inPlace === undefined || target?.uid === uid) return;
+    await api.delete(pods, { name, namespace }, { uid, gracePeriodSeconds: 0 });
+    log.info({ migration: migration.metadata.name, pod: name }, 'Replacement deleted that was to run on another node');
   }
 
   /** Asked of the server: what the watch says may be older than a cancellation. */
@@ -259,7 +294,9 @@ function isWorthTrying({ spec, status }: Migration, { refusals, rival, wait }: N
 }
 
 /** What of a status must not have changed under a decision. */
-const tells = (status: MigrationStatus | undefined): string => JSON.stringify([status?.commit?.handover, status?.commit?.decision, status?.target?.uid, status?.conditions]);
+const tells = (status: MigrationStatus | undefined): string => JSON.stringify([status?.commit?.handover, status?.commit?.decision, status?.target?.uid, status?.conditions, status?.inPlace]);
+
+const isGated = ({ spec }: Pod): boolean => spec.schedulingGates?.some(({ name }) => name === claimGate) === true;
 
 /** Its gate comes along, whether the webhook answers or not. */
 const gatedAs = (pod: Pod, name: ObjectName): Pod => ({ ...pod, metadata: { ...pod.metadata, ...name }, spec: { ...pod.spec, schedulingGates: [{ name: claimGate }] } });

@@ -8,7 +8,7 @@ import { decide, type Observation } from './decide.ts';
 const over = (succeeded: 'True' | 'False', more: MigrationStatus = {}, deleted = false) =>
   migration({ metadata: deleted ? { deletionTimestamp: at(20) } : {}, status: { conditions: [condition('Held'), condition('Succeeded', succeeded)], source: { name: 'shop-0', uid: 'u1', nodeName: 'a' }, strategy: 'SameName', finishedAt: at(10), ...more } });
 const observe = (more: Partial<Observation> & Pick<Observation, 'migration'>): Observation =>
-  ({ now: time(30), pod: undefined, replacement: undefined, prospect: 'coming', sourceNode: node('a'), admission: undefined, trial: untried, ...more });
+  ({ now: time(30), pod: undefined, replacement: undefined, prospect: 'coming', sourceNode: node('a'), admission: undefined, trial: untried, mayStay: false, outdated: [], ...more });
 
 test('it goes when its time has come, and not before', (t) => {
   t.deepEqual(decide(observe({ migration: over('True') })), { action: 'none', requeueAfterMs: 40_000 });

@@ -1,6 +1,6 @@
 // A Migration's story as events: on the Migration each turn of it, on the pod its beginning and its end; each once.
 import { findCondition, hasCondition } from '#core/api/conditions.ts';
-import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { hasHandedOver, isUnderway, type Migration } from '#core/api/migration.ts';
 import { groupVersion } from '#core/api/names.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Events, Regarding, Turn } from '#core/kube/events.ts';
@@ -34,7 +34,7 @@ function endOf(migration: Migration, itself: Regarding): Turn[] {
   const moved = status === 'True' && target !== undefined;
   const note = moved ? `${spec.podName} moved from ${source?.nodeName} to ${target.nodeName}; it stood still for ${freezeMs ?? '?'} ms` : message;
   const turn = { type: status === 'True' ? 'Normal' : 'Warning', action, reason, note } as const;
-  const pod = podOf(migration, moved ? target : source);
+  const pod = podOf(migration, hasHandedOver(migration) && target !== undefined ? target : source);
   return [{ ...turn, regarding: itself }, ...(pod === undefined ? [] : [{ ...turn, regarding: pod, related: itself }])];
 }
 

@@ -24,6 +24,9 @@ export interface PlacementRequest {
 
 export type Rejection = { node: string; reason: string };
 
+/** Of a node that is cordoned. */
+export const cordonTaint = 'node.kubernetes.io/unschedulable';
+
 /** Names of the nodes that could take the pod, and why the others could not. The scheduler chooses among them. */
 export function candidates(request: PlacementRequest): { names: string[]; rejected: Rejection[] } {
   const rejected: Rejection[] = [];
@@ -45,22 +48,35 @@ interface PlacementFacts extends PlacementRequest {
 
 type Check = (node: Node, facts: PlacementFacts) => string | undefined;
 
+/** What any node has to be, also the one where the pod runs. */
+const ready: readonly Check[] = [
+  ({ status }) => (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? undefined : 'not ready'),
+  (node, { pod }) => untolerated(node, pod),
+  (node, { pod }) => unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }),
+  ({ metadata }) => (metadata.labels?.[labels.agentReady] === 'true' ? undefined : 'no node agent is ready there'),
+];
+const roomy: Check = (node, { rooms, wanted }) => shortage(rooms.of(node), wanted);
+
 const checks: readonly Check[] = [
   ({ metadata }, { source }) => (metadata.name === source?.metadata.name ? 'the pod runs there' : undefined),
   ({ metadata }, { targetNodeName }) => (targetNodeName !== undefined && metadata.name !== targetNodeName ? `the Migration names ${targetNodeName}` : undefined),
   ({ metadata }, { source }) => indistinct(metadata.labels?.[hostnameLabel], source?.metadata.labels?.[hostnameLabel]),
-  ({ status }) => (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? undefined : 'not ready'),
   ({ spec }) => (spec?.unschedulable === true ? 'cordoned' : undefined),
-  (node, { pod }) => untolerated(node, pod),
-  (node, { pod }) => unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }),
-  ({ metadata }) => (metadata.labels?.[labels.agentReady] === 'true' ? undefined : 'no node agent is ready there'),
+  ...ready,
   (node, { mismatch }) => mismatch(node),
   ({ metadata }, { incoming, maxIncoming }) => ((incoming.get(metadata.name) ?? 0) >= maxIncoming ? `${maxIncoming} moves arrive there already` : undefined),
-  (node, { rooms, wanted }) => shortage(rooms.of(node), wanted),
+  roomy,
 ];
 
-function rejection(node: Node, facts: PlacementFacts): string | undefined {
-  for (const check of checks) {
+/** Why the node where the pod runs could not take its replacement; undefined: it could, cordoned or not. */
+export function rejectionInPlace(node: Node, request: Pick<PlacementRequest, 'pod' | 'rooms'>): string | undefined {
+  const taints = (node.spec?.taints ?? []).filter(({ key }) => key !== cordonTaint);
+  const facts = { ...request, source: node, nodes: [node], incoming: new Map(), maxIncoming: Infinity, wanted: requestsOf(request.pod), mismatch: () => undefined };
+  return rejection({ ...node, spec: { ...node.spec, taints } }, facts, [...ready, roomy]);
+}
+
+function rejection(node: Node, facts: PlacementFacts, asked = checks): string | undefined {
+  for (const check of asked) {
     const reason = check(node, facts);
     if (reason !== undefined) return reason;
   }

@@ -82,12 +82,19 @@ const arrivals: [string, Partial<EvictionFacts>, typeof gone | typeof begun][] =
   ['an eviction long after the move', { ...arrived, arrivedBy: ended('True', 'Moved', 570) }, begun],
   ['an eviction of this very incarnation', { ...arrived, namesUid: true }, begun],
   ['a drain of its new node', { ...arrived, nodeIsCordoned: true }, begun],
+  ['a retry after a move that ended where it began', { ...arrived, arrivedBy: { ...ended('False', 'KeptInPlace', 590), status: { ...ended('False', 'KeptInPlace', 590).status, inPlace: { after: 1, why: 'w' } } } }, begun],
   ['an eviction after a user\'s move', { ...arrived, arrivedBy: ended('True', 'Moved', 590, 'User') }, begun],
   ['an eviction after preemption', { ...arrived, arrivedBy: ended('True', 'Moved', 590, 'Preemption') }, begun],
 ];
 for (const [what, more, wanted] of arrivals) {
   test(`of a pod that arrived by a move, ${what}: ${wanted.begin ? 'begins a move' : 'not found'}`, (t) => t.like(decideEviction({ ...facts, ...more }), wanted));
 }
+
+test('a replacement that is about to go on where its source runs is not evicted, placed or not', (t) => {
+  const staying = moving(590);
+  const arrivedBy = { ...staying, status: { ...staying.status, inPlace: { after: 1, why: 'w' } } };
+  for (const nodeName of ['a', undefined]) t.like(decideEviction({ ...facts, pod: pod({ spec: { nodeName } }), arrivedBy }), refused);
+});
 
 const passing: [string, Partial<EvictionFacts>][] = [
   ['that is gone', { pod: undefined }],

@@ -34,14 +34,17 @@ const retryMs = 30_000;
 /** An eviction that is meant for the pod's former incarnation: gone from the node that is drained, which is what was asked for. */
 function isMeantForSource({ arrivedBy, namesUid, nodeIsCordoned, now }: EvictionFacts): boolean {
   if (arrivedBy === undefined || namesUid || nodeIsCordoned || (arrivedBy.spec.trigger !== 'Drain' && arrivedBy.spec.trigger !== 'Eviction')) return false;
-  const { finishedAt } = arrivedBy.status ?? {};
+  const { finishedAt, inPlace } = arrivedBy.status ?? {};
+  if (inPlace !== undefined) return false; // it is on the node that it was to leave
   return finishedAt === undefined || now.getTime() - Date.parse(finishedAt) < retryMs;
 }
 
 export function decideEviction(facts: EvictionFacts): EvictionDecision {
-  const { pod, policy, migration, exhaustedBudgets, own, now } = facts;
+  const { pod, policy, migration, arrivedBy, exhaustedBudgets, own, now } = facts;
   const pass: EvictionDecision = { verdict: allowed, begin: false };
   if (own || pod === undefined || pod.spec.runtimeClassName !== runtimeClassName || policy?.spec.action !== 'Migrate') return pass;
+  const staying = arrivedBy !== undefined && isUnderway(arrivedBy) && arrivedBy.status?.inPlace !== undefined ? arrivedBy : undefined;
+  if (staying !== undefined) return { verdict: denied(`${inProgress} of pod ${pod.metadata.name} (Migration ${staying.metadata.name}): no other node has taken it, and it goes on where it was`), begin: false };
   if (isFinished(pod) || pod.spec.nodeName === undefined || pod.metadata.deletionTimestamp !== undefined) return pass;
   if (isMeantForSource(facts)) {
     const message = `the pod ${pod.metadata.name} that was to be evicted has moved to ${pod.spec.nodeName}`;

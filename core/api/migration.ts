@@ -5,6 +5,7 @@ import { errorRecordSchema, measuresSchema, refusalSchema, timelineStepSchema } 
 import { forecastSchema } from '#core/api/rehearsal.ts';
 import { objectMetaSchema, podReferenceSchema } from '#core/api/objects.ts';
 import { groupVersion } from '#core/api/names.ts';
+import type { MigrationReason } from '#core/api/reasons.ts';
 import type { Node } from '#core/api/pod.ts';
 
 /** Why a pod has to leave. */
@@ -32,6 +33,8 @@ const migrationConditions = 'Admitted, Held, Claimed, Committed, Succeeded';
 /** Derived from the conditions, for printing only. */
 export const migrationPhases = ['Pending', 'Holding', 'Replacing', 'HandingOver', 'Releasing', 'Succeeded', 'Failed', 'Cancelled'] as const;
 export type MigrationPhase = (typeof migrationPhases)[number];
+
+const keptInPlace: MigrationReason = 'KeptInPlace';
 
 export const migrationSpecSchema = z.object({
   /** Pod to move, in the Migration's namespace. */
@@ -87,6 +90,15 @@ export const migrationStatusSchema = z.object({
   copyMade: z.boolean().optional(),
   /** Until when the containers are held at the latest (source agent); afterwards the kill is delivered. */
   holdUntil: z.string().optional(),
+  /** No other node is tried any more: the replacement may only come to the node where the source still runs, and goes on there (controller). */
+  inPlace: z
+    .object({
+      /** Attempts up to this one went to other nodes, and commit no more. */
+      after: z.number().int(),
+      /** Why no other node has it. */
+      why: z.string(),
+    })
+    .optional(),
   /** Attempts at the handover so far; each has the id `<Migration UID>-<attempt>`. */
   attempts: z.number().int().optional(),
   /** The arbiter: written once per attempt, by compare-and-set on resourceVersion. */
@@ -128,6 +140,12 @@ export function isUnderway({ status }: Pick<Migration, 'status'>): boolean {
   return !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False');
 }
 
+/** Whether it is over, and the processes go on in the replacement: on another node, or where they were. */
+export function hasHandedOver({ status }: Pick<Migration, 'status'>): boolean {
+  const end = findCondition(status?.conditions, 'Succeeded');
+  return end?.status === 'True' || (end?.status === 'False' && end.reason === keptInPlace);
+}
+
 /** Whether it moves that pod (UID), or has done so: a dry run moves nothing. */
 export function movesPod({ spec, status }: Migration, podUid: string | undefined): boolean {
   return podUid !== undefined && !spec.dryRun && (status?.source?.uid ?? spec.podUID) === podUid;
@@ -165,7 +183,7 @@ export function isNodeGone(node: Node | undefined): boolean {
 /** Whether processes that a Migration held and did not move may run on, although the API may know nothing of their pod any more. */
 export function sourceMayRun({ status }: Migration, sourceNode: Node | undefined): boolean {
   const held = hasCondition(status?.conditions, 'Held') && status?.source !== undefined;
-  return held && !hasCondition(status?.conditions, 'Succeeded', 'True') && !isLetGo(status) && !isNodeGone(sourceNode);
+  return held && !hasHandedOver({ status }) && !isLetGo(status) && !isNodeGone(sourceNode);
 }
 
 /** Whether the source agent has nothing more to do with the pod. */

@@ -5,6 +5,7 @@ export const migrationReasons = {
   Running: 'The move is under way.',
   Planned: 'Nothing stands in the way; nothing was moved, since it was a dry run.',
   Moved: 'The processes go on in the replacement.',
+  KeptInPlace: 'No other node has taken the pod: its processes go on in the replacement, on the node where they were.',
   PodNotFound: 'There is no such pod, or another incarnation of its name.',
   PodFinished: 'The pod ran to its end: nothing of it is to be moved.',
   PreflightRefused: 'Something in the pod or on its node cannot be moved; status.refusals says what, and what to do.',

@@ -1,4 +1,5 @@
 // The agent on a node of a cluster: pods, Migrations, StableIPs; the Migration's status as arbiter.
+import { freemem } from 'node:os';
 import { peerPort } from '#core/api/names.ts';
 import { isNodeGone, type Migration } from '#core/api/migration.ts';
 import { runningTogether } from '#core/api/pod.ts';
@@ -10,6 +11,7 @@ import { Controller } from '#core/kube/controller.ts';
 import { ServerClock } from '#core/kube/server-clock.ts';
 import type { Log } from '#core/log.ts';
 import type { AgentConfig } from '#agent/config.ts';
+import { freeImageBytes } from '#agent/criu/image-memory.ts';
 import type { Handovers } from '#agent/engine/handovers.ts';
 import { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
@@ -93,7 +95,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       node,
       listen: config.listen,
       pki: config.pki,
-      names: () => view.nodes().filter((name) => name !== node),
+      names: () => view.nodes(), // this one as well, since a pod may stay
       endpointOf: (name) => {
         const address = view.addressOf(name);
         return address === undefined ? undefined : { host: address, port: peerPort };
@@ -104,7 +106,12 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       isGone: (name) => isNodeGone(view.node(name)),
       source: (handover, sandbox) => new PodSource(host, handover, () => leavingPod(handover, sandbox)),
       target: (handover) => new PodTarget(podHost, handover),
-      targetChecks: (request) => Promise.resolve(podTargetRefusals(request, new Set(networks.all().keys()))),
+      targetChecks: (request) => Promise.resolve(podTargetRefusals(request, {
+        networks: new Set(networks.all().keys()),
+        isOwn: request.pod !== undefined && containersOf(request.pod.uid).length > 0,
+        imageFreeBytes: freeImageBytes(host.imageRoot),
+        availableBytes: freemem(),
+      })),
     },
     networks: () => Promise.resolve(networks.all()),
     pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, execs: host.execs, arrivals, openLinks, onDecision: (decision) => metrics.decided(decision) }),

@@ -159,7 +159,7 @@ export class KubernetesPodDesk implements PodDesk {
   async #mayStart({ pod, spec }: Arrival) {
     const { view } = this.#ports;
     const migration = await this.#migrationOf(pod, spec);
-    return decideStart({ migration, sourceNode: view.node(migration?.status?.source?.nodeName ?? '') });
+    return decideStart({ migration, isTarget: migration !== undefined && isClaimedBy(migration, pod), sourceNode: view.node(migration?.status?.source?.nodeName ?? '') });
   }
 
   /** Resolves when the replacement may start afresh; ends with the wrapper. */

@@ -14,6 +14,7 @@ const source = (status: Pod['status'], metadata: Partial<Pod['metadata']> = {}):
 const replacement = (status: Pod['status'], metadata: Partial<Pod['metadata']> = {}): Pod => pod({ status, metadata: { uid: 'u2', ...metadata } });
 const moving = migration({ status: { lineage: 'l1', source: { name: 'shop-0', uid: 'u1', nodeName: 'a' }, conditions: [condition('Held')] } });
 const moved = migration({ status: { ...moving.status, finishedAt: at(50), conditions: [condition('Succeeded')] } });
+const stayed = migration({ status: { ...moving.status, finishedAt: at(50), conditions: [condition('Succeeded', 'False', 'KeptInPlace')] } });
 const failed = migration({ status: { ...moving.status, finishedAt: at(50), conditions: [condition('Succeeded', 'False')] } });
 
 const serves: Serving = { serving: true, terminating: false };
@@ -68,6 +69,7 @@ test('a Migration that nobody has looked at yet is known by the pod that it name
 test('a move counts for a minute after its success', (t) => {
   t.is(settlingMs(moved, time(60)), 50_000);
   t.is(settlingMs(moved, time(110)), 0);
+  t.is(settlingMs(stayed, time(60)), 50_000);
   t.is(settlingMs(failed, time(60)), 0);
   t.is(settlingMs(moving, time(60)), 0);
 });

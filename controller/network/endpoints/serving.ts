@@ -1,6 +1,5 @@
 // Whether new connections may come to a stable address: as its pod says, and on while it moves, since they are parked then.
-import { hasCondition } from '#core/api/conditions.ts';
-import { byAge, isUnderway, movesPod, type Migration } from '#core/api/migration.ts';
+import { byAge, hasHandedOver, isUnderway, movesPod, type Migration } from '#core/api/migration.ts';
 import { isFinished, isPodReady, type Pod } from '#core/api/pod.ts';
 import type { StableIP } from '#core/api/stable-ip.ts';
 
@@ -40,9 +39,10 @@ export function moveOf({ spec, status }: StableIP, migrations: readonly Migratio
 }
 
 /** How long a move that has succeeded still counts; 0 for all others. */
-export function settlingMs({ status }: Migration, now: Date): number {
-  if (!hasCondition(status?.conditions, 'Succeeded') || status?.finishedAt === undefined) return 0;
-  return Math.max(0, Date.parse(status.finishedAt) + settleMs - now.getTime());
+export function settlingMs(migration: Migration, now: Date): number {
+  const { finishedAt } = migration.status ?? {};
+  if (!hasHandedOver(migration) || finishedAt === undefined) return 0;
+  return Math.max(0, Date.parse(finishedAt) + settleMs - now.getTime());
 }
 
 /** Not ready since before its containers ran: nobody has asked its probes yet. Both times are the kubelet's. */

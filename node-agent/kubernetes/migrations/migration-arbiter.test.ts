@@ -57,6 +57,12 @@ test('a commit is written once, with its epoch and the condition', async (t) => 
   t.deepEqual(writes, ['status']);
 });
 
+test('attempts at other nodes commit no more when no other node is tried; the next one does', async (t) => {
+  const { arbiter } = rig({ object: moving({ status: { inPlace: { after: 1, why: 'nobody answers' } } }) });
+  t.is(await arbiter.commit(first, 4), 'revoked');
+  t.is(await arbiter.commit(second, 4), 'committed');
+});
+
 test('who asks again hears what was decided, and writes nothing', async (t) => {
   const { arbiter, writes, status } = rig();
   await arbiter.commit(first, 4);

@@ -22,7 +22,7 @@ export class MigrationArbiter implements Arbiter {
   }
 
   commit(handover: string, epoch: number): Promise<Decision> {
-    return this.#decide(handover, (migration) => (mayCommit(migration) ? { decision: 'committed', epoch } : { decision: 'revoked' }));
+    return this.#decide(handover, (migration) => (mayCommit(migration, handover) ? { decision: 'committed', epoch } : { decision: 'revoked' }));
   }
 
   revoke(handover: string): Promise<Decision> {
@@ -75,7 +75,10 @@ export class MigrationArbiter implements Arbiter {
 
 const attemptOf = (handover: string): number => migrationOfHandover(handover)?.attempt ?? 0;
 
-function mayCommit(migration: Migration): boolean {
+/** One that went to another node does not when no other node is tried any more: its replacement is gone. */
+function mayCommit(migration: Migration, handover: string): boolean {
+  const { inPlace } = migration.status ?? {};
+  if (inPlace !== undefined && attemptOf(handover) <= inPlace.after) return false;
   return isUnderway(migration) && !isCancelled(migration) && migration.status?.commit?.decision !== 'committed';
 }
 

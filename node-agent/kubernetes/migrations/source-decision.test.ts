@@ -10,6 +10,7 @@ const held = condition('Held');
 const claimed = condition('Claimed');
 const failed = condition('Succeeded', 'False');
 const ready: MigrationStatus = { conditions: [admitted, held, claimed], target: { name: 'shop-0', uid: 'u2', nodeName: 'b' } };
+const staying: MigrationStatus = { ...ready, attempts: 2, source: { name: 'shop-0', uid: 'u1', nodeName: 'a' }, target: { name: 'shop-0', uid: 'u3', nodeName: 'a' }, inPlace: { after: 2, why: 'nobody answers' } };
 const lost: MigrationStatus = { conditions: [admitted, held, failed] };
 const letGo = (state: string): MigrationStatus => ({ ...lost, handover: { id: 'm1-1', state } });
 const commit = (decision: 'committed' | 'revoked'): MigrationStatus => ({ ...ready, attempts: 1, commit: { handover: 'm1-1', decision, decidedAt: at(1) } });
@@ -36,6 +37,13 @@ const cases: [string, Partial<SourceObservation> & { migration: Migration }, Sou
   ['a restarted agent remembers nothing of three attempts', { migration: of({ ...ready, attempts: 3 }) }, begin(4)],
   ['the object knows less than the agent', { migration: of({ ...ready, attempts: 1 }), handover: attempt(2, true) }, begin(3)],
   ['attempts are used up', { migration: of({ ...ready, attempts: maxAttempts }), handover: attempt(maxAttempts, true) }, wait],
+  ['no other node is tried any more while an attempt runs there', { migration: of(staying), handover: attempt(2, false) }, { action: 'cancel', reason: 'no other node is tried any more' }],
+  ['no other node is tried any more, and its replacement has no place yet', { migration: of({ ...staying, target: undefined }), handover: attempt(2, true) }, wait],
+  ['no other node is tried any more, and its replacement is on one', { migration: of({ ...staying, target: ready.target }), handover: attempt(2, true) }, wait],
+  ['its replacement is on its own node, as the last resort', { migration: of(staying), handover: attempt(2, true) }, { action: 'begin', attempt: 3, to: 'a' }],
+  ['an attempt in place runs', { migration: of({ ...staying, attempts: 3 }), handover: attempt(3, false) }, wait],
+  ['attempts in place are used up', { migration: of({ ...staying, attempts: 5 }), handover: attempt(5, true) }, wait],
+  ['its replacement is on its own node by mistake', { migration: of({ ...staying, inPlace: undefined }) }, wait],
   ['it is committed', { migration: of(commit('committed')), handover: attempt(1, false), holdExpired: true }, wait],
   ['it is committed, and cancelled too late', { migration: of(commit('committed'), cancelled), handover: attempt(1, false) }, wait],
   ['it has succeeded', { migration: of({ conditions: [condition('Succeeded')] }) }, wait],

@@ -33,10 +33,12 @@ export type SourceAction =
 
 /** A roll-back that repeats itself ends the Migration; the deadline does so at the latest. */
 export const maxAttempts = 10;
+/** And so many more when no other node is tried any more. */
+export const maxAttemptsInPlace = 3;
 
 export function decideSource({ migration, handover, runningContainers, holdExpired, isKilled, isUnharmed }: SourceObservation): SourceAction {
   const { status } = migration;
-  const { conditions, commit, target } = status ?? {};
+  const { conditions, commit, target, source, inPlace } = status ?? {};
   const running = handover !== undefined && !handover.terminal;
   const failed = hasCondition(conditions, 'Succeeded', 'False');
   if (commit?.decision === 'committed' || hasCondition(conditions, 'Succeeded', 'True')) return { action: 'wait' };
@@ -50,9 +52,12 @@ export function decideSource({ migration, handover, runningContainers, holdExpir
     if (runningContainers === 0) return { action: 'report-released' };
     return { action: isUnharmed ? 'keep' : 'deliver', reason };
   }
+  if (running && inPlace !== undefined && handover.attempt <= inPlace.after) return { action: 'cancel', reason: 'no other node is tried any more' };
   if (running || !hasCondition(conditions, 'Admitted')) return { action: 'wait' };
   if (!hasCondition(conditions, 'Held', 'True')) return hasCondition(conditions, 'Held', 'False') ? { action: 'wait' } : { action: 'prepare' };
   const attempt = Math.max(status?.attempts ?? 0, handover?.attempt ?? 0) + 1;
-  if (!hasCondition(conditions, 'Claimed') || target?.nodeName === undefined || attempt > maxAttempts) return { action: 'wait' };
+  const most = inPlace === undefined ? maxAttempts : inPlace.after + maxAttemptsInPlace;
+  if (!hasCondition(conditions, 'Claimed') || target?.nodeName === undefined || attempt > most) return { action: 'wait' };
+  if ((target.nodeName === source?.nodeName) !== (inPlace !== undefined)) return { action: 'wait' };
   return { action: 'begin', attempt, to: target.nodeName };
 }

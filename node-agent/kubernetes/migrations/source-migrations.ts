@@ -160,20 +160,34 @@ export class SourceMigrations {
 
   async #begin(migration: Migration, uid: string, podUid: string, { attempt, to }: { attempt: number; to: string }): Promise<{ requeueAfterMs?: number }> {
     const { clock, handovers, containersOf, log } = this.#ports;
-    const waitMs = (this.#endedAt.get(uid) ?? -Infinity) + betweenAttemptsMs(attempt) - clock.nowMs();
+    const number = attempt - (migration.status?.inPlace?.after ?? 0); // each place begins anew
+    const waitMs = (this.#endedAt.get(uid) ?? -Infinity) + betweenAttemptsMs(number) - clock.nowMs();
     if (waitMs > 0) return { requeueAfterMs: waitMs };
     const sandbox = containersOf(podUid)[0]?.pod?.sandbox;
     if (sandbox === undefined) return { requeueAfterMs: lookAgainMs };
     const id = handoverId(uid, attempt);
-    await this.#update(migration, (status) => ({ ...status, attempts: attempt, handover: { id, state: 'preparing' } }));
+    if (!(await this.#announce(migration, { attempts: attempt, handover: { id, state: 'preparing' } }))) return { requeueAfterMs: lookAgainMs };
     try {
       handovers.begin({ container: sandbox, to }, id);
     } catch (error) {
       this.#endedAt.set(uid, clock.nowMs());
-      log.warn({ migration: migration.metadata.name, handover: id, error: asGodwitError(error).message }, 'Handover did not begin');
-      return { requeueAfterMs: betweenAttemptsMs(attempt + 1) };
+      const { message } = asGodwitError(error);
+      log.warn({ migration: migration.metadata.name, handover: id, error: message }, 'Handover did not begin');
+      await this.#update(migration, (status) => (status.handover?.id === id ? { ...status, handover: { id, state: 'rolled-back', error: asGodwitError(error).toRecord() } } : status));
+      return { requeueAfterMs: betweenAttemptsMs(number + 1) };
     }
     return this.#whileHeld(migration);
+  }
+
+  /** False when the attempt would go where nobody waits for it any more: the watch has not told yet. */
+  async #announce(migration: Migration, begun: Pick<MigrationStatus, 'attempts' | 'handover'>): Promise<boolean> {
+    const { target, inPlace } = migration.status ?? {};
+    let announced = false;
+    await this.#update(migration, (status) => {
+      announced = status.target?.uid === target?.uid && (status.inPlace === undefined) === (inPlace === undefined);
+      return announced ? { ...status, ...begun } : status;
+    });
+    return announced;
   }
 
   #newest(uid: string): HandoverRecord | undefined {

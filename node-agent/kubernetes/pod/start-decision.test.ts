@@ -14,7 +14,7 @@ const rolledBack: MigrationStatus['handover'] = { id: 'h', state: 'rolled-back' 
 
 const of = (succeeded: 'True' | 'False' | 'Unknown', more: MigrationStatus = {}): Migration => migration({ status: { conditions: [condition('Held'), condition('Succeeded', succeeded)], ...more } });
 
-const cases: [string, StartFacts, 'wait' | 'start'][] = [
+const cases: [string, Omit<StartFacts, 'isTarget'>, 'wait' | 'start'][] = [
   ['a move under way', { migration: of('Unknown'), sourceNode: alive }, 'wait'],
   ['a move that has said nothing yet', { migration: migration(), sourceNode: alive }, 'wait'],
   ['a move under way from a node that is gone', { migration: of('Unknown'), sourceNode: undefined }, 'wait'],
@@ -38,10 +38,16 @@ const cases: [string, StartFacts, 'wait' | 'start'][] = [
   ['a Migration that was deleted, which its finalizer allows when all is settled', { migration: undefined, sourceNode: alive }, 'start'],
   ['Migration and source node both deleted', { migration: undefined, sourceNode: undefined }, 'start'],
 ];
-for (const [what, facts, decision] of cases) test(`${what}: ${decision}`, (t) => t.is(decideStart(facts), decision));
+for (const [what, facts, decision] of cases) test(`${what}: ${decision}`, (t) => t.is(decideStart({ ...facts, isTarget: true }), decision));
+
+test('a pod that a Migration does not name starts nowhere; the one that it names starts again when the move is done, wherever it went on', (t) => {
+  const kept = migration({ status: { conditions: [condition('Held'), condition('Succeeded', 'False', 'KeptInPlace')], commit, handover: { id: 'h', state: 'succeeded' } } });
+  for (const done of [of('True', { commit }), kept]) t.is(decideStart({ migration: done, sourceNode: alive, isTarget: true }), 'start');
+  for (const other of [of('True', { commit }), kept, of('False', { handover: released })]) t.is(decideStart({ migration: other, sourceNode: alive, isTarget: false }), 'wait');
+});
 
 test('nothing starts beside a source whose node is alive, which has neither moved nor said that it ended', (t) => {
   const status = fc.record({ succeeded: fc.constantFrom('False' as const, 'Unknown' as const), commit: fc.constantFrom(undefined, commit), handover: fc.constantFrom(undefined, rolledBack, { id: 'h', state: 'kept' }) });
-  const known = fc.record({ migration: status.map(({ succeeded, ...written }) => of(succeeded, written)), sourceNode: fc.constantFrom(alive, dead) });
+  const known = fc.record({ migration: status.map(({ succeeded, ...written }) => of(succeeded, written)), sourceNode: fc.constantFrom(alive, dead), isTarget: fc.boolean() });
   fc.assert(fc.property(known, (facts) => void t.is(decideStart(facts), 'wait')));
 });

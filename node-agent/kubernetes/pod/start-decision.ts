@@ -1,6 +1,6 @@
 // May the container of a replacement start afresh? Only when nothing of its lineage runs elsewhere any more, or ever will.
 import { hasCondition } from '#core/api/conditions.ts';
-import { isNodeGone, releasedState, type Migration } from '#core/api/migration.ts';
+import { hasHandedOver, isNodeGone, releasedState, type Migration } from '#core/api/migration.ts';
 import type { Node } from '#core/api/pod.ts';
 
 export interface StartFacts {
@@ -8,6 +8,8 @@ export interface StartFacts {
   migration: Migration | undefined;
   /** The node that the source ran on; undefined when it was deleted. */
   sourceNode: Node | undefined;
+  /** Whether the Migration names this very pod as its replacement. */
+  isTarget: boolean;
 }
 
 /**
@@ -16,10 +18,11 @@ export interface StartFacts {
  */
 export type StartDecision = 'wait' | 'start';
 
-export function decideStart({ migration, sourceNode }: StartFacts): StartDecision {
+export function decideStart({ migration, sourceNode, isTarget }: StartFacts): StartDecision {
   if (migration === undefined) return 'start';
+  if (!isTarget) return 'wait'; // another one has taken its place
   const { conditions, handover, commit } = migration.status ?? {};
-  if (hasCondition(conditions, 'Succeeded')) return 'start'; // it has run here already, and its node has booted since
+  if (hasHandedOver(migration)) return 'start'; // it has run here already, and its node has booted since
   if (!hasCondition(conditions, 'Succeeded', 'False')) return 'wait';
   if (isNodeGone(sourceNode)) return 'start';
   return commit?.decision !== 'committed' && handover?.state === releasedState ? 'start' : 'wait';

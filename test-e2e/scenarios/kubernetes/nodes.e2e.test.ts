@@ -4,7 +4,7 @@ import {
 } from './cluster.ts';
 import { onNode, otherWorker, workers } from './nodes.ts';
 import { scenario } from './scenario.ts';
-import { owners, shell } from './workloads.ts';
+import { owners, redisContainer, shell } from './workloads.ts';
 
 /** Two agents that cannot talk: the move is given up at its deadline, and the workload starts afresh where it was sent. */
 scenario('a target that cannot be reached: the deadline ends the move, and the workload is not lost for good', ['client', 'nodes'], async (t) => {
@@ -24,6 +24,44 @@ scenario('a target that cannot be reached: the deadline ends the move, and the w
   const client = await startCounter(address);
   await client.more(100, 30_000);
   await assertClean(t, client);
+});
+
+const named = (list: string): string[] | undefined => (list.trim() === '' ? undefined : list.trim().split('\n').map((name) => name.slice(name.indexOf('/') + 1)));
+
+/** Who drains may believe that they are gone, since their owners' former pods are: the controller goes on. */
+scenario('kubectl drain while no other node can be reached: the pods go on where they were, and move later', ['client', 'nodes'], async (t) => {
+  const [stateful, stateless] = [await namespaceFor(t, 'stays-set'), await namespaceFor(t, 'stays-deployment')];
+  const [node = '', other = ''] = workers;
+  t.teardown(async () => void (await kubectl('uncordon', node, other)));
+  await kubectl('cordon', other);
+  const volumeMounts = [{ name: 'scratch', mountPath: '/scratch' }];
+  const beside = shell('beside', 'n=0; while :; do n=$((n+1)); echo $n > /scratch/count; sleep 0.1; done', { volumeMounts });
+  await apply(owners.StatefulSet(stateful, { spec: { containers: [redisContainer(), beside], volumes: [{ name: 'scratch', emptyDir: {} }] } }), owners.Deployment(stateless));
+  const pods = [{ namespace: stateful, pod: await podOf(stateful) }, { namespace: stateless, pod: await podOf(stateless) }];
+  await kubectl('uncordon', other);
+  const { exec } = onNode(other);
+  const cut = (verb: string) => exec('iptables', verb, 'INPUT', '-p', 'tcp', '--dport', '7411', '-j', 'DROP');
+  t.teardown(async () => void (await cut('-D').catch(() => undefined)));
+  await cut('-I');
+  const count = async () => Number(await kubectl('-n', stateful, 'exec', 'shop-0', '-c', 'beside', '--', 'cat', '/scratch/count'));
+  const before = await count();
+  const addresses = await Promise.all(pods.map(({ namespace, pod }) => stableAddress(namespace, pod)));
+  const moves = Promise.withResolvers<void>();
+  const counting = addresses.map((address) => whileCounting(t, address, () => moves.promise));
+  const drained = kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--pod-selector=app=shop', '--timeout=240s');
+  await Promise.all(pods.map(async ({ namespace }) => {
+    const [name = ''] = await eventually('a Migration', async () => named(await kubectl('-n', namespace, 'get', 'migrations', '-o', 'name')));
+    const { status } = await outcomeOf(namespace, name, 120_000);
+    t.is(status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason, 'KeptInPlace', JSON.stringify(status));
+    t.is(status?.target?.nodeName, node);
+    t.not(status?.target?.uid, status?.source?.uid);
+  }));
+  await cut('-D');
+  for (const { namespace } of pods) await eventually('the pod on the other node', async () => ((await nodeOf(namespace, await podOf(namespace)).catch(() => node)) === other ? true : undefined), 120_000);
+  await drained;
+  await eventually('the count goes on', async () => ((await count().catch(() => 0)) > before ? true : undefined));
+  moves.resolve();
+  await Promise.all(counting);
 });
 
 scenario('a dead node: its pod starts afresh elsewhere with the same address, and the node that comes back is fenced', ['client', 'nodes'], async (t) => {
