@@ -43,7 +43,7 @@ function extreme(schema: Schema, end: 'largest' | 'smallest'): unknown {
   }
 }
 
-test('every kind has its definition', (t) => t.is(definitions().length, resources.length));
+test('every kind has its definition', (t) => t.deepEqual(definitions().map(({ kind }) => kind).toSorted(), ['InterruptionPolicy', 'Migration', 'StableIP', 'StableNetwork']));
 
 function definitions(): { kind: string; structural: Schema }[] {
   return readdirSync(folder).filter((name) => name !== 'kustomization.yaml').map((name) => {
