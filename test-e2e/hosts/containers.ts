@@ -49,16 +49,17 @@ export async function runContainer(host: Host, options: ContainerOptions): Promi
   const flags = [
     `--runc-binary=${runcBinary}`,
     ...(seccomp ? ['--seccomp'] : []),
-    ...(host.cgroups === 'v2' ? ['--cpu-shares=0'] : []), // the machine's unified hierarchy has no cpu controller
     ...(options.flags ?? []),
     ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
     ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),
     ...Object.entries(options.annotations ?? {}).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),
     ...Object.entries(options.env ?? {}).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
   ];
+  // The machine's unified hierarchy has no cpu controller; `create` asks for no shares, and knows no such flag.
+  const shares = host.cgroups === 'v2' ? ['--cpu-shares=0'] : [];
   const ctr = ['ctr', '--namespace', namespace];
   if (options.openFiles === undefined) {
-    await host.must([...ctr, 'run', ...start, ...flags, image, id, ...args], { timeoutMs });
+    await host.must([...ctr, 'run', ...start, ...shares, ...flags, image, id, ...args], { timeoutMs });
   } else {
     await host.must([...ctr, 'containers', 'create', ...flags, image, id, ...args], { timeoutMs });
     await limitOpenFiles(host, namespace, id, options.openFiles);
