@@ -1,6 +1,6 @@
 // CRIU's logs tell what went wrong and how long its own work took; the lines have the form of CRIU 4.2.1.
 import test from 'ava';
-import { criuErrors, dumpMs, readCriuLog, restoreMs } from './log.ts';
+import { criuErrors, dumpMs, gaveUp, readCriuLog, restoreMs } from './log.ts';
 
 const dump = `(00.000102) Version: 4.2.1 (gitid 0)
 (00.010000) Running pre-dump scripts
@@ -51,4 +51,9 @@ test('errors are quoted, the harmless ones are not', (t) => {
 
 test('a log that is not there is empty', (t) => {
   t.is(readCriuLog('/nonexistent/dump.log'), '');
+});
+
+test('a restore that failed by itself says so at its end', (t) => {
+  t.true(gaveUp(`${restore}(02.080000) Error (criu/cr-restore.c:2331): Restoring FAILED.\n`));
+  t.false(gaveUp(restore));
 });

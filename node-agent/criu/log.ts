@@ -25,6 +25,11 @@ export function criuErrors(log: string, count = 3): string[] {
     .map(({ text }) => text);
 }
 
+/** Whether a restore failed by itself: a CRIU that was killed does not say so. */
+export function gaveUp(log: string): boolean {
+  return parse(log).some(({ text }) => text.endsWith('Restoring FAILED.'));
+}
+
 /** Time from the end of the pre-dump hook to the start of the post-dump hook, in ms; undefined for a log without them. */
 export function dumpMs(log: string): number | undefined {
   const lines = parse(log);

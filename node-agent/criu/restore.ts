@@ -8,7 +8,7 @@ import type { HookCall, HookWatch } from '#agent/criu/hook-desk.ts';
 import type { ImageDirectories } from '#agent/criu/image-memory.ts';
 import type { ImageInbox } from '#agent/criu/image-inbox.ts';
 import { pagerFate, rememberOwner } from '#agent/criu/late-memory.ts';
-import { criuErrors, readCriuLog, restoreMs } from '#agent/criu/log.ts';
+import { criuErrors, gaveUp, readCriuLog, restoreMs } from '#agent/criu/log.ts';
 import { startPager, stopPagers } from '#agent/criu/pager.ts';
 import { retakeLocks } from '#agent/criu/posix-locks.ts';
 import { criuKilled, endOrphans, restoreFamily, waitsForCriu } from '#agent/criu/restore-family.ts';
@@ -177,10 +177,11 @@ export class HeldRestore {
   }
 
   #error(code: number): GodwitError {
-    if (this.#orphans.ended) return criuKilled();
-    if (this.#ranUnasked) return new GodwitError('ERR_RESTORE', 'CRIU let the restored tasks run without asking, and they were ended: it did not find its configuration');
     const { create, oci, directories: { work } } = this.#request;
-    const errors = criuErrors(readCriuLog(join(work, 'restore.log')));
+    const log = readCriuLog(join(work, 'restore.log'));
+    if (this.#orphans.ended && (this.#mayRun || !gaveUp(log))) return criuKilled();
+    if (this.#ranUnasked) return new GodwitError('ERR_RESTORE', 'CRIU let the restored tasks run without asking, and they were ended: it did not find its configuration');
+    const errors = criuErrors(log);
     const said = [...errors, ...runcErrors(readCriuLog(logOf(create.request.args)))];
     const message = `runc restore ended with ${code}: ${said.join('; ') || 'CRIU gave no reason'}`;
     return failureOf({ code: 'ERR_RESTORE', message, details: { criu: errors }, writes: [oci.root, oci.bundle, work] });
