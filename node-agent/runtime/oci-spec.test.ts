@@ -17,6 +17,12 @@ const spec = {
   annotations: { [annotations.moveMounts]: '/data,/other', [annotations.sharedMounts]: '/nfs' },
 };
 
+test('numbers that JavaScript would round are written as they were', (t) => {
+  const json = '{"process":{"rlimits":[{"type":"RLIMIT_MEMLOCK","hard":18446744073709551615,"soft":9007199254740993}]},"linux":{"resources":{"memory":{"limit":-9223372036854775808,"swap":4096}}}}';
+  t.is(JSON.stringify(parseOciSpec(json)), json);
+  t.is(JSON.stringify(withAnnotation(parseOciSpec(json), 'a', 'b')), json.replace(/\}$/, ',"annotations":{"a":"b"}}'));
+});
+
 test('what is not known passes through', (t) => {
   t.deepEqual(JSON.parse(JSON.stringify(parseOciSpec(JSON.stringify(spec)))), spec);
 });

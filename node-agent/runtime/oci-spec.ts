@@ -30,9 +30,22 @@ export const annotations = {
   criuConfig: 'org.criu.config',
 } as const;
 
+declare global {
+  interface JSON {
+    /** What `stringify` writes as it is. */
+    rawJSON(text: string): object;
+    parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  }
+}
+
+/** Numbers that JavaScript would round, as limits that are infinite (2^64 - 1), stay what they are: runc takes no other. */
+function exactly(_key: string, value: unknown, { source = '' }: { source?: string }): unknown {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) ? JSON.rawJSON(source) : value;
+}
+
 export function parseOciSpec(json: string): OciSpec {
   try {
-    return ociSpecSchema.parse(JSON.parse(json));
+    return ociSpecSchema.parse(JSON.parse(json, exactly));
   } catch (cause) {
     throw new GodwitError('ERR_SPEC_INVALID', 'the OCI runtime spec cannot be read', { cause });
   }

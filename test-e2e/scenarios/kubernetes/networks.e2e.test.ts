@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { stableIPSchema } from '#core/api/stable-ip.ts';
 import { clusterDirectory } from '#cluster/paths.ts';
+import { target } from '#cluster/target.ts';
 import { apply, assertMoved, eventsOf, eventually, kubectl, migrate, namespaceFor, nodeOf, onClient, podOf, stableAddress, whileCounting } from './cluster.ts';
 import { scenario } from './scenario.ts';
 import { labels, owners, redisContainer, shell } from './workloads.ts';
@@ -95,9 +96,10 @@ scenario('a network of both families: a connection over IPv6 moves', ['client'],
   const namespace = await namespaceFor(t, 'dual');
   const name = `dual-${process.pid}`;
   t.teardown(async () => void (await kubectl('delete', 'stablenetwork', name)));
-  // The bridge of the other network, which has the uplink.
+  // The segment of the other network: its bridge and its uplink.
+  const { uplink } = target.network;
   const ranges = [{ cidr: '198.18.131.0/24' }, { cidr: 'fd00:198:18::/64', rangeStart: 'fd00:198:18::100', rangeEnd: 'fd00:198:18::1ff' }];
-  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name }, spec: { bridge: 'gw-stable', ranges, namespaces: [namespace] } });
+  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name }, spec: { bridge: 'gw-stable', uplink, ranges, namespaces: [namespace] } });
   await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes(name) ? true : undefined));
   await apply(redisOn(namespace, name));
   const pod = await podOf(namespace);
