@@ -1,4 +1,5 @@
-// Programs that a full file system ends often cannot say so, since their logs are on it, too: what they leave is a broken pipe or nothing at all.
+// Programs that a full file system ends often cannot say so, since their logs are on it, too: what they leave is a
+// broken pipe or nothing at all.
 import { statfsSync, type StatsFs } from 'node:fs';
 import { hasErrno } from '#core/errno.ts';
 import { GodwitError, type ErrorCode } from '#core/errors.ts';
@@ -19,7 +20,8 @@ export interface Failure {
 /** The error of a program that has just failed: ERR_STORAGE where one of its directories is full by now. */
 export function failureOf({ code, message, details = {}, writes }: Failure): GodwitError {
   const full = writes.map((path) => wantAt(path)).find((want) => want !== undefined);
-  return full === undefined ? new GodwitError(code, message, { details }) : new GodwitError('ERR_STORAGE', `${full}; ${message}`, { details });
+  if (full === undefined) return new GodwitError(code, message, { details });
+  return new GodwitError('ERR_STORAGE', `${full}; ${message}`, { details });
 }
 
 function wantAt(path: string): string | undefined {
@@ -31,8 +33,10 @@ function wantAt(path: string): string | undefined {
   }
 }
 
+type Room = Pick<StatsFs, 'bavail' | 'bsize' | 'files' | 'ffree'>;
+
 /** What a file system lacks at `path`; one that counts no files has as many as it wants. */
-export function wantOf(path: string, { bavail, bsize, files, ffree }: Pick<StatsFs, 'bavail' | 'bsize' | 'files' | 'ffree'>): string | undefined {
+export function wantOf(path: string, { bavail, bsize, files, ffree }: Room): string | undefined {
   if (bavail * bsize < littleBytes) return `${path} has no space left (${bavail * bsize} bytes are free)`;
   return files > 0 && ffree < fewFiles ? `${path} has no space left for more files (${ffree} can be made)` : undefined;
 }
