@@ -13,7 +13,7 @@ export interface Closable {
 export interface Platform {
   peers: PeerSettings;
   /** What the engine asks of this place. */
-  ports: Pick<EnginePorts, 'arbiter' | 'isGone' | 'source' | 'target' | 'targetChecks'>;
+  ports: Pick<EnginePorts, 'arbiter' | 'isGone' | 'mustBeExpected' | 'source' | 'target' | 'targetChecks'>;
   /** This node's stable networks by name. */
   networks(): Promise<ReadonlyMap<string, Network>>;
   /** Absent on a plain host. */

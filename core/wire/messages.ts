@@ -7,6 +7,8 @@ export const protocolVersion = 1;
 const handoverId = z.string().regex(/^[0-9a-z-]{8,64}$/);
 /** A name that is safe as one path component. */
 export const plainName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/);
+/** Of a pod: a DNS label, or the one that all its containers have. */
+const volumeName = z.union([z.literal('/dev/shm'), z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)]);
 const absolutePath = z.string().startsWith('/').max(4096);
 const byteCount = z.number().int().nonnegative();
 
@@ -82,7 +84,7 @@ export const podSpecSchema = z.strictObject({
     .min(1)
     .max(32),
   /** What each file root is: the layer of container number `container`, or the pod's volume `volume`: an emptyDir, or `/dev/shm`. */
-  roots: z.array(z.union([z.strictObject({ container: z.number().int().min(0).max(31) }), z.strictObject({ volume: z.string().max(253) })])).max(64),
+  roots: z.array(z.union([z.strictObject({ container: z.number().int().min(0).max(31) }), z.strictObject({ volume: volumeName })])).max(64),
 });
 export type PodSpec = z.infer<typeof podSpecSchema>;
 

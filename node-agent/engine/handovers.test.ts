@@ -18,7 +18,7 @@ const request: Message = {
 };
 const id = '00000000-0000-0000-0000-000000000001';
 
-const arbiter = (): Arbiter => ({ commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') });
+const arbiter = (): Arbiter => ({ remembers: false, commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') });
 
 function engine(node: SimulatedNode): Handovers {
   if (node.handovers === undefined) throw new Error('the node has no engine');
@@ -159,7 +159,7 @@ test('a restarted agent still knows how its handovers ended', async (t) => {
 /** An object in the cluster. */
 function remembering(): Arbiter {
   let decision: Decision | undefined;
-  return { commit: () => Promise.resolve((decision ??= 'committed')), revoke: () => Promise.resolve((decision ??= 'revoked')), outcome: () => Promise.resolve(decision ?? 'pending') };
+  return { remembers: true, commit: () => Promise.resolve((decision ??= 'committed')), revoke: () => Promise.resolve((decision ??= 'revoked')), outcome: () => Promise.resolve(decision ?? 'pending') };
 }
 
 const yearMs = 365 * 24 * 3_600_000;
@@ -175,6 +175,19 @@ test('a source that dies right after its commit is not waited for, where the arb
   t.true(await world.clock.run(() => b.list()[0]?.state === 'succeeded', 300_000));
   t.false(nodes.a.alive);
   t.is(world.copy, 'running');
+});
+
+test('a source that says it has committed runs nothing, where the arbiter can be asked and does not say so', async (t) => {
+  const asked: string[] = [];
+  const lying = (): Arbiter => ({
+    remembers: true, commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'),
+    outcome: (handover) => (asked.push(handover), Promise.resolve(asked.length < 4 ? 'pending' : 'revoked')),
+  });
+  const { a, b, world } = rig({}, { whose: lying });
+  a.begin({ container: containerId, to: 'b' });
+  t.true(await world.clock.run(() => b.list()[0]?.state === 'rolled-back', 300_000));
+  t.false(world.ranAtTarget);
+  t.true(asked.length >= 4);
 });
 
 test('a source that dies before its commit is waited for', async (t) => {

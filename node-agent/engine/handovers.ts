@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, on } from 'node:events';
 import { terminalStates, type HandoverRecord, type HandoverRequest, type Plan } from '#core/api/handover.ts';
+import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { protocolVersion, type MessageOf } from '#core/wire/messages.ts';
 import { definedNumbers, Handover, sideKey, type HandoverIdentity } from '#agent/engine/handover.ts';
@@ -144,6 +145,7 @@ export class Handovers {
     if (hello.protocol !== protocolVersion) throw new GodwitError('ERR_PEER_PROTOCOL', `protocol ${hello.protocol}, this agent speaks ${protocolVersion}`);
     if (hello.purpose === 'outcome') return this.#tellOutcome(node, hello.handover, connection);
     const receivedAt = epochNow();
+    if (hello.purpose === 'handover') await withDeadline(this.#ports.mustBeExpected(node, hello.handover), config.deadlines.commitMs, 'asking whether the handover is expected', this.#ports.clock);
     await connection.send({ type: 'welcome', receivedAt, sentAt: epochNow(), facts: await this.#ports.nodeFacts() });
     switch (hello.purpose) {
       case 'handover':

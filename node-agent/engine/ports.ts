@@ -139,6 +139,8 @@ export interface TargetRequest {
 
 /** Who decides, once and for all, whether a handover is committed: both questions get the same answer for ever. */
 export interface Arbiter {
+  /** Whether its `outcome` tells of commits: then nobody else's word is taken for one. */
+  readonly remembers: boolean;
   /** Commits it unless it is revoked. When this rejects, nobody knows: ask `revoke`. */
   commit(handover: string, epoch: number): Promise<Decision>;
   /** Revokes it unless it is committed. */
@@ -159,6 +161,8 @@ export interface EnginePorts {
   /** Names of the nodes that this one may hand over to. */
   peers(): string[];
   connect(node: string): Promise<PeerConnection>;
+  /** Rejects a handover that this node was not told to expect from that peer. */
+  mustBeExpected(node: string, handover: string): Promise<void>;
   /** Whether somebody has declared that the node will not come back, and nothing runs there any more. */
   isGone(node: string): boolean;
   source(handover: string, container: string): SourcePort;

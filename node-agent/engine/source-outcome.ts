@@ -18,6 +18,8 @@ export class SourceOutcome {
   readonly #identity: HandoverIdentity;
   readonly #decision = Promise.withResolvers<Decision>();
 
+  #asking = false;
+
   constructor(ports: EnginePorts, identity: HandoverIdentity) {
     this.#ports = ports;
     this.#identity = identity;
@@ -31,6 +33,12 @@ export class SourceOutcome {
   /** The first decision holds. */
   decide(decision: Decision): void {
     this.#decision.resolve(decision);
+  }
+
+  /** The source says that it is committed: a reason to ask whoever remembers it, and else its word. */
+  confirm(): void {
+    if (this.#ports.arbiter.remembers) void this.#askUntilDecided();
+    else this.decide('committed');
   }
 
   /**
@@ -48,7 +56,7 @@ export class SourceOutcome {
     try {
       await connection.send({ type: 'restored', ...(notes.length === 0 ? {} : { notes: [...notes] }) });
       const message = await connection.receiveMessage();
-      if (message.type === 'commit') this.decide('committed');
+      if (message.type === 'commit') this.confirm();
       else if (message.type === 'abort') this.decide('revoked');
       else throw new GodwitError('ERR_PEER_PROTOCOL', `message ${message.type} while waiting for the commit`);
     } catch (error) {
@@ -59,6 +67,8 @@ export class SourceOutcome {
   }
 
   async #askUntilDecided(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
     const { from, id } = this.#identity;
     const { clock, config: { deadlines: { commitMs } } } = this.#ports;
     const decided = observe(this.decided);
@@ -82,7 +92,9 @@ export class SourceOutcome {
       log.warn({ handover: id, error: asGodwitError(error).message }, 'Arbiter did not tell the outcome');
       return 'pending' as const;
     });
-    return known === 'pending' ? this.#askSource() : known;
+    if (known !== 'pending') return known;
+    const told = await this.#askSource();
+    return told === 'committed' && arbiter.remembers ? 'pending' : told;
   }
 
   async #askSource(): Promise<Decision | 'pending'> {

@@ -65,7 +65,7 @@ export class TargetRun {
 
   /** The source says again, on another connection, that the handover is committed. */
   confirmCommit(): void {
-    this.#outcome.decide('committed');
+    this.#outcome.confirm();
   }
 
   /** A copy that a restarted agent would not know of must not run: the source is told. */

@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import { peerPort } from '#core/api/names.ts';
 import { isNodeGone, type Migration } from '#core/api/migration.ts';
-import { runningTogether } from '#core/api/pod.ts';
+import { runningTogether, type Pod } from '#core/api/pod.ts';
 import { systemClock } from '#core/clock.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { createKubeApi } from '#core/kube/api.ts';
@@ -19,6 +19,7 @@ import { agentMetrics, type AgentMetrics } from '#agent/kubernetes/metrics.ts';
 import { serveStatus } from '#core/status-server.ts';
 import { fence } from '#agent/kubernetes/stable-addresses/fence.ts';
 import { MigrationArbiter } from '#agent/kubernetes/migrations/migration-arbiter.ts';
+import { mustBeExpected } from '#agent/kubernetes/migrations/expected-handover.ts';
 import { SourceMigrations } from '#agent/kubernetes/migrations/source-migrations.ts';
 import { keepCertificate } from '#agent/kubernetes/node-certificate.ts';
 import { announceNode, withdrawNode } from '#agent/kubernetes/node-status.ts';
@@ -67,6 +68,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       const record = await containerd.container(kubernetesNamespace, id);
       return containerd.snapshotParent(kubernetesNamespace, record.snapshotter, record.snapshot_key);
     },
+    emptyDirsOf: async (pod) => emptyDirsOf(view.lastSeen(pod.uid) ?? (await view.livePod(pod))),
     onArrived: async (netns, pod) => holders.holdAll(await links.attachmentsOf(netns), pod),
   };
   host.rehearsals.observe((report) => metrics.rehearsed(report));
@@ -103,6 +105,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     },
     ports: {
       arbiter: new MigrationArbiter(api, view, clock),
+      mustBeExpected: (name, handover) => mustBeExpected(view, name, handover),
       isGone: (name) => isNodeGone(view.node(name)),
       source: (handover, sandbox) => new PodSource(host, handover, () => leavingPod(handover, sandbox)),
       target: (handover) => new PodTarget(podHost, handover),
@@ -157,6 +160,10 @@ async function rehearsed(source: PodSource): Promise<RehearsalReport> {
 
 /** A user can end a session, or wait; an interruption would end it with the pod. */
 const sessionsDuring = (migration: Migration | undefined): 'refuse' | 'end' => (migration?.spec.trigger === 'User' ? 'refuse' : 'end');
+
+function emptyDirsOf(pod: Pod | undefined): ReadonlySet<string> {
+  return new Set(pod?.spec.volumes?.flatMap(({ name, emptyDir }) => (emptyDir === undefined ? [] : [name])));
+}
 
 /** containerd's namespace of the kubelet's containers. */
 const kubernetesNamespace = 'k8s.io';

@@ -16,7 +16,8 @@ export function plainPlatform(host: PlainTargetHost, log: Log, handovers: () => 
     peers: configuredPeers(config),
     ports: {
       // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
-      arbiter: { commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') },
+      mustBeExpected: () => Promise.resolve(), // the configuration says who may hand over to this host
+      arbiter: { remembers: false, commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') },
       isGone: () => false,
       source: (handover, container) => new PlainSource(host, handover, container),
       target: (handover) => new PlainTarget(host, handover),

@@ -101,6 +101,7 @@ export class SimulatedNode {
       files: fakeFiles(life),
       arbiter: this.#arbiter(life),
       peers: () => [other],
+      mustBeExpected: () => life.step('mustBeExpected', () => undefined),
       isGone: this.#isGone,
       connect: () => life.step('connect', () => this.#connect(life, other)),
       source: () => fakeSource(life),

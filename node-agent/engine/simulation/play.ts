@@ -81,6 +81,7 @@ function arbiterOf({ arbiter }: Story): (life: Life) => Arbiter {
     return (decision ??= wanted);
   };
   return (life) => ({
+    remembers: arbiter !== 'journal',
     commit: () => life.step('commit', () => decide('committed')),
     revoke: () => life.step('revoke', () => decide('revoked')),
     outcome: () => life.step('outcome', () => (arbiter === 'journal' ? 'pending' : (decision ?? 'pending'))),

@@ -11,6 +11,7 @@ import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 
 export class MigrationArbiter implements Arbiter {
+  readonly remembers = true;
   readonly #api: KubeApi;
   readonly #view: ClusterView;
   readonly #clock: Clock;

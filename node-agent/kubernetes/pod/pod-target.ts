@@ -18,6 +18,7 @@ import { epochNow } from '#agent/engine/timeline.ts';
 import { fileLimits, fileMover, undoReceived } from '#agent/files/mover.ts';
 import type { FileReceiver } from '#agent/files/port.ts';
 import { forgetLedger } from '#agent/files/received-ledger.ts';
+import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import type { Arrivals } from '#agent/kubernetes/pod/arrivals.ts';
 import { MemberInboxes, memberKey } from '#agent/kubernetes/pod/member-images.ts';
 import { RestoredContainers, restoredContainersSchema } from '#agent/kubernetes/pod/restored-containers.ts';
@@ -28,6 +29,7 @@ import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/f
 import { ledgersOf } from '#agent/plain-host/moved-mounts.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
 import type { Arrival } from '#agent/runtime/pod-desk.ts';
+import type { PodContainer } from '#agent/runtime/pod-identity.ts';
 import { askToFreeze, removeSibling, separateFromContainer } from '#agent/runtime/freezer.ts';
 import { networkNamespace } from '#agent/runtime/oci-spec.ts';
 import { readRuncState } from '#agent/runtime/runc-state.ts';
@@ -41,6 +43,8 @@ export interface PodTargetHost extends PlainHost {
   arrivals: Arrivals;
   /** Chain id of the top layer of a container's image. */
   parentSnapshot(container: string): Promise<string>;
+  /** Names of the pod's emptyDirs, as the API server knows it. */
+  emptyDirsOf(pod: PodContainer): Promise<ReadonlySet<string>>;
   /** The pod in this network namespace runs here now. */
   onArrived(netns: string, pod: { namespace: string; name: string; uid: string }): Promise<void>;
 }
@@ -68,6 +72,7 @@ export class PodTarget implements TargetPort {
   #restored: RestoredContainers;
   #migration = '';
   #sandbox: string | undefined;
+  #emptyDirs: ReadonlySet<string> = new Set();
   /** Paths of the emptyDirs that files come into. */
   #volumes: string[] = [];
   #left: LeftBehind | undefined;
@@ -104,6 +109,7 @@ export class PodTarget implements TargetPort {
     const { pod } = request;
     const [name] = pod?.containers ?? [];
     if (pod === undefined || name === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', 'the source hands over a container, this node takes pods');
+    if (migrationOfHandover(this.#handover)?.uid !== pod.migration) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${this.#handover} is not one of Migration ${pod.migration}`);
     this.#request = request;
     this.#migration = pod.migration;
     this.#restored = new RestoredContainers(this.#host.config.runDir, { members: pod.containers.length, containers: [] });
@@ -112,7 +118,8 @@ export class PodTarget implements TargetPort {
     this.#first = first;
     this.#taken.add(first);
     this.#sandbox = first.pod.sandbox;
-    this.#volumes = pod.roots.flatMap((root) => ('volume' in root ? [volumePath(first.pod.uid, first.spec, root.volume)] : []));
+    this.#emptyDirs = await this.#host.emptyDirsOf(first.pod);
+    this.#volumes = pod.roots.flatMap((root) => ('volume' in root ? [this.#pathOf(first, root.volume)] : []));
     const netns = networkNamespace(first.spec);
     return netns === undefined ? undefined : { netns, containerId: first.pod.sandbox, kept: true };
   }
@@ -177,9 +184,13 @@ export class PodTarget implements TargetPort {
 
   /** The kubelet has mounted parts of it already, where containers see no more (subPath). */
   #volumeReceiver({ pod, spec }: Arrival, volume: string): FileReceiver {
-    const path = volumePath(pod.uid, spec, volume);
+    const path = this.#pathOf({ pod, spec }, volume);
     const mounted = mountedParts(pod.uid, volume, mountsOfNode());
     return fileMover.receiver(path, { limits: fileLimits, ledger: this.#ledger(path), mounted });
+  }
+
+  #pathOf({ pod, spec }: Pick<Arrival, 'pod' | 'spec'>, volume: string): string {
+    return volumePath(pod.uid, spec, this.#emptyDirs, volume);
   }
 
   #ledger(volume: string): string {

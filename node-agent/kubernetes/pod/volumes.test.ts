@@ -109,12 +109,13 @@ test('the shared memory of a pod is a volume of all its containers, whatever san
   const mount = (member: number) => ({ member, destination: '/dev/shm', source: shm('s1'), part: '' });
   const found = volumesOf('u1', [spec([shm('s1'), '/dev/shm']), spec([shm('s1'), '/dev/shm'])], blank);
   t.deepEqual(found, [{ name: '/dev/shm', path: shm('s1'), mounts: [mount(0), mount(1)] }]);
-  t.is(volumePath('u2', mounts([shm('s2'), '/dev/shm']), '/dev/shm'), shm('s2'));
-  t.is(volumePath('u2', mounts(), 'cache'), emptyDirPath('u2', 'cache'));
+  t.is(volumePath('u2', mounts([shm('s2'), '/dev/shm']), new Set(), '/dev/shm'), shm('s2'));
+  t.is(volumePath('u2', mounts(), new Set(['cache']), 'cache'), emptyDirPath('u2', 'cache'));
+  for (const volume of ['other', '../../../../../../../etc', '..', '']) t.throws(() => volumePath('u2', mounts(), new Set(['cache']), volume), { code: 'ERR_PEER_PROTOCOL' });
 });
 
 test('the shared memory of the host, or an emptyDir in its place, is no shared memory of the pod', (t) => {
   t.deepEqual(volumesOf('u1', [spec(['/dev/shm', '/dev/shm'])], blank), []);
   t.is(volumesOf('u1', [spec([`${directory}/shm`, '/dev/shm'])], blank)[0]?.name, 'shm');
-  t.throws(() => volumePath('u1', mounts([`${directory}/shm`, '/dev/shm']), '/dev/shm'), { code: 'ERR_PEER_PROTOCOL' });
+  t.throws(() => volumePath('u1', mounts([`${directory}/shm`, '/dev/shm']), new Set(), '/dev/shm'), { code: 'ERR_PEER_PROTOCOL' });
 });

@@ -39,9 +39,13 @@ const sharedMemory = '/dev/shm';
 /** The runtime keeps it in the sandbox. */
 const sandboxesDirectory = '/run/containerd/';
 
-/** The path of a volume of that pod on this node; ERR_PEER_PROTOCOL when it has none. */
-export function volumePath(podUid: string, spec: OciSpec, volume: string): string {
-  const path = volume === sharedMemory ? spec.mounts?.find(isSharedMemory)?.source : emptyDirPath(podUid, volume);
+/**
+ * The path of a volume of that pod on this node; ERR_PEER_PROTOCOL when it has none.
+ *
+ * @param emptyDirs those that the pod has by its own object: whoever sends files says no more than which of them
+ */
+export function volumePath(podUid: string, spec: OciSpec, emptyDirs: ReadonlySet<string>, volume: string): string {
+  const path = volume === sharedMemory ? spec.mounts?.find(isSharedMemory)?.source : emptyDirs.has(volume) ? emptyDirPath(podUid, volume) : undefined;
   if (path === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `the replacement has no volume ${volume}`);
   return path;
 }
