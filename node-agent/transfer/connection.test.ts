@@ -1,4 +1,5 @@
 // One stream between two agents: order, backpressure, deadlines, and ends of all kinds.
+import { once } from 'node:events';
 import { duplexPair, type Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
@@ -36,6 +37,19 @@ test('a sender waits for a receiver that does not read', async (t) => {
   const held = sent;
   t.true(held < 64, `${held} MiB were taken without being read`);
   for (let received = 0; received < 64; received += 1) t.is((await b.receive()).payload.length, chunk.length + 2);
+  await sending;
+});
+
+test('frames without content slow their sender down as well', async (t) => {
+  const { b, raw, clock } = pair();
+  const frames = Buffer.concat(Array.from({ length: 10_000 }, () => Buffer.from([0, 0, 0, 0, 2])));
+  let taken = 0;
+  const sending = (async () => {
+    for (; taken < 64; taken += 1) if (!raw[0].write(frames)) await once(raw[0], 'drain');
+  })();
+  await clock.run(() => false, 0);
+  t.true(taken < 64, 'all of them were taken without being read');
+  for (let received = 0; received < 64 * 10_000; received += 1) await b.receive();
   await sending;
 });
 

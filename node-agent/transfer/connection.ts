@@ -9,6 +9,8 @@ import { messageSchema, type Message, type MessageOf } from '#core/wire/messages
 
 /** Frames that may wait unread before the peer is slowed down. */
 const maxQueuedBytes = 8 * 2 ** 20;
+/** What a frame takes besides its content: an object, a buffer's head, a place in the queue. */
+const frameCostBytes = 256;
 /** A peer that takes nothing for so long is lost. */
 const stalledMs = 60_000;
 /** How long the last words wait to be read. */
@@ -72,7 +74,7 @@ export class PeerConnection {
   receive(): Promise<Frame> {
     const frame = this.#queue.shift();
     if (frame !== undefined) {
-      this.#queuedBytes -= frame.payload.length;
+      this.#queuedBytes -= costOf(frame);
       if (this.#queuedBytes < maxQueuedBytes / 2 && this.#stream.isPaused()) this.#stream.resume();
       return Promise.resolve(frame);
     }
@@ -156,7 +158,7 @@ export class PeerConnection {
       return;
     }
     this.#queue.push(frame);
-    this.#queuedBytes += frame.payload.length;
+    this.#queuedBytes += costOf(frame);
     if (this.#queuedBytes > maxQueuedBytes) this.#stream.pause();
   }
 
@@ -176,6 +178,11 @@ export class PeerConnection {
     this.#waiting = undefined;
     this.#closed.resolve(error);
   }
+}
+
+/** What a frame that waits takes, in bytes: one without content is not for nothing. */
+function costOf({ payload }: Frame): number {
+  return payload.length + frameCostBytes;
 }
 
 export function parseMessage(payload: Buffer): Message {

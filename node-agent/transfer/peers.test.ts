@@ -184,3 +184,16 @@ test('an address that is taken is named', async (t) => {
   const { port } = await server(t);
   await t.throwsAsync(servePeers(config(t, 'b', port, certificateOf('b')), () => undefined, () => undefined), { code: 'ERR_LISTEN', message: new RegExp(String(port)) });
 });
+
+test('one address has so many connections at a time, known or not', async (t) => {
+  const { port, rejected } = await server(t);
+  const sockets = Array.from({ length: 70 }, () => createConnection(port, '127.0.0.1'));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await new Promise<void>((resolve) => {
+    let ended = 0;
+    for (const socket of sockets) socket.on('error', () => undefined).once('close', () => (++ended === 6 ? resolve() : undefined));
+  });
+  t.is(rejected.filter((reason) => reason.includes('64 connections')).length, 6);
+});

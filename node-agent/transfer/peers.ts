@@ -1,5 +1,6 @@
 // Agents know each other by certificates: TLS 1.3 both ways, and a peer is the node that its certificate names.
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { connect, createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
 import { systemClock } from '#core/clock.ts';
 import { withDeadline } from '#core/deadline.ts';
@@ -12,6 +13,8 @@ import { PeerConnection } from '#agent/transfer/connection.ts';
 const nodeUriPrefix = 'URI:spiffe://godwit.dev/node/';
 /** A peer that does not finish its TLS handshake in this time is dropped. */
 const handshakeLimitMs = 5_000;
+/** From one address at a time, those that are not known yet included: more than an agent's handovers and questions need. */
+const maxConnections = 64;
 const connectLimitMs = 5_000;
 /** A node that vanished without a word is noticed. */
 const keepAliveMs = 5_000;
@@ -69,6 +72,7 @@ export function servePeers(
   onRejected: (reason: string) => void,
 ): Promise<PeerServer> {
   const server = createServer({ ...tlsOptions(settings.pki), requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeLimitMs });
+  boundByAddress(server, onRejected);
   server.on('tlsClientError', (error) => onRejected(error.message));
   server.on('secureConnection', (socket) => {
     if (!socket.authorized) {
@@ -87,6 +91,26 @@ export function servePeers(
     onPeer(node, new PeerConnection(socket, systemClock, node));
   });
   return open(server, settings);
+}
+
+/** Handshakes cost time and memory before anybody is known. */
+function boundByAddress(server: Server, onRejected: (reason: string) => void): void {
+  const counts = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress = '' } = socket;
+    const count = counts.get(remoteAddress) ?? 0;
+    if (count >= maxConnections) {
+      onRejected(`more than ${maxConnections} connections from ${remoteAddress}`);
+      socket.destroy();
+      return;
+    }
+    counts.set(remoteAddress, count + 1);
+    socket.once('close', () => {
+      const left = (counts.get(remoteAddress) ?? 1) - 1;
+      if (left === 0) counts.delete(remoteAddress);
+      else counts.set(remoteAddress, left);
+    });
+  });
 }
 
 async function open(server: Server, { listen: { host, port }, pki }: PeerSettings): Promise<PeerServer> {

@@ -11,7 +11,7 @@ export function isExpected({ status }: Migration, node: string, handover: string
 }
 
 /** ERR_NOT_CLAIMED for any other; the API server is asked when the watch does not say so, since it may be late. */
-export async function mustBeExpected(view: ClusterView, node: string, handover: string): Promise<void> {
+export async function mustBeExpected(view: Pick<ClusterView, 'knownMigration' | 'liveMigration'>, node: string, handover: string): Promise<void> {
   const { uid = '' } = migrationOfHandover(handover) ?? {};
   const known = view.knownMigration(uid);
   if (known !== undefined && isExpected(known, node, handover)) return;
