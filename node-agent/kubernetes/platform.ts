@@ -31,6 +31,7 @@ import { podTargetRefusals } from '#agent/kubernetes/pod/target-checks.ts';
 import { KubernetesPodDesk } from '#agent/kubernetes/pod-desk.ts';
 import { clusterWide } from '#agent/kubernetes/stable-addresses/cluster-wide.ts';
 import { AddressHolders } from '#agent/kubernetes/stable-addresses/holders.ts';
+import { holdArrived, openLinks } from '#agent/kubernetes/stable-addresses/open-links.ts';
 import { ClusterNetworks } from '#agent/kubernetes/stable-addresses/networks.ts';
 import { startWatches } from '#agent/kubernetes/watches.ts';
 import { nodeFactsReader } from '#agent/plain-host/node-facts.ts';
@@ -38,7 +39,6 @@ import type { PlainTargetHost } from '#agent/plain-host/target-port.ts';
 import type { Platform } from '#agent/platform.ts';
 import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import type { RehearsalReport } from '#core/api/rehearsal.ts';
-import type { PodContainer } from '#agent/runtime/pod-identity.ts';
 
 type Settings = NonNullable<AgentConfig['kubernetes']>;
 
@@ -69,7 +69,10 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       return containerd.snapshotParent(kubernetesNamespace, record.snapshotter, record.snapshot_key);
     },
     emptyDirsOf: async (pod) => emptyDirsOf(view.lastSeen(pod.uid) ?? (await view.livePod(pod))),
-    onArrived: async (netns, pod) => holders.holdAll(await links.attachmentsOf(netns), pod),
+    onArrived: async (netns, pod) => {
+      const overtaken = await holdArrived({ links, holders }, netns, pod);
+      if (overtaken.length > 0) log.warn({ pod: `${pod.namespace}/${pod.name}`, networks: overtaken }, 'Old epoch: links of a pod that arrived shut');
+    },
   };
   host.rehearsals.observe((report) => metrics.rehearsed(report));
   const metrics = agentMetrics({ heldKills: () => kills.count, unreadable: () => watches.unreadable(), bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
@@ -84,12 +87,6 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     const uid = registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod?.uid ?? '';
     const migration = migrationOfHandover(handover)?.uid ?? '';
     return leavingPodOf(uid, migration, view.knownMigration(migration));
-  };
-  const openLinks = async (netns: string, pod: PodContainer): Promise<void> => {
-    for (const link of await links.attachmentsOf(netns)) {
-      await links.activate(link, link.epoch + 1);
-      await holders.holdAll([{ ...link, epoch: link.epoch + 1 }], pod);
-    }
   };
 
   return {
@@ -117,7 +114,7 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       })),
     },
     networks: () => Promise.resolve(networks.all()),
-    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, execs: host.execs, arrivals, openLinks, onDecision: (decision) => metrics.decided(decision) }),
+    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, execs: host.execs, arrivals, openLinks: (netns, pod) => openLinks({ links, holders, stableIPs: watches.stableIPs }, netns, pod), onDecision: (decision) => metrics.decided(decision) }),
     cni: (next) => clusterWide({ view, networks, holders, links, log }, next),
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({

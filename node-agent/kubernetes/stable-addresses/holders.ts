@@ -1,7 +1,6 @@
 // StableIP objects: taken for a workload, and told who holds them at which epoch. An address belongs to the namespace of its workload, and is
 // given to and held by pods of that namespace alone.
 import { createHash } from 'node:crypto';
-import type { Attachment } from '#cni/port.ts';
 import { chooseAddresses, type Cursors } from '#cni/addresses/choose.ts';
 import { formatMac, parseMac, stableMac } from '#cni/link/mac.ts';
 import type { Network } from '#cni/network-config.ts';
@@ -92,13 +91,6 @@ export class AddressHolders {
       return holds && !unchanged ? { ...fresh, status: { ...current, epoch, holder: { name: pod.name, uid: pod.uid, nodeName: this.#node } } } : undefined;
     });
     return holds;
-  }
-
-  /** After a handover: the links of the pod that has arrived are its own. */
-  async holdAll(attachments: readonly Attachment[], pod: Holder): Promise<void> {
-    for (const { network, addresses, epoch } of attachments) {
-      for (const address of addresses) await this.hold(stableIPName(network, address), pod, epoch);
-    }
   }
 
   /** Creating the object is taking the address: whoever was faster has it, and the next one is tried. */
