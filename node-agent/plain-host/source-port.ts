@@ -35,6 +35,7 @@ import { removeNamesOfCriu } from '#agent/runtime/former-names.ts';
 import { awaitEmpty, killFrozen } from '#agent/runtime/end-processes.ts';
 import { askToFreeze } from '#agent/runtime/freezer.ts';
 import type { SignalGate } from '#agent/runtime/signal-gate.ts';
+import { flushSharedStorage } from '#agent/runtime/shared-storage.ts';
 import { readsLimits } from '#agent/runtime/capabilities.ts';
 import { awaitSessions, endSessions, sessionsIn, type ExecGate } from '#agent/runtime/exec-gate.ts';
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
@@ -157,6 +158,7 @@ export class PlainSource implements SourcePort {
     const { registration } = this.#container();
     const { config, criu, hooks, imageRoot } = this.#host;
     criu.write(this.#id, this.#watched);
+    await this.#flush(limitMs);
     const directories = openImageDirectories(imageRoot, this.#handover);
     this.#watch = hooks.open(directories.images);
     const state = this.#state();
@@ -206,6 +208,13 @@ export class PlainSource implements SourcePort {
     if (this.#over) throw new GodwitError('ERR_ABORTED', 'the handover was over before the freeze');
     if (joined.length > 0) await endSessions(state);
     await this.#container().freeze(state, limitMs);
+    await this.#flush(limitMs);
+  }
+
+  /** Before the freeze most of it, in the freeze the rest. */
+  async #flush(limitMs: number): Promise<void> {
+    const shared = this.#facts?.bindMounts.filter(({ fate }) => fate === 'shared') ?? [];
+    await flushSharedStorage(this.#state().pid, shared.map(({ destination }) => destination), limitMs);
   }
 
   async thaw(): Promise<void> {
