@@ -110,11 +110,11 @@ export class PlainSource implements SourcePort {
     const attachments = spec.netns === undefined ? [] : await this.#host.links.attachmentsOf(spec.netns);
     const addresses = attachments.flatMap((link) => link.addresses.map((address) => address.split('/')[0] ?? ''));
     const joined = new Set(await awaitSessions(state, sessionsLimitMs));
-    const pids = processesOf(state).filter((pid) => this.#sessions === 'refuse' || !joined.has(pid));
+    const pids = () => processesOf(state).filter((pid) => this.#sessions === 'refuse' || !joined.has(pid));
     const foreign = foreignAddresses(readTcpSockets(state.pid), addresses);
     const inspection = await inspectContainer(state, pids, facts.bindMounts);
     this.#watched = inspection.watchedPaths;
-    const memoryBytes = residentBytes(pids) + inspection.tmpfsBytes;
+    const memoryBytes = residentBytes(pids()) + inspection.tmpfsBytes;
     const { checks, refusals, notes } = sourceChecks({
       facts, inspection, foreign, memoryBytes, readsLimits: readsLimits(this.#host.config), imageFreeBytes: freeImageBytes(this.#host.imageRoot),
       bytesToCome: this.bytesToCome(),

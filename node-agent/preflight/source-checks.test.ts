@@ -1,7 +1,7 @@
 // Every check refuses what it is for, names who holds it, and lets an ordinary container pass.
 import test from 'ava';
 import type { CheckInput } from './check.ts';
-import type { Descriptor, Inspection, Mount, ProcessFacts } from './inspection.ts';
+import { seemsConnectedOutside, seenTwice, type Descriptor, type Inspection, type Mount, type ProcessFacts } from './inspection.ts';
 import { sourceCheckList, sourceChecks } from './source-checks.ts';
 
 const namespaces = { mnt: 'mnt:[1]', net: 'net:[2]', pid: 'pid:[3]', user: 'user:[4]' };
@@ -152,4 +152,14 @@ for (const [what, inspection] of Object.entries<Partial<Inspection>>({
 test('a long list of findings is cut, and says so', (t) => {
   const many = Array.from({ length: 20 }, (_, index) => ({ ...child, pid: 200 + index, state: 'T' }));
   t.true(sourceChecks(input({ processes: [first, ...many] })).refusals[0]?.fact.endsWith('and 12 more'));
+});
+
+const socket = (inode: number) => ({ inode, peer: inode + 1, listening: false, waiting: 0, connecting: [], unsentBytes: 0 });
+
+test('a connection of a process that came and went while the container was looked at is none to the outside', (t) => {
+  const look = (...inodes: number[]) => ({ processes: [{ ...first, descriptors: inodes.map((inode) => ({ fd: inode, target: `socket:[${inode}]` })) }], unixSockets: inodes.map(socket) });
+  t.true(seemsConnectedOutside(look(70)));
+  t.false(seemsConnectedOutside(seenTwice(look(70), look(80))));
+  t.true(seemsConnectedOutside(seenTwice(look(70, 90), look(80, 90))));
+  t.false(seemsConnectedOutside({ ...look(70, 71), unixSockets: [socket(70)] }));
 });

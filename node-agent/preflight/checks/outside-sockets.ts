@@ -1,14 +1,13 @@
 // One end of a unix connection cannot move alone.
 import { refuseAny, type SourceCheck } from '#agent/preflight/check.ts';
-import { heldDescriptors, socketInode } from '#agent/preflight/inspection.ts';
+import { connectedOutside, heldDescriptors, socketInode } from '#agent/preflight/inspection.ts';
 
 export const outsideSockets: SourceCheck = {
   check: 'unix sockets',
   code: 'PREFLIGHT_OUTSIDE_SOCKET',
   about: 'A unix socket is connected to a process outside of the container, e.g. to a service whose socket is mounted into it.',
   run({ inspection: { processes, unixSockets } }) {
-    const inside = new Set(processes.flatMap(({ descriptors }) => descriptors.map(socketInode)));
-    const outside = new Set(unixSockets.filter(({ peer }) => peer !== 0 && !inside.has(peer)).map(({ inode }) => inode));
+    const outside = connectedOutside(processes, unixSockets);
     return refuseAny(
       heldDescriptors(processes, (descriptor) => outside.has(socketInode(descriptor) ?? -1)),
       'connected within the container',

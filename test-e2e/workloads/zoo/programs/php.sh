@@ -16,4 +16,5 @@ mkdir -p /run/php
 fpm=$(ls /usr/sbin/php-fpm*)
 sed -i 's,^listen = .*,listen = /run/php/php-fpm.sock,' "/etc/php/${fpm#/usr/sbin/php-fpm}/fpm/pool.d/www.conf"
 "$fpm" --nodaemonize "$@" &
+until [ -S /run/php/php-fpm.sock ]; do sleep 0.05; done
 exec nginx -g 'daemon off;'
