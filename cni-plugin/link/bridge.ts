@@ -46,7 +46,7 @@ function makeBridge(route: RouteSocket, network: Network): LinkFacts {
 }
 
 function ensureUplink(route: RouteSocket, network: Network, name: string, bridgeIndex: number): void {
-  if (network.vxlan !== undefined && findLink(route, name) === undefined) makeTunnel(route, name, network.mtu, network.vxlan);
+  if (network.vxlan !== undefined) ensureTunnel(route, name, network.mtu, network.vxlan);
   const uplink = findLink(route, name);
   if (uplink === undefined) throw new GodwitError('ERR_CNI_CONFIG', `there is no uplink ${name} on this node`);
   if (uplink.master === bridgeIndex && uplink.up) return;
@@ -56,8 +56,9 @@ function ensureUplink(route: RouteSocket, network: Network, name: string, bridge
   changeLink(route, uplink.index, { up: true, master: bridgeIndex });
 }
 
-function makeTunnel(route: RouteSocket, name: string, mtu: number, vxlan: NonNullable<Network['vxlan']>): void {
-  createVxlan(route, name, { id: vxlan.id, local: addressBytes(vxlan.local), port: vxlan.port, mtu });
+/** With a way to every peer: nodes come after the tunnel was made, and one that is known already stays as it is. */
+function ensureTunnel(route: RouteSocket, name: string, mtu: number, vxlan: NonNullable<Network['vxlan']>): void {
+  if (findLink(route, name) === undefined) createVxlan(route, name, { id: vxlan.id, local: addressBytes(vxlan.local), port: vxlan.port, mtu });
   const tunnel = findLink(route, name);
   for (const peer of vxlan.peers) if (tunnel !== undefined) addFloodPeer(route, tunnel.index, peer);
 }

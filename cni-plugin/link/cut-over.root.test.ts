@@ -1,5 +1,7 @@
 // A stable link moves between two nodes of a switch: silence, parked frames, epochs, rollback.
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { basename } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { GodwitError } from '#core/errors.ts';
 import { readNetworks } from '../network-configs.ts';
@@ -274,6 +276,20 @@ test.serial('neighbour entries move along', async (t) => {
   echo.close();
 });
 
+test.serial('a node that comes after the tunnel was made is flooded to from the next link on', async (t) => {
+  lab.ip('one', 'addr', 'replace', '198.19.0.1/24', 'dev', 'br-stable');
+  const add = async (name: string, peers: string[], ip: string): Promise<void> => {
+    lab.namespace(name);
+    const { vxlan, ...settings } = tunnel('198.19.0.1', '198.19.0.2');
+    await succeed(one, { command: 'ADD', netns: lab.path(name), containerId: name, config: { ...settings, vxlan: { ...vxlan, peers }, runtimeConfig: { ips: [ip] } } });
+    t.teardown(() => one.agent.links.remove(name, 'net1'));
+  };
+  await add('early', ['198.19.0.2'], '198.18.0.71');
+  t.deepEqual(peersOf(one.netns), ['198.19.0.2']);
+  await add('later', ['198.19.0.2', '198.19.0.3'], '198.18.0.72');
+  t.deepEqual(peersOf(one.netns), ['198.19.0.2', '198.19.0.3']);
+});
+
 test.serial('VXLAN between the nodes: the same move over tunnels', async (t) => {
   for (const [name, own] of [['one', '198.19.0.1'], ['two', '198.19.0.2']] as const) lab.ip(name, 'addr', 'replace', `${own}/24`, 'dev', 'br-stable');
   const [oneConfig, twoConfig] = [tunnel('198.19.0.1', '198.19.0.2'), tunnel('198.19.0.2', '198.19.0.1')];
@@ -331,7 +347,13 @@ test.serial('the buffer has a limit and counts what it drops', async (t) => {
   echo.close();
 });
 
-function tunnel(local: string, peer: string): object {
+/** To whom the tunnel of that node floods. */
+function peersOf(netns: string): string[] {
+  const entries = execFileSync('ip', ['netns', 'exec', basename(netns), 'bridge', 'fdb', 'show', 'dev', 'gdwvx77'], { encoding: 'utf8' }).split('\n');
+  return entries.flatMap((line) => /^00:00:00:00:00:00 dst (\S+)/.exec(line)?.[1] ?? []).toSorted();
+}
+
+function tunnel(local: string, peer: string) {
   return { ...config, name: 'tunnel', uplink: undefined, mode: 'vxlan', bridge: 'br-tunnel', mtu: 1450, vxlan: { id: 77, local, peers: [peer] } };
 }
 
