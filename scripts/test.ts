@@ -16,6 +16,7 @@ const groups: readonly Group[] = [
   { name: 'unit', config: 'ava.config.js', needsRoot: false },
   { name: 'root', config: 'root.config.js', needsRoot: true },
   { name: 'v2', config: 'v2.config.js', needsRoot: true },
+  { name: 'v2-faults', config: 'v2-faults.config.js', needsRoot: true },
   { name: 'e2e', config: 'e2e.config.js', needsRoot: true, surroundings: { up: 'cluster-install', down: 'cluster-down' } },
 ];
 
