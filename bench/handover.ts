@@ -16,10 +16,19 @@ const client = await container.connect({ connections });
 await client.more(between);
 const records = await moveRepeatedly(pair, container, runs, () => client.more(between));
 const { lost, duplicated, resets, operations, silences } = await client.stop();
-console.log(JSON.stringify({
-  benchmark: 'handover', runs, machine: machineFacts(), connections, operations, lost, duplicated, resets,
-  rollbacks: records.length - succeeded(records).length,
-  ...freezeFigures(records),
-  gapMinusFreezeMs: percentiles(gapsMinusFreeze(records, silences)),
-  stepsMs: medianSteps(records),
-}));
+console.log(
+  JSON.stringify({
+    benchmark: 'handover',
+    runs,
+    machine: machineFacts(),
+    connections,
+    operations,
+    lost,
+    duplicated,
+    resets,
+    rollbacks: records.length - succeeded(records).length,
+    ...freezeFigures(records),
+    gapMinusFreezeMs: percentiles(gapsMinusFreeze(records, silences)),
+    stepsMs: medianSteps(records),
+  }),
+);

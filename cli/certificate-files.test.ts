@@ -16,11 +16,19 @@ const now = new Date('2026-11-23T19:00:00.000Z');
 
 test('writes an authority and a pair for each node, keys for their owner only', async (t) => {
   const out = join(await folderOf(t), 'new');
-  const { code, stdout } = await godwit('/nowhere', ['certificates', '--out', out, '--node', 'node-a', '--node', 'node-b', '-o', 'name'], testTerminal());
+  const { code, stdout } = await godwit(
+    '/nowhere',
+    ['certificates', '--out', out, '--node', 'node-a', '--node', 'node-b', '-o', 'name'],
+    testTerminal(),
+  );
   t.is(code, 0);
   const names = ['ca.crt', 'ca.key', 'node-a.crt', 'node-a.key', 'node-b.crt', 'node-b.key'];
-  t.deepEqual(stdout.trim().split('\n'), names.map((name) => join(out, name)));
-  for (const name of names.filter((one) => one.endsWith('.key'))) t.is((await stat(join(out, name))).mode & 0o777, 0o600, name);
+  t.deepEqual(
+    stdout.trim().split('\n'),
+    names.map((name) => join(out, name)),
+  );
+  for (const name of names.filter((one) => one.endsWith('.key')))
+    t.is((await stat(join(out, name))).mode & 0o777, 0o600, name);
 });
 
 test('uses the authority that is there', async (t) => {
@@ -37,7 +45,10 @@ test('uses the authority that is there', async (t) => {
 test('writes nothing when one of the files exists', async (t) => {
   const folder = await folderOf(t);
   await writeFile(join(folder, 'node-b.key'), 'precious');
-  await t.throwsAsync(issueFiles({ folder, nodes: ['node-a', 'node-b'], days: 30, now }), { code: 'ERR_CERTIFICATE_EXISTS', message: /node-b\.key exists/ });
+  await t.throwsAsync(issueFiles({ folder, nodes: ['node-a', 'node-b'], days: 30, now }), {
+    code: 'ERR_CERTIFICATE_EXISTS',
+    message: /node-b\.key exists/,
+  });
   t.deepEqual(await readdir(folder), ['node-b.key']);
   t.is(await readFile(join(folder, 'node-b.key'), 'utf8'), 'precious');
 });

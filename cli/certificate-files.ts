@@ -3,7 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { assertNodeName, createAuthority, issueNodeCertificate, validFor, type CertificatePair } from '#core/certificates.ts';
+import {
+  assertNodeName,
+  createAuthority,
+  issueNodeCertificate,
+  validFor,
+  type CertificatePair,
+} from '#core/certificates.ts';
 import { GodwitError } from '#core/errors.ts';
 import { Undo } from '#core/undo.ts';
 
@@ -21,14 +27,20 @@ const authorityDays = 3650;
  * Writes NODE.crt and NODE.key for each node into `folder`, with ca.crt and ca.key if there is no authority there.
  * Throws ERR_CONFIG_INVALID for bad names, ERR_CERTIFICATE_EXISTS and ERR_CERTIFICATE_FILES; then nothing was written.
  */
-export async function issueFiles({ folder, nodes, days, now }: Issue): Promise<{ authority: 'created' | 'reused'; written: string[] }> {
+export async function issueFiles({
+  folder,
+  nodes,
+  days,
+  now,
+}: Issue): Promise<{ authority: 'created' | 'reused'; written: string[] }> {
   for (const node of nodes) assertNodeName(node);
   const names = [...new Set(nodes)];
   refuseExisting(names.flatMap((node) => [`${node}.crt`, `${node}.key`]).map((name) => join(folder, name)));
   const known = await readAuthority(folder);
   const authority = known ?? (await createAuthority(validFor(authorityDays, now)));
   const files = known === undefined ? filesOf(folder, 'ca', authority) : [];
-  for (const node of names) files.push(...filesOf(folder, node, await issueNodeCertificate(authority, node, validFor(days, now))));
+  for (const node of names)
+    files.push(...filesOf(folder, node, await issueNodeCertificate(authority, node, validFor(days, now))));
   await write(folder, files);
   return { authority: known === undefined ? 'created' : 'reused', written: files.map((file) => file.path) };
 }
@@ -48,7 +60,8 @@ function filesOf(folder: string, name: string, pair: CertificatePair): NewFile[]
 
 function refuseExisting(paths: readonly string[]): void {
   const path = paths.find((one) => existsSync(one));
-  if (path !== undefined) throw new GodwitError('ERR_CERTIFICATE_EXISTS', `${path} exists already`, { details: { path } });
+  if (path !== undefined)
+    throw new GodwitError('ERR_CERTIFICATE_EXISTS', `${path} exists already`, { details: { path } });
 }
 
 /** The authority in `folder`, checked to be one pair; undefined when there is none at all. */
@@ -60,9 +73,14 @@ async function readAuthority(folder: string): Promise<CertificatePair | undefine
     if (new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) return { certificate, key };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new GodwitError('ERR_CERTIFICATE_FILES', `the authority in ${folder} cannot be used: ${message}`, { cause, details: { folder } });
+    throw new GodwitError('ERR_CERTIFICATE_FILES', `the authority in ${folder} cannot be used: ${message}`, {
+      cause,
+      details: { folder },
+    });
   }
-  throw new GodwitError('ERR_CERTIFICATE_FILES', `${keyPath} is not the key of ${certificatePath}`, { details: { folder } });
+  throw new GodwitError('ERR_CERTIFICATE_FILES', `${keyPath} is not the key of ${certificatePath}`, {
+    details: { folder },
+  });
 }
 
 /** Writes all files or none; never over an existing one. */

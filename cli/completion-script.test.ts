@@ -15,7 +15,13 @@ test('bash completes commands', async (t) => {
 });
 
 test('bash completes the options of a command and those of all', async (t) => {
-  t.deepEqual((await offered('godwit', 'migrate', '--')).sort(), ['--detach', '--output', '--socket', '--to', '--version']);
+  t.deepEqual((await offered('godwit', 'migrate', '--')).sort(), [
+    '--detach',
+    '--output',
+    '--socket',
+    '--to',
+    '--version',
+  ]);
 });
 
 test('bash completes containers and handovers by asking the program', async (t) => {

@@ -6,7 +6,10 @@ export function completionScript(program: Command, shell: 'bash' | 'zsh'): strin
   const commands = program.commands.filter((command) => command.name() !== 'help');
   const names = commands.map((command) => command.name()).join(' ');
   const globals = optionsOf(program);
-  const cases = commands.map((command) => `    ${command.name()}) words="${[...optionsOf(command), ...globals].join(' ')}"; ${dynamic(command)} ;;`);
+  const cases = commands.map(
+    (command) =>
+      `    ${command.name()}) words="${[...optionsOf(command), ...globals].join(' ')}"; ${dynamic(command)} ;;`,
+  );
   const script = `_godwit() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" command="" words="" word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

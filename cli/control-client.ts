@@ -30,11 +30,13 @@ const pathOf = (id: string) => `/v1/handovers/${encodeURIComponent(id)}`;
 /** Preflight measures a container's files, so an answer may take a while. */
 const answerMs = 60_000;
 /**
- * A client of the agent that listens on `socketPath`. Every method rejects with ERR_AGENT_UNREACHABLE when there is none,
- * ERR_AGENT_REPLY for an answer that is not of this API, RequestFailed for an error of the agent, ERR_DEADLINE after a minute.
+ * A client of the agent that listens on `socketPath`. Every method rejects with ERR_AGENT_UNREACHABLE when there is
+ * none, ERR_AGENT_REPLY for an answer that is not of this API, RequestFailed for an error of the agent, ERR_DEADLINE
+ * after a minute.
  */
 export function controlClient(socketPath: string): ControlClient {
-  const ask = async <T>(schema: z.ZodType<T>, method: string, path: string, body?: unknown) => answer(schema, socketPath, method, path, body);
+  const ask = async <T>(schema: z.ZodType<T>, method: string, path: string, body?: unknown) =>
+    answer(schema, socketPath, method, path, body);
   const list = z.array(handoverRecordSchema);
   return {
     containers: async () => ask(z.array(containerSummarySchema), 'GET', '/v1/containers'),
@@ -48,7 +50,13 @@ export function controlClient(socketPath: string): ControlClient {
   };
 }
 
-async function answer<T>(schema: z.ZodType<T>, socketPath: string, method: string, path: string, body: unknown): Promise<T> {
+async function answer<T>(
+  schema: z.ZodType<T>,
+  socketPath: string,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<T> {
   const controller = new AbortController();
   try {
     return await withDeadline(exchange(), answerMs, `${method} ${path}`);
@@ -62,7 +70,11 @@ async function answer<T>(schema: z.ZodType<T>, socketPath: string, method: strin
 }
 
 async function* events(socketPath: string, path: string, signal: AbortSignal): AsyncGenerator<HandoverRecord> {
-  const response = await withDeadline(send({ socketPath, method: 'GET', path, body: undefined, signal }), answerMs, `GET ${path}`);
+  const response = await withDeadline(
+    send({ socketPath, method: 'GET', path, body: undefined, signal }),
+    answerMs,
+    `GET ${path}`,
+  );
   try {
     for await (const line of linesOf(response, socketPath)) {
       if (line !== '') yield parse(handoverRecordSchema, line, path);

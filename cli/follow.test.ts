@@ -20,26 +20,42 @@ test('goes on after the agent was away', async (t) => {
     },
   });
   const seen: string[] = [];
-  const last = await follow(controlClient(socket), record.id, ({ state }) => seen.push(state), never, { attempts: 3, pauseMs: 1 });
+  const last = await follow(controlClient(socket), record.id, ({ state }) => seen.push(state), never, {
+    attempts: 3,
+    pauseMs: 1,
+  });
   t.deepEqual(last, sampleRecord());
   t.deepEqual(seen, ['dumping', 'succeeded']);
 });
 
 test('gives up on an agent that stays away', async (t) => {
-  const following = follow(controlClient('/nowhere/control.sock'), 'x', () => t.fail(), never, { attempts: 3, pauseMs: 1 });
+  const following = follow(controlClient('/nowhere/control.sock'), 'x', () => t.fail(), never, {
+    attempts: 3,
+    pauseMs: 1,
+  });
   await t.throwsAsync(following, { code: 'ERR_AGENT_UNREACHABLE' });
 });
 
 test('does not ask again when the agent says no', async (t) => {
   let asked = 0;
-  const refusal = { code: 'ERR_CONFIG_INVALID', reason: 'ConfigInvalid', message: 'no handover x', remedy: '-', retryable: false, details: {} };
+  const refusal = {
+    code: 'ERR_CONFIG_INVALID',
+    reason: 'ConfigInvalid',
+    message: 'no handover x',
+    remedy: '-',
+    retryable: false,
+    details: {},
+  };
   const socket = await testAgent(t, {
     [eventsOf]: (response, body) => {
       asked += 1;
       return json({ error: refusal }, 404)(response, body);
     },
   });
-  await t.throwsAsync(follow(controlClient(socket), record.id, () => t.fail(), never, { attempts: 3, pauseMs: 1 }), { message: /no handover x/ });
+  await t.throwsAsync(
+    follow(controlClient(socket), record.id, () => t.fail(), never, { attempts: 3, pauseMs: 1 }),
+    { message: /no handover x/ },
+  );
   t.is(asked, 1);
 });
 

@@ -25,7 +25,7 @@ export async function follow(
   signal: AbortSignal,
   { attempts, pauseMs }: Patience = patience,
 ): Promise<HandoverRecord | undefined> {
-  for (let failures = 0; !signal.aborted; ) {
+  for (let failures = 0; !signal.aborted;) {
     try {
       for await (const record of client.events(id, signal)) {
         failures = 0;
@@ -36,9 +36,11 @@ export async function follow(
     } catch (error) {
       if (signal.aborted) return undefined;
       failures += 1;
-      if (!(error instanceof GodwitError) || error.code !== 'ERR_AGENT_UNREACHABLE' || failures >= attempts) throw error;
+      if (!(error instanceof GodwitError) || error.code !== 'ERR_AGENT_UNREACHABLE' || failures >= attempts)
+        throw error;
     }
-    if (failures >= attempts) throw new GodwitError('ERR_AGENT_UNREACHABLE', `the agent no longer tells about ${id}`, { details: { id } });
+    if (failures >= attempts)
+      throw new GodwitError('ERR_AGENT_UNREACHABLE', `the agent no longer tells about ${id}`, { details: { id } });
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
   return undefined;

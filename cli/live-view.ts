@@ -17,7 +17,8 @@ const wrapOn = '\u001B[?7h';
 
 export function liveView(terminal: Terminal, output: string): LiveView {
   if (output === 'json') return { show: (record) => terminal.out(`${JSON.stringify(record)}\n`), end: () => undefined };
-  if (output === 'name') return { show: () => undefined, end: (last) => printLines(terminal, last === undefined ? [] : [last.id]) };
+  if (output === 'name')
+    return { show: () => undefined, end: (last) => printLines(terminal, last === undefined ? [] : [last.id]) };
   return terminal.interactive ? redrawn(terminal) : appended(terminal);
 }
 

@@ -5,4 +5,6 @@ import { createProgram } from './program.ts';
 import { run } from './run.ts';
 
 endQuietlyWithoutReader();
-process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) => createProgram(processTerminal, exit, version));
+process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) =>
+  createProgram(processTerminal, exit, version),
+);

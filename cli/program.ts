@@ -19,9 +19,24 @@ const defaultSocket = '/run/godwit/control.sock';
 
 /** The program with all its commands; it throws CommanderError instead of ending the process. */
 export function createProgram(terminal: Terminal, exit: (code: ExitCode) => void, version: string): Command {
-  const program = bareProgram('godwit', 'Moves running containers to another node with memory, files, stable address and TCP connections.', terminal, version)
-    .addOption(new Option('--socket <path>', 'control socket of the agent on this node').default(defaultSocket));
+  const program = bareProgram(
+    'godwit',
+    'Moves running containers to another node with memory, files, stable address and TCP connections.',
+    terminal,
+    version,
+  ).addOption(new Option('--socket <path>', 'control socket of the agent on this node').default(defaultSocket));
   const context: Context = { terminal, exit, client: () => controlClient(String(program.opts()['socket'])) };
-  for (const add of [addPs, addPlan, addMigrate, addWatch, addGet, addCancel, addDoctor, addCertificates, addCompletion]) add(program, context);
+  for (const add of [
+    addPs,
+    addPlan,
+    addMigrate,
+    addWatch,
+    addGet,
+    addCancel,
+    addDoctor,
+    addCertificates,
+    addCompletion,
+  ])
+    add(program, context);
   return program;
 }

@@ -12,10 +12,12 @@ import { printJson, type Terminal } from './terminal.ts';
 export function reportError(thrown: unknown, terminal: Terminal, output: string): ExitCode {
   const error = thrown instanceof RequestFailed ? thrown.error : asGodwitError(thrown);
   const refusals = thrown instanceof RequestFailed ? thrown.refusals : [];
-  if (output === 'json') printJson(terminal, { error: error.toRecord(), ...(refusals.length === 0 ? {} : { refusals }) });
+  if (output === 'json')
+    printJson(terminal, { error: error.toRecord(), ...(refusals.length === 0 ? {} : { refusals }) });
   terminal.err(`${errorLines(error, refusals, terminal).join('\n')}\n`);
   if (refusals.length > 0 || error.code === 'ERR_REFUSED') return exitCodes.refused.code;
-  if (error.code === 'ERR_AGENT_UNREACHABLE' || error.code === 'ERR_KUBE_UNAVAILABLE') return exitCodes.unreachable.code;
+  if (error.code === 'ERR_AGENT_UNREACHABLE' || error.code === 'ERR_KUBE_UNAVAILABLE')
+    return exitCodes.unreachable.code;
   return badInput.has(error.code) ? exitCodes.usage.code : exitCodes.failed.code;
 }
 

@@ -23,11 +23,16 @@ const plan: Plan = {
   notes: [],
   estimate: { memoryBytes: 4_710_000, files: 3, fileBytes: 12_300, connections: 7 },
 };
-const failure = (code: ConstructorParameters<typeof GodwitError>[0], message: string) => ({ error: new GodwitError(code, message).toRecord() });
+const failure = (code: ConstructorParameters<typeof GodwitError>[0], message: string) => ({
+  error: new GodwitError(code, message).toRecord(),
+});
 
 test('ps lists containers as table, names and JSON', async (t) => {
   const socket = await testAgent(t, { 'GET /v1/containers': json([redis]) });
-  t.regex((await godwit(socket, ['ps'])).stdout, /^CONTAINER.*\nredis +default +redis:8 +4711 +198\.18\.0\.7\/24 +4 +5m +-\n$/);
+  t.regex(
+    (await godwit(socket, ['ps'])).stdout,
+    /^CONTAINER.*\nredis +default +redis:8 +4711 +198\.18\.0\.7\/24 +4 +5m +-\n$/,
+  );
   t.is((await godwit(socket, ['ps', '-o', 'name'])).stdout, 'redis\n');
   t.deepEqual(JSON.parse((await godwit(socket, ['ps', '-o', 'json'])).stdout), [redis]);
 });
@@ -73,12 +78,18 @@ test('migrate -o json prints one record a line', async (t) => {
     [`GET /v1/handovers/${first.id}/events`]: ndjson([sampleRecord()]),
   });
   const { stdout } = await godwit(socket, ['migrate', 'redis', '--to', 'node-b', '-o', 'json']);
-  const states = stdout.trim().split('\n').map((line): unknown => JSON.parse(line));
+  const states = stdout
+    .trim()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
   t.deepEqual(states, [first, sampleRecord()]);
 });
 
 test('a handover that is rolled back exits with 1, one that is refused with 3', async (t) => {
-  for (const [state, expected] of [['rolled-back', 1], ['refused', 3]] as const) {
+  for (const [state, expected] of [
+    ['rolled-back', 1],
+    ['refused', 3],
+  ] as const) {
     const socket = await testAgent(t, { 'POST /v1/handovers': json(sampleRecord({ state }), 201) });
     t.is((await godwit(socket, ['migrate', 'redis', '--to', 'node-b'])).code, expected);
   }
@@ -95,7 +106,11 @@ test('migrate that preflight refuses exits with 3 and prints the refusals, as JS
 
 test('migrate --detach returns at once with the id', async (t) => {
   const socket = await testAgent(t, { 'POST /v1/handovers': json(sampleRecord({ state: 'preparing' }), 201) });
-  t.deepEqual(await godwit(socket, ['migrate', 'redis', '--to', 'node-b', '--detach', '-o', 'name']), { code: 0, stdout: 'h-7f3k2m9q\n', stderr: '' });
+  t.deepEqual(await godwit(socket, ['migrate', 'redis', '--to', 'node-b', '--detach', '-o', 'name']), {
+    code: 0,
+    stdout: 'h-7f3k2m9q\n',
+    stderr: '',
+  });
 });
 
 test('Ctrl-C leaves the handover alone and says how to cancel it', async (t) => {
@@ -127,14 +142,25 @@ test('on a terminal the view is drawn over, and what was drawn is erased before 
 });
 
 test('watch without an id prints every change', async (t) => {
-  const socket = await testAgent(t, { 'GET /v1/events': ndjson([sampleRecord({ state: 'dumping', measures: {} }), sampleRecord()]) });
+  const socket = await testAgent(t, {
+    'GET /v1/events': ndjson([sampleRecord({ state: 'dumping', measures: {} }), sampleRecord()]),
+  });
   const { stdout } = await godwit(socket, ['watch']);
-  t.is(stdout, '19:00:00.000  h-7f3k2m9q  redis  node-a → node-b  dumping\n19:00:00.000  h-7f3k2m9q  redis  node-a → node-b  succeeded, frozen for 140 ms\n');
+  t.is(
+    stdout,
+    '19:00:00.000  h-7f3k2m9q  redis  node-a → node-b  dumping\n19:00:00.000  h-7f3k2m9q  redis  node-a → node-b  succeeded, frozen for 140 ms\n',
+  );
 });
 
 test('get lists handovers, and shows one as the picture', async (t) => {
-  const socket = await testAgent(t, { 'GET /v1/handovers': json([sampleRecord()]), 'GET /v1/handovers/h-7f3k2m9q': json(sampleRecord()) });
-  t.regex((await godwit(socket, ['get'])).stdout, /h-7f3k2m9q +redis +node-a +node-b +succeeded +140 ms +4\.9 MiB +- +1h/);
+  const socket = await testAgent(t, {
+    'GET /v1/handovers': json([sampleRecord()]),
+    'GET /v1/handovers/h-7f3k2m9q': json(sampleRecord()),
+  });
+  t.regex(
+    (await godwit(socket, ['get'])).stdout,
+    /h-7f3k2m9q +redis +node-a +node-b +succeeded +140 ms +4\.9 MiB +- +1h/,
+  );
   t.regex((await godwit(socket, ['get', 'h-7f3k2m9q'])).stdout, /━ frozen 140 ms ━/);
 });
 
@@ -150,7 +176,10 @@ test('cancel says where the container goes on; after the commit it fails', async
 });
 
 test('doctor exits with 1 when a check failed, and prints its remedy', async (t) => {
-  const diagnosis: Diagnosis = { node: 'node-a', checks: [{ check: 'criu', ok: false, fact: 'not found', remedy: 'Install CRIU 4.2 or later.' }] };
+  const diagnosis: Diagnosis = {
+    node: 'node-a',
+    checks: [{ check: 'criu', ok: false, fact: 'not found', remedy: 'Install CRIU 4.2 or later.' }],
+  };
   const socket = await testAgent(t, { 'GET /v1/doctor': json(diagnosis) });
   const { code, stdout } = await godwit(socket, ['doctor']);
   t.is(code, 1);
@@ -158,7 +187,9 @@ test('doctor exits with 1 when a check failed, and prints its remedy', async (t)
 });
 
 test('what the agent says cannot steer the terminal', async (t) => {
-  const socket = await testAgent(t, { 'GET /v1/containers': json([{ ...redis, image: 'x\u001B]0;owned\u0007y\u009B2J' }]) });
+  const socket = await testAgent(t, {
+    'GET /v1/containers': json([{ ...redis, image: 'x\u001B]0;owned\u0007y\u009B2J' }]),
+  });
   const { stdout } = await godwit(socket, ['ps']);
   t.false(['\u001B', '\u0007', '\u009B'].some((control) => stdout.includes(control)));
   t.true(stdout.includes('owned'));
@@ -172,7 +203,10 @@ test('no agent exits with 4', async (t) => {
 });
 
 test('an answer of something else is not trusted', async (t) => {
-  const socket = await testAgent(t, { 'GET /v1/containers': json([{ id: 7 }]), 'GET /v1/handovers': (response) => void response.end('<html>') });
+  const socket = await testAgent(t, {
+    'GET /v1/containers': json([{ id: 7 }]),
+    'GET /v1/handovers': (response) => void response.end('<html>'),
+  });
   for (const command of ['ps', 'get']) {
     const { code, stderr } = await godwit(socket, [command]);
     t.is(code, 1);
@@ -187,7 +221,14 @@ for (const code of ['ERR_CONTAINER_UNKNOWN', 'ERR_CONTAINER_AMBIGUOUS', 'ERR_PEE
   });
 }
 
-for (const args of [['plan', 'redis'], ['migrate', '--to', 'b'], ['nonsense'], ['ps', '-o', 'yaml'], ['plan', 'redis', '--to', 'b', '-o', 'name'], []]) {
+for (const args of [
+  ['plan', 'redis'],
+  ['migrate', '--to', 'b'],
+  ['nonsense'],
+  ['ps', '-o', 'yaml'],
+  ['plan', 'redis', '--to', 'b', '-o', 'name'],
+  [],
+]) {
   test(`wrong usage exits with 2: godwit ${args.join(' ')}`, async (t) => {
     t.is((await godwit('/nowhere/control.sock', args)).code, 2);
   });

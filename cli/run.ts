@@ -5,7 +5,11 @@ import { reportError } from './report-error.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Runs `args` (without the names of interpreter and program); never throws, resolves with the exit code. */
-export async function run(args: readonly string[], terminal: Terminal, create: (exit: (code: ExitCode) => void) => Command): Promise<ExitCode> {
+export async function run(
+  args: readonly string[],
+  terminal: Terminal,
+  create: (exit: (code: ExitCode) => void) => Command,
+): Promise<ExitCode> {
   let code: ExitCode = exitCodes.ok.code;
   let output = 'text';
   const program = create((given) => (code = given));

@@ -36,12 +36,14 @@ export async function testAgent(t: ExecutionContext, routes: Record<string, Rout
 
 /** A route that answers `body` as JSON. */
 export function json(body: unknown, status = 200): Route {
-  return (response) => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  return (response) =>
+    void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
 /** A route that answers one line a record and then ends. */
 export function ndjson(records: readonly unknown[]): Route {
-  return (response) => void response.writeHead(200).end(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  return (response) =>
+    void response.writeHead(200).end(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
 }
 
 export interface TestTerminal extends Terminal {

@@ -16,7 +16,8 @@ export function decodeCall(body: Buffer): CniCall {
   for (let index = 0; index < count; index += 1) {
     const end = body.indexOf(0, offset);
     const equals = body.indexOf('=', offset);
-    if (end === -1 || equals === -1 || equals > end) throw new GodwitError('ERR_CNI_DECODE', 'the request of the shim is cut short');
+    if (end === -1 || equals === -1 || equals > end)
+      throw new GodwitError('ERR_CNI_DECODE', 'the request of the shim is cut short');
     env[body.toString('utf8', offset, equals)] = body.toString('utf8', equals + 1, end);
     offset = end + 1;
   }

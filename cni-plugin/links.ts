@@ -8,7 +8,14 @@ import { activate, gate, park, reopen, surrender } from './link/cut-over.ts';
 import { detach } from './link/detach.ts';
 import { openHostSide } from './link/host-side.ts';
 import { insideNetns, netnsInode } from './link/netns.ts';
-import { attachedLeases, attachmentOf, leasesOf, linkError, requireLease, type NodeContext } from './link/node-context.ts';
+import {
+  attachedLeases,
+  attachmentOf,
+  leasesOf,
+  linkError,
+  requireLease,
+  type NodeContext,
+} from './link/node-context.ts';
 import { pathMtu } from './link/path-mtu.ts';
 import { reconcile } from './link/reconcile.ts';
 import { knownEpoch } from './leases/fencing.ts';
@@ -22,7 +29,9 @@ import { createDispatcher, type HandleCni } from './verbs/dispatch.ts';
 import type { Network } from './network-config.ts';
 
 export interface LinksOptions {
-  /** Directory of this node's state; leases are kept in `leases/`, deletions that the shim recorded in `pending-del/`. */
+  /**
+   * Directory of this node's state; leases are kept in `leases/`, deletions that the shim recorded in `pending-del/`.
+   */
   stateDir: string;
   /** This node's networks by name, asked for each parked link. */
   networks(): Promise<ReadonlyMap<string, Network>>;
@@ -43,9 +52,22 @@ export interface Links {
 }
 
 /** Opens leases and sockets; needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN. Call `start` before anything else. */
-export async function createLinks({ stateDir, networks, log, netns, parkingLimitBytes = 4 << 20 }: LinksOptions): Promise<Links> {
+export async function createLinks({
+  stateDir,
+  networks,
+  log,
+  netns,
+  parkingLimitBytes = 4 << 20,
+}: LinksOptions): Promise<Links> {
   const leases = await LeaseStore.open(join(stateDir, 'leases'));
-  const context: NodeContext = { host: openHostSide(netns), leases, cursors: new Map(), log, parkingLimitBytes, background: new Set() };
+  const context: NodeContext = {
+    host: openHostSide(netns),
+    leases,
+    cursors: new Map(),
+    log,
+    parkingLimitBytes,
+    background: new Set(),
+  };
   const handleCni = createDispatcher(context);
   return {
     links: createPort(context, networks),
@@ -66,12 +88,23 @@ function createPort(context: NodeContext, networks: LinksOptions['networks']): L
   return {
     attachmentsOf: (netns) => asLinkStep(() => attachmentsOf(context, netns)),
     knownEpoch: (network, addresses) => knownEpoch(context.leases.all(), network, addresses),
-    pathMtus: () => asLinkStep(async () => Object.fromEntries([...(await networks())].map(([name, network]) => [name, pathMtu(context.host.route, network)]))),
-    attachments: () => asLinkStep(() => attachedLeases(context).filter(({ container }) => isPresent(context, container.hostName)).map((one) => attachmentOf(context, one))),
+    pathMtus: () =>
+      asLinkStep(async () =>
+        Object.fromEntries(
+          [...(await networks())].map(([name, network]) => [name, pathMtu(context.host.route, network)]),
+        ),
+      ),
+    attachments: () =>
+      asLinkStep(() =>
+        attachedLeases(context)
+          .filter(({ container }) => isPresent(context, container.hostName))
+          .map((one) => attachmentOf(context, one)),
+      ),
     addParked: (netns, containerId, claim) => asLinkStep(() => addParked(context, networks, netns, containerId, claim)),
-    remove: (containerId, ifName) => asLinkStep(async () => {
-      for (const found of leasesOf(context, containerId, ifName)) await detach(context, found);
-    }),
+    remove: (containerId, ifName) =>
+      asLinkStep(async () => {
+        for (const found of leasesOf(context, containerId, ifName)) await detach(context, found);
+      }),
     gate: (attachment) => asLinkStep(() => gate(context, lease(attachment))),
     reopen: (attachment) => asLinkStep(() => reopen(context, lease(attachment))),
     park: (attachment) => asLinkStep(() => park(context, lease(attachment))),
@@ -82,7 +115,10 @@ function createPort(context: NodeContext, networks: LinksOptions['networks']): L
   };
 }
 
-/** Runs a step at once (not in a later turn of the event loop: it is inside the freeze) and turns what it throws into a GodwitError. */
+/**
+ * Runs a step at once (not in a later turn of the event loop: it is inside the freeze) and turns what it throws into a
+ * GodwitError.
+ */
 async function asLinkStep<T>(step: () => T | Promise<T>): Promise<T> {
   try {
     return await step();
@@ -103,18 +139,36 @@ function isPresent({ host }: NodeContext, name: string): boolean {
   return findLink(host.route, name) !== undefined;
 }
 
-async function addParked(context: NodeContext, networks: LinksOptions['networks'], netns: string, containerId: string, claim: LeaseClaim): Promise<Attachment> {
+async function addParked(
+  context: NodeContext,
+  networks: LinksOptions['networks'],
+  netns: string,
+  containerId: string,
+  claim: LeaseClaim,
+): Promise<Attachment> {
   const network = (await networks()).get(claim.network);
   if (network === undefined) throw new GodwitError('ERR_LINK_NETWORK', `this node has no network ${claim.network}`);
   return addParkedTo(context, { network, netns, containerId, ifName: claim.ifName }, claim);
 }
 
 /** The same link twice is one link. */
-async function addParkedTo(context: NodeContext, request: Omit<AttachRequest, 'requested'> & { network: Network }, claim: LeaseClaim): Promise<Attachment> {
-  const earlier = leasesOf(context, request.containerId, request.ifName).find((lease) => lease.network === claim.network);
-  const own = earlier !== undefined && isSameLink(earlier, request.netns, claim) && isPresent(context, earlier.container.hostName) ? earlier : undefined;
+async function addParkedTo(
+  context: NodeContext,
+  request: Omit<AttachRequest, 'requested'> & { network: Network },
+  claim: LeaseClaim,
+): Promise<Attachment> {
+  const earlier = leasesOf(context, request.containerId, request.ifName).find(
+    (lease) => lease.network === claim.network,
+  );
+  const own =
+    earlier !== undefined && isSameLink(earlier, request.netns, claim) && isPresent(context, earlier.container.hostName)
+      ? earlier
+      : undefined;
   if (own === undefined) return attachmentOf(context, await attachParked(context, request, claim));
-  return attachmentOf(context, own.state === 'parked' && own.epoch === claim.epoch ? own : await parkAgain(context, own, claim));
+  return attachmentOf(
+    context,
+    own.state === 'parked' && own.epoch === claim.epoch ? own : await parkAgain(context, own, claim),
+  );
 }
 
 function isSameLink({ container, addresses, mac, mtu }: AttachedLease, netns: string, claim: LeaseClaim): boolean {

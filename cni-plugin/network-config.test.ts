@@ -10,7 +10,10 @@ test('what is left out has a default, what is unknown is ignored', (t) => {
 });
 
 test('the uplink of a VXLAN is its tunnel', (t) => {
-  t.is(parseNetwork({ ...plain, mode: 'vxlan', vxlan: { id: 16777215, local: '198.19.0.1' } }).uplinkName, 'gdwvx16777215');
+  t.is(
+    parseNetwork({ ...plain, mode: 'vxlan', vxlan: { id: 16777215, local: '198.19.0.1' } }).uplinkName,
+    'gdwvx16777215',
+  );
 });
 
 const wrong = {
@@ -26,4 +29,5 @@ const wrong = {
   'an MTU below the least of IPv6': { ...plain, mtu: 1279 },
   'no object': 'x',
 };
-for (const [what, json] of Object.entries(wrong)) test(`${what} is refused`, (t) => t.throws(() => parseNetwork(json), { code: 'ERR_CNI_CONFIG' }));
+for (const [what, json] of Object.entries(wrong))
+  test(`${what} is refused`, (t) => t.throws(() => parseNetwork(json), { code: 'ERR_CNI_CONFIG' }));

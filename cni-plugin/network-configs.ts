@@ -6,10 +6,17 @@ import { z } from 'zod';
 import type { Log } from '#core/log.ts';
 import { parseNetwork, type Network } from './network-config.ts';
 
-const listSchema = z.object({ cniVersion: z.string().optional(), name: z.string(), plugins: z.array(z.looseObject({ type: z.string() })) });
+const listSchema = z.object({
+  cniVersion: z.string().optional(),
+  name: z.string(),
+  plugins: z.array(z.looseObject({ type: z.string() })),
+});
 const singleSchema = z.looseObject({ type: z.string() });
 
-/** Networks of type `godwit` by name. Files that are not for us are left alone; one that is but is wrong is logged and left out. */
+/**
+ * Networks of type `godwit` by name. Files that are not for us are left alone; one that is but is wrong is logged and
+ * left out.
+ */
 export async function readNetworks(dir: string, log: Log): Promise<Map<string, Network>> {
   const networks = new Map<string, Network>();
   for (const name of await configFiles(dir)) {

@@ -31,7 +31,9 @@ export interface LeaseClaim {
   epoch: number;
 }
 
-/** One neighbour entry of the pod's namespace (`mac` is the neighbour's), copied so that the target need not resolve it. */
+/**
+ * One neighbour entry of the pod's namespace (`mac` is the neighbour's), copied so that the target need not resolve it.
+ */
 export interface Neighbour {
   ifName: string;
   address: string;
@@ -48,7 +50,10 @@ export interface PathMtu {
 export interface Parking {
   /** Frames and bytes kept, and frames dropped because the buffer was full. */
   counts(): { frames: number; bytes: number; dropped: number };
-  /** Injects what was kept into the (now active) link and stops capturing; frames since activation go through by themselves. */
+  /**
+   * Injects what was kept into the (now active) link and stops capturing; frames since activation go through by
+   * themselves.
+   */
   replay(): Promise<{ replayed: number; dropped: number }>;
   /** Stops capturing and forgets the frames. Safe to call twice and after `replay`. */
   discard(): Promise<void>;
@@ -79,7 +84,10 @@ export interface LinkPort {
   park(attachment: Attachment): Promise<Parking>;
   /** Target: link on the bridge with a static forwarding entry, gratuitous ARP; the lease records `epoch`, fsynced. */
   activate(attachment: Attachment, epoch: number): Promise<void>;
-  /** Source, after commit: the address is held elsewhere with `epoch`; this node stays silent for good. Link itself stays until `remove`. */
+  /**
+   * Source, after commit: the address is held elsewhere with `epoch`; this node stays silent for good. Link itself
+   * stays until `remove`.
+   */
   surrender(attachment: Attachment, epoch: number, holder: string): Promise<void>;
   /** Neighbour entries of the stable interfaces in the namespace. */
   neighbours(attachment: Attachment): Promise<Neighbour[]>;

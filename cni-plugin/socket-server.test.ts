@@ -9,7 +9,11 @@ import { decodeCall, encodeCall } from './call-frame.ts';
 import { serveCni, type ServeLimits } from './socket-server.ts';
 import type { HandleCni } from './verbs/dispatch.ts';
 
-async function serve(t: ExecutionContext, handle: HandleCni, limits: ServeLimits = {}): Promise<{ path: string; close(): Promise<void> }> {
+async function serve(
+  t: ExecutionContext,
+  handle: HandleCni,
+  limits: ServeLimits = {},
+): Promise<{ path: string; close(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'godwit-socket-'));
   const path = join(dir, 'run/cni.sock');
   const server = await serveCni(path, handle, limits);
@@ -28,8 +32,11 @@ async function ask(path: string, bytes: Buffer, end = true): Promise<{ exitCode:
   return { exitCode: reply[0], stdout: reply.toString('utf8', 1) };
 }
 
-const echo: HandleCni = async ({ env, stdin }) => ({ exitCode: env.CODE === undefined ? 0 : Number(env.CODE), stdout: stdin });
-const request = encodeCall({ env: { CNI_COMMAND: 'ADD', CODE: '3', EMPTY: '', 'WITH': 'a=b' }, stdin: '{"a":"ä"}' });
+const echo: HandleCni = async ({ env, stdin }) => ({
+  exitCode: env.CODE === undefined ? 0 : Number(env.CODE),
+  stdout: stdin,
+});
+const request = encodeCall({ env: { CNI_COMMAND: 'ADD', CODE: '3', EMPTY: '', WITH: 'a=b' }, stdin: '{"a":"ä"}' });
 
 test('a call is answered with its exit code and output, whether or not the shim ends its half', async (t) => {
   const { path } = await serve(t, echo);
@@ -40,13 +47,19 @@ test('a call is answered with its exit code and output, whether or not the shim 
 
 test('many calls at once', async (t) => {
   const { path } = await serve(t, echo);
-  const replies = await Promise.all(Array.from({ length: 50 }, async (_, index) => ask(path, encodeCall({ env: {}, stdin: `${index}` }))));
-  t.deepEqual(replies.map(({ stdout }) => stdout), Array.from({ length: 50 }, (_, index) => `${index}`));
+  const replies = await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => ask(path, encodeCall({ env: {}, stdin: `${index}` }))),
+  );
+  t.deepEqual(
+    replies.map(({ stdout }) => stdout),
+    Array.from({ length: 50 }, (_, index) => `${index}`),
+  );
 });
 
 test('a request that is too long, cut short, late or nonsense gets an error in CNI form', async (t) => {
   const { path } = await serve(t, echo, { requestBytes: 100, receiveMs: 50 });
-  const code = async (bytes: Buffer, end?: boolean): Promise<unknown> => JSON.parse((await ask(path, bytes, end)).stdout).code;
+  const code = async (bytes: Buffer, end?: boolean): Promise<unknown> =>
+    JSON.parse((await ask(path, bytes, end)).stdout).code;
   t.is(await code(encodeCall({ env: {}, stdin: 'x'.repeat(200) })), 6);
   t.is(await code(request.subarray(0, 9)), 6);
   t.is(await code(request.subarray(0, 9), false), 11);
@@ -75,17 +88,23 @@ test('a shim that goes away does no harm; a file in the way is replaced', async 
 test('what was encoded is decoded', (t) => {
   const key = fc.stringMatching(/^[A-Z_]{1,10}$/);
   const value = fc.string().filter((text) => !text.includes('\0'));
-  fc.assert(fc.property(fc.dictionary(key, value), fc.string(), (env, stdin) => {
-    const decoded = decodeCall(encodeCall({ env, stdin }).subarray(4));
-    return decoded.stdin === stdin && JSON.stringify(Object.entries(decoded.env)) === JSON.stringify(Object.entries(env));
-  }));
-  fc.assert(fc.property(fc.uint8Array(), (bytes) => {
-    try {
-      decodeCall(Buffer.from(bytes));
-      return true;
-    } catch (error) {
-      return error instanceof Error && 'code' in error && error.code === 'ERR_CNI_DECODE';
-    }
-  }));
+  fc.assert(
+    fc.property(fc.dictionary(key, value), fc.string(), (env, stdin) => {
+      const decoded = decodeCall(encodeCall({ env, stdin }).subarray(4));
+      return (
+        decoded.stdin === stdin && JSON.stringify(Object.entries(decoded.env)) === JSON.stringify(Object.entries(env))
+      );
+    }),
+  );
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      try {
+        decodeCall(Buffer.from(bytes));
+        return true;
+      } catch (error) {
+        return error instanceof Error && 'code' in error && error.code === 'ERR_CNI_DECODE';
+      }
+    }),
+  );
   t.pass();
 });

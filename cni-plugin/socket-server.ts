@@ -20,7 +20,11 @@ export interface ServeLimits {
 }
 
 /** Serves until `close`, which waits for calls that run. A socket file that is left over is replaced. */
-export async function serveCni(socketPath: string, handleCni: HandleCni, limits: ServeLimits = {}): Promise<{ close(): Promise<void> }> {
+export async function serveCni(
+  socketPath: string,
+  handleCni: HandleCni,
+  limits: ServeLimits = {},
+): Promise<{ close(): Promise<void> }> {
   const calls = new Set<Promise<void>>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     const call = answer(socket, handleCni, limits).finally(() => calls.delete(call));
@@ -44,16 +48,28 @@ export async function serveCni(socketPath: string, handleCni: HandleCni, limits:
   };
 }
 
-async function answer(socket: Socket, handleCni: HandleCni, { requestBytes = 1 << 20, receiveMs = 5000, callMs = 25_000 }: ServeLimits): Promise<void> {
+async function answer(
+  socket: Socket,
+  handleCni: HandleCni,
+  { requestBytes = 1 << 20, receiveMs = 5000, callMs = 25_000 }: ServeLimits,
+): Promise<void> {
   socket.on('error', () => socket.destroy()); // a shim that went away takes no answer
   const reply = await replyTo(socket, handleCni, { requestBytes, receiveMs, callMs });
   if (socket.destroyed) return;
   socket.end(Buffer.concat([Buffer.of(reply.exitCode), Buffer.from(reply.stdout)]));
 }
 
-async function replyTo(socket: Socket, handleCni: HandleCni, limits: Required<{ [K in keyof ServeLimits]: number }>): Promise<CniReply> {
+async function replyTo(
+  socket: Socket,
+  handleCni: HandleCni,
+  limits: Required<{ [K in keyof ServeLimits]: number }>,
+): Promise<CniReply> {
   try {
-    const body = await withDeadline(readBody(socket, limits.requestBytes), limits.receiveMs, 'the request of the CNI shim');
+    const body = await withDeadline(
+      readBody(socket, limits.requestBytes),
+      limits.receiveMs,
+      'the request of the CNI shim',
+    );
     return await withDeadline(handleCni(decodeCall(body)), limits.callMs, 'the CNI call');
   } catch (error) {
     return errorReply(asGodwitError(error), newestVersion);
@@ -66,7 +82,8 @@ async function readBody(socket: Socket, limitBytes: number): Promise<Buffer> {
     received = Buffer.concat([received, Buffer.from(chunk)]);
     if (received.length < lengthBytes) continue;
     const length = received.readUInt32LE(0);
-    if (length > limitBytes) throw new GodwitError('ERR_CNI_DECODE', `the request has ${length} bytes, more than ${limitBytes}`);
+    if (length > limitBytes)
+      throw new GodwitError('ERR_CNI_DECODE', `the request has ${length} bytes, more than ${limitBytes}`);
     if (received.length >= lengthBytes + length) return received.subarray(lengthBytes, lengthBytes + length);
   }
   throw new GodwitError('ERR_CNI_DECODE', 'the request of the shim is cut short');

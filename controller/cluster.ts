@@ -9,7 +9,18 @@ import { sliceLabels, sliceManager } from '#core/api/service.ts';
 import { indexBy } from '#core/kube/index-by.ts';
 import type { KubeApi } from '#core/kube/port.ts';
 import { ListWatch } from '#core/kube/reflector.ts';
-import { endpointSlices, interruptionPolicies, migrations, namespaces, nodes, podDisruptionBudgets, pods, services, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import {
+  endpointSlices,
+  interruptionPolicies,
+  migrations,
+  namespaces,
+  nodes,
+  podDisruptionBudgets,
+  pods,
+  services,
+  stableIPs,
+  stableNetworks,
+} from '#core/kube/resources.ts';
 import { Rooms } from '#controller/placement/rooms.ts';
 
 const firstListLimitMs = 120_000;
@@ -55,7 +66,9 @@ export class Cluster {
     this.stableNetworks = new ListWatch(ports, stableNetworks);
     this.stableIPs = new ListWatch(ports, stableIPs);
     this.services = new ListWatch(ports, services);
-    this.endpointSlices = new ListWatch(ports, endpointSlices, { labelSelector: `${sliceLabels.managedBy}=${sliceManager}` });
+    this.endpointSlices = new ListWatch(ports, endpointSlices, {
+      labelSelector: `${sliceLabels.managedBy}=${sliceManager}`,
+    });
     this.podsOn = indexBy(this.pods, ({ spec }) => spec.nodeName);
     this.#podsByOwner = indexBy(this.pods, (pod) => ownerKey(pod.metadata.namespace, controllerOf(pod)?.uid));
     this.#underway = indexBy(this.migrations, (migration) => (isUnderway(migration) ? 'underway' : undefined));
@@ -64,8 +77,16 @@ export class Cluster {
 
   get #watches() {
     return {
-      pods: this.pods, nodes: this.nodes, migrations: this.migrations, policies: this.policies, budgets: this.budgets, namespaces: this.namespaces,
-      stableNetworks: this.stableNetworks, stableIPs: this.stableIPs, services: this.services, endpointSlices: this.endpointSlices,
+      pods: this.pods,
+      nodes: this.nodes,
+      migrations: this.migrations,
+      policies: this.policies,
+      budgets: this.budgets,
+      namespaces: this.namespaces,
+      stableNetworks: this.stableNetworks,
+      stableIPs: this.stableIPs,
+      services: this.services,
+      endpointSlices: this.endpointSlices,
     };
   }
 
@@ -110,8 +131,14 @@ export class Cluster {
     const { name, uid } = status?.target ?? {};
     if (name === undefined || uid === undefined) return undefined;
     const pod = this.pods.get({ name, namespace: metadata.namespace });
-    return pod !== undefined && pod.metadata.uid === uid && pod.metadata.deletionTimestamp === undefined && !isFinished(pod) ? pod : undefined;
+    return pod !== undefined &&
+      pod.metadata.uid === uid &&
+      pod.metadata.deletionTimestamp === undefined &&
+      !isFinished(pod)
+      ? pod
+      : undefined;
   }
 }
 
-const ownerKey = (namespace: string | undefined, owner: string | undefined): string | undefined => (owner === undefined ? undefined : `${namespace ?? ''}/${owner}`);
+const ownerKey = (namespace: string | undefined, owner: string | undefined): string | undefined =>
+  owner === undefined ? undefined : `${namespace ?? ''}/${owner}`;

@@ -29,20 +29,50 @@ export function controllerMetrics({ underway, depths, isLeader, unreadable }: Ob
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const migrations = new Counter({ name: 'godwit_migrations_total', help: 'Migrations that came to their end, as the leader saw it.', labelNames: ['result', 'reason', 'trigger'], registers });
-  const duration = new Histogram({ name: 'godwit_migration_duration_seconds', help: 'From the creation of a Migration to its success.', labelNames: ['trigger'], buckets: moveSeconds, registers });
-  const freeze = new Histogram({ name: 'godwit_migration_freeze_seconds', help: 'For how long the processes of a pod stood still in a successful move.', buckets: freezeSeconds, registers });
-  const evictions = new Counter({ name: 'godwit_eviction_reviews_total', help: 'Evictions that the webhook answered, by HTTP status: 200 let through, 429 wait, 404 has moved.', labelNames: ['code'], registers });
+  const migrations = new Counter({
+    name: 'godwit_migrations_total',
+    help: 'Migrations that came to their end, as the leader saw it.',
+    labelNames: ['result', 'reason', 'trigger'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'godwit_migration_duration_seconds',
+    help: 'From the creation of a Migration to its success.',
+    labelNames: ['trigger'],
+    buckets: moveSeconds,
+    registers,
+  });
+  const freeze = new Histogram({
+    name: 'godwit_migration_freeze_seconds',
+    help: 'For how long the processes of a pod stood still in a successful move.',
+    buckets: freezeSeconds,
+    registers,
+  });
+  const evictions = new Counter({
+    name: 'godwit_eviction_reviews_total',
+    help: 'Evictions that the webhook answered, by HTTP status: 200 let through, 429 wait, 404 has moved.',
+    labelNames: ['code'],
+    registers,
+  });
   liveGauge(registry, 'godwit_migrations_underway', 'Migrations that are not over.', underway);
   liveGauge(registry, 'godwit_leader', '1 on the replica that decides.', () => (isLeader() ? 1 : 0));
-  liveGauge(registry, 'godwit_queue_depth', 'Objects that wait for a controller or are worked on.', depths, 'controller');
+  liveGauge(
+    registry,
+    'godwit_queue_depth',
+    'Objects that wait for a controller or are worked on.',
+    depths,
+    'controller',
+  );
   unreadableGauge(registry, unreadable);
   return {
     registry,
     ended({ metadata, spec: { trigger } }, { phase = 'Failed', conditions, freezeMs, finishedAt }) {
       migrations.inc({ result: phase, reason: findCondition(conditions, 'Succeeded')?.reason ?? 'Unknown', trigger });
       if (phase !== 'Succeeded') return;
-      duration.observe({ trigger }, (Date.parse(finishedAt ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000 || 0);
+      duration.observe(
+        { trigger },
+        (Date.parse(finishedAt ?? '') - Date.parse(metadata.creationTimestamp ?? '')) / 1000 || 0,
+      );
       if (freezeMs !== undefined) freeze.observe(freezeMs / 1000);
     },
     evicted: (code) => evictions.inc({ code: String(code) }),

@@ -50,7 +50,10 @@ export async function startController(settings: ControllerSettings, log: Log): P
   const api = createKubeApi(connection);
   const cluster = new Cluster({ api, connection, clock, log });
   await cluster.start();
-  const election = new LeaderElection({ api, clock, log }, { name: service, namespace, identity: `${process.env['HOSTNAME'] ?? service}-${randomUUID()}` });
+  const election = new LeaderElection(
+    { api, clock, log },
+    { name: service, namespace, identity: `${process.env['HOSTNAME'] ?? service}-${randomUUID()}` },
+  );
   const controllers = new Map<string, Controller>();
   const metrics = controllerMetrics({
     underway: () => cluster.underway().length,
@@ -58,9 +61,21 @@ export async function startController(settings: ControllerSettings, log: Log): P
     isLeader: () => election.isLeading,
     unreadable: () => cluster.unreadable(),
   });
-  const webhooks = await serveWebhooks(cluster, { port: settings.webhookPort, namespace, service, own: [account('godwit-controller'), account('godwit-node-agent')], onEviction: metrics.evicted });
-  const statusServer = await serveStatus(settings.healthPort, { ailments: () => deafWatches(cluster), metrics: metrics.registry });
-  const events = new Events(api, clock, log, { controller: 'godwit.dev/controller', instance: process.env['HOSTNAME'] ?? service });
+  const webhooks = await serveWebhooks(cluster, {
+    port: settings.webhookPort,
+    namespace,
+    service,
+    own: [account('godwit-controller'), account('godwit-node-agent')],
+    onEviction: metrics.evicted,
+  });
+  const statusServer = await serveStatus(settings.healthPort, {
+    ailments: () => deafWatches(cluster),
+    metrics: metrics.registry,
+  });
+  const events = new Events(api, clock, log, {
+    controller: 'godwit.dev/controller',
+    instance: process.env['HOSTNAME'] ?? service,
+  });
   const requests = new ListWatch({ api, connection, clock, log }, certificateRequests);
   requests.start();
 
@@ -76,7 +91,12 @@ export async function startController(settings: ControllerSettings, log: Log): P
     const claims = new Claims(cluster, limits);
     const interruptions = new Interruptions(cluster);
     const uncordons = new Uncordons(cluster);
-    const signer = new NodeSigner(api, () => clusterAuthority(api, namespace, clock), account('godwit-node-agent'), clock);
+    const signer = new NodeSigner(
+      api,
+      () => clusterAuthority(api, namespace, clock),
+      account('godwit-node-agent'),
+      clock,
+    );
     const ofMigrations = run({ name: 'migrations', reconcile: (name) => migrationReconciler.reconcile(name) });
     const ofClaims = run({ name: 'claims', reconcile: (name) => claims.reconcile(name) });
     const ofInterruptions = run({ name: 'interruptions', reconcile: (name) => interruptions.reconcile(name) });
@@ -85,9 +105,17 @@ export async function startController(settings: ControllerSettings, log: Log): P
 
     const onPod = (pod: Pod): void => {
       ofInterruptions.add(pod.metadata);
-      if (pod.spec.runtimeClassName === runtimeClassName && pod.metadata.annotations?.[annotations.migration] === undefined) ofClaims.add(pod.metadata);
+      if (
+        pod.spec.runtimeClassName === runtimeClassName &&
+        pod.metadata.annotations?.[annotations.migration] === undefined
+      )
+        ofClaims.add(pod.metadata);
       for (const { metadata, status } of cluster.underway(pod.metadata.namespace)) {
-        if (status?.source?.name === pod.metadata.name || Object.values(pod.metadata.annotations ?? {}).includes(metadata.uid ?? '')) ofMigrations.add(metadata);
+        if (
+          status?.source?.name === pod.metadata.name ||
+          Object.values(pod.metadata.annotations ?? {}).includes(metadata.uid ?? '')
+        )
+          ofMigrations.add(metadata);
       }
     };
     const leading = { cluster, events, run, subscribe };
@@ -103,18 +131,22 @@ export async function startController(settings: ControllerSettings, log: Log): P
       const node = uncordons.nodeOf(migration);
       if (node !== undefined) ofUncordons.add({ name: node });
     };
-    subscribe(cluster.migrations.onChange(({ type, object, previous }) => {
-      onMigration(object);
-      if (previous !== undefined && isUnderway(previous) && (type === 'deleted' || !isUnderway(object))) nextInLine();
-      ofClaims.add({ namespace: object.metadata.namespace, name: object.spec.podName });
-    }));
+    subscribe(
+      cluster.migrations.onChange(({ type, object, previous }) => {
+        onMigration(object);
+        if (previous !== undefined && isUnderway(previous) && (type === 'deleted' || !isUnderway(object))) nextInLine();
+        ofClaims.add({ namespace: object.metadata.namespace, name: object.spec.podName });
+      }),
+    );
     subscribe(requests.onChange(({ object }) => ofRequests.add(object.metadata)));
-    subscribe(cluster.nodes.onChange(({ object, ...change }) => {
-      const before = 'previous' in change ? change.previous : undefined;
-      if (object.spec?.unschedulable !== true) ofUncordons.add({ name: object.metadata.name });
-      if (!isShuttingDown(object) || (before !== undefined && isShuttingDown(before))) return;
-      for (const { metadata } of cluster.podsOn(object.metadata.name)) ofInterruptions.add(metadata);
-    }));
+    subscribe(
+      cluster.nodes.onChange(({ object, ...change }) => {
+        const before = 'previous' in change ? change.previous : undefined;
+        if (object.spec?.unschedulable !== true) ofUncordons.add({ name: object.metadata.name });
+        if (!isShuttingDown(object) || (before !== undefined && isShuttingDown(before))) return;
+        for (const { metadata } of cluster.podsOn(object.metadata.name)) ofInterruptions.add(metadata);
+      }),
+    );
     for (const pod of cluster.pods.list()) onPod(pod);
     for (const migration of cluster.migrations.list()) onMigration(migration);
     for (const { metadata } of requests.list()) ofRequests.add(metadata);
@@ -134,5 +166,7 @@ export async function startController(settings: ControllerSettings, log: Log): P
 
 /** Watches that were silent for too long: a restart helps then. */
 function deafWatches(cluster: Cluster): string[] {
-  return Object.entries(cluster.silencesMs()).filter(([, silentMs]) => silentMs > staleMs).map(([name]) => `not heard of: ${name}`);
+  return Object.entries(cluster.silencesMs())
+    .filter(([, silentMs]) => silentMs > staleMs)
+    .map(([name]) => `not heard of: ${name}`);
 }

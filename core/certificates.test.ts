@@ -8,7 +8,10 @@ const validity = validFor(30, new Date());
 
 async function pairOf(...nodes: string[]): Promise<{ authority: CertificatePair; issued: CertificatePair[] }> {
   const authority = await createAuthority(validity);
-  return { authority, issued: await Promise.all(nodes.map(async (node) => issueNodeCertificate(authority, node, validity))) };
+  return {
+    authority,
+    issued: await Promise.all(nodes.map(async (node) => issueNodeCertificate(authority, node, validity))),
+  };
 }
 
 function first<T>(items: readonly T[]): T {
@@ -36,9 +39,21 @@ test('the authority is one, and signs itself', async (t) => {
 });
 
 /** What both ends learn of each other in a TLS 1.3 handshake with certificates on both sides. */
-async function handshake(t: ExecutionContext, server: CertificatePair, client: CertificatePair, ca: string, servername: string) {
+async function handshake(
+  t: ExecutionContext,
+  server: CertificatePair,
+  client: CertificatePair,
+  ca: string,
+  servername: string,
+) {
   const options = { ca, minVersion: 'TLSv1.3' } as const;
-  const listener = createServer({ ...options, cert: server.certificate, key: server.key, requestCert: true, rejectUnauthorized: true });
+  const listener = createServer({
+    ...options,
+    cert: server.certificate,
+    key: server.key,
+    requestCert: true,
+    rejectUnauthorized: true,
+  });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   t.teardown(() => listener.close());
@@ -49,10 +64,21 @@ async function handshake(t: ExecutionContext, server: CertificatePair, client: C
     listener.once('secureConnection', resolve);
     listener.once('tlsClientError', reject);
   });
-  const dialled = connect({ ...options, port, host: '127.0.0.1', servername, cert: client.certificate, key: client.key });
+  const dialled = connect({
+    ...options,
+    port,
+    host: '127.0.0.1',
+    servername,
+    cert: client.certificate,
+    key: client.key,
+  });
   t.teardown(() => dialled.destroy());
   const [, socket] = await Promise.all([once(dialled, 'secureConnect'), accepted]);
-  return { protocol: dialled.getProtocol(), server: dialled.getPeerX509Certificate(), client: socket.getPeerX509Certificate() };
+  return {
+    protocol: dialled.getProtocol(),
+    server: dialled.getPeerX509Certificate(),
+    client: socket.getPeerX509Certificate(),
+  };
 }
 
 test('two nodes of one authority shake hands in TLS 1.3 and see the other name', async (t) => {
@@ -73,7 +99,9 @@ test('a certificate of another authority is turned away', async (t) => {
 
 test('a peer that answers with another name is turned away', async (t) => {
   const { authority, issued } = await pairOf('node-b');
-  await t.throwsAsync(handshake(t, first(issued), first(issued), authority.certificate, 'node-c'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+  await t.throwsAsync(handshake(t, first(issued), first(issued), authority.certificate, 'node-c'), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
 });
 
 for (const name of ['', 'Node-A', 'a/b', '../a', 'a,CN=b', '-a', 'a'.repeat(254)]) {

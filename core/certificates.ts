@@ -45,30 +45,66 @@ export async function createAuthority(validity: Validity): Promise<CertificatePa
 }
 
 /**
- * A certificate (EC P-256, client and server) for `node`, signed by `authority`: URI and DNS names bear the node's name.
- * Throws ERR_CONFIG_INVALID for a name that is not a node name.
+ * A certificate (EC P-256, client and server) for `node`, signed by `authority`: URI and DNS names bear the node's
+ * name. Throws ERR_CONFIG_INVALID for a name that is not a node name.
  */
-export async function issueNodeCertificate(authority: CertificatePair, node: string, validity: Validity): Promise<CertificatePair> {
+export async function issueNodeCertificate(
+  authority: CertificatePair,
+  node: string,
+  validity: Validity,
+): Promise<CertificatePair> {
   assertNodeName(node);
-  return issue(authority, node, ['serverAuth', 'clientAuth'], [{ type: 6, value: nodeUri(node) }, { type: 2, value: node }], validity);
+  return issue(
+    authority,
+    node,
+    ['serverAuth', 'clientAuth'],
+    [
+      { type: 6, value: nodeUri(node) },
+      { type: 2, value: node },
+    ],
+    validity,
+  );
 }
 
-/** Throws ERR_CONFIG_INVALID unless `node` is a node name: lower-case letters, digits, dots and dashes, as in Kubernetes. */
+/**
+ * Throws ERR_CONFIG_INVALID unless `node` is a node name: lower-case letters, digits, dots and dashes, as in
+ * Kubernetes.
+ */
 export function assertNodeName(node: string): void {
   if (nodeNamePattern.test(node)) return;
-  throw new GodwitError('ERR_CONFIG_INVALID', `${JSON.stringify(node)} is not a node name (a-z, 0-9, dot, dash; at most 253)`, {
-    details: { node },
-  });
+  throw new GodwitError(
+    'ERR_CONFIG_INVALID',
+    `${JSON.stringify(node)} is not a node name (a-z, 0-9, dot, dash; at most 253)`,
+    {
+      details: { node },
+    },
+  );
 }
 
 /** A server's certificate (EC P-256) for these DNS names, signed by `authority`. */
-export function issueServerCertificate(authority: CertificatePair, names: readonly string[], validity: Validity): Promise<CertificatePair> {
-  return issue(authority, names[0] ?? '', ['serverAuth'], names.map((value) => ({ type: 2, value })), validity);
+export function issueServerCertificate(
+  authority: CertificatePair,
+  names: readonly string[],
+  validity: Validity,
+): Promise<CertificatePair> {
+  return issue(
+    authority,
+    names[0] ?? '',
+    ['serverAuth'],
+    names.map((value) => ({ type: 2, value })),
+    validity,
+  );
 }
 
 type AltName = { type: 2 | 6; value: string };
 
-async function issue(authority: CertificatePair, name: string, usages: readonly ('serverAuth' | 'clientAuth')[], altNames: AltName[], validity: Validity): Promise<CertificatePair> {
+async function issue(
+  authority: CertificatePair,
+  name: string,
+  usages: readonly ('serverAuth' | 'clientAuth')[],
+  altNames: AltName[],
+  validity: Validity,
+): Promise<CertificatePair> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: name.slice(0, 64) }], {
     keyType: 'ec',
     curve: 'P-256',

@@ -15,5 +15,8 @@ test.serial('a timer of a year does not fire at once, and can be cancelled', (t)
   t.teardown(() => mock.reset());
   const cancel = systemClock.after(365 * dayMs, () => t.fail());
   cancel();
-  t.deepEqual(armed.map((delayMs) => delayMs <= 2 ** 31 - 1), [true]);
+  t.deepEqual(
+    armed.map((delayMs) => delayMs <= 2 ** 31 - 1),
+    [true],
+  );
 });

@@ -22,7 +22,8 @@ const entries = {
     reason: 'AddressPoolExhausted',
     retryable: true,
     meaning: "All addresses of the network's ranges are in use, on plain hosts by this node alone.",
-    remedy: 'Free an address, or give the network a larger range; in a cluster `kubectl get stableips` says who has which.',
+    remedy:
+      'Free an address, or give the network a larger range; in a cluster `kubectl get stableips` says who has which.',
   },
   ERR_ADDRESS_INVALID: {
     reason: 'AddressInvalid',
@@ -39,8 +40,10 @@ const entries = {
   ERR_AGENT_HUNG: {
     reason: 'AgentHung',
     retryable: true,
-    meaning: 'The agent did not run for longer than `deadlines.silenceMs` while the container stood still; its watchdog let the container go on, and the handover was rolled back.',
-    remedy: 'See what stopped the agent of the source: SIGSTOP, a debugger, a disk that does not answer, a lack of CPU. Then start the handover again.',
+    meaning:
+      'The agent did not run for longer than `deadlines.silenceMs` while the container stood still; its watchdog let the container go on, and the handover was rolled back.',
+    remedy:
+      'See what stopped the agent of the source: SIGSTOP, a debugger, a disk that does not answer, a lack of CPU. Then start the handover again.',
   },
   ERR_AGENT_REPLY: {
     reason: 'AgentReplyInvalid',
@@ -51,20 +54,23 @@ const entries = {
   ERR_AGENT_RESTARTED: {
     reason: 'AgentRestarted',
     retryable: true,
-    meaning: 'The node agent ended before the commit of a handover; the one that came after it rolled the handover back.',
+    meaning:
+      'The node agent ended before the commit of a handover; the one that came after it rolled the handover back.',
     remedy: 'Start the handover again; look at the agent log if nobody stopped the agent.',
   },
   ERR_AGENT_UNAVAILABLE: {
     reason: 'AgentUnavailable',
     retryable: true,
-    meaning: 'A container that waits for a handover was to be created while the node agent does not answer; it is not started afresh.',
+    meaning:
+      'A container that waits for a handover was to be created while the node agent does not answer; it is not started afresh.',
     remedy: 'Start the node agent, or remove the annotation `godwit.dev/handover` to start the container from nothing.',
   },
   ERR_AGENT_UNREACHABLE: {
     reason: 'AgentUnreachable',
     retryable: true,
     meaning: 'The command line cannot talk to the agent of this node.',
-    remedy: 'Check that the agent runs (`systemctl status godwit`), that you may use its socket (root), and `--socket`.',
+    remedy:
+      'Check that the agent runs (`systemctl status godwit`), that you may use its socket (root), and `--socket`.',
   },
   ERR_BUSY: {
     reason: 'Busy',
@@ -142,7 +148,8 @@ const entries = {
     reason: 'ContainerdConfigRefused',
     retryable: false,
     meaning: "containerd's configuration on this node could not be changed safely; it is as it was.",
-    remedy: 'The message says what stands in the way. `containerd config dump` must end without an error; if the `imports` are the problem, add "/etc/containerd/conf.d/*.toml" to them yourself. The installer tries again when its pod restarts.',
+    remedy:
+      'The message says what stands in the way. `containerd config dump` must end without an error; if the `imports` are the problem, add "/etc/containerd/conf.d/*.toml" to them yourself. The installer tries again when its pod restarts.',
   },
   ERR_CONTAINER_AMBIGUOUS: {
     reason: 'ContainerAmbiguous',
@@ -178,7 +185,8 @@ const entries = {
     reason: 'FileLockLost',
     retryable: true,
     meaning: 'A process held a lock on a file that it could not take on the target; the source goes on, with the lock.',
-    remedy: 'The message says why. If somebody else holds the lock, on storage that both nodes see, wait until it is free.',
+    remedy:
+      'The message says why. If somebody else holds the lock, on storage that both nodes see, wait until it is free.',
   },
   ERR_FILES_INVALID: {
     reason: 'FilesInvalid',
@@ -201,7 +209,8 @@ const entries = {
   ERR_FILES_OVERLAY: {
     reason: 'FilesOverlayUnsupported',
     retryable: false,
-    meaning: 'The layer of changed files cannot be read by itself: it redirects directories, holds metadata without content, or is nested.',
+    meaning:
+      'The layer of changed files cannot be read by itself: it redirects directories, holds metadata without content, or is nested.',
     remedy: 'Mount overlays with redirect_dir=off, metacopy=off and without userxattr, and start the container anew.',
   },
   ERR_FILES_SAME_ROOT: {
@@ -213,14 +222,17 @@ const entries = {
   ERR_FORMER_SELF: {
     reason: 'FormerSelf',
     retryable: true,
-    meaning: 'Processes of an earlier pod of the same name may still run on another node, held by a Migration; a second instance must not start.',
-    remedy: 'It passes by itself when the Migration has ended and its source has been released. If the source\'s node is lost for good, delete the Node, or taint it node.kubernetes.io/out-of-service.',
+    meaning:
+      'Processes of an earlier pod of the same name may still run on another node, held by a Migration; a second instance must not start.',
+    remedy:
+      "It passes by itself when the Migration has ended and its source has been released. If the source's node is lost for good, delete the Node, or taint it node.kubernetes.io/out-of-service.",
   },
   ERR_FREEZE: {
     reason: 'FreezeFailed',
     retryable: true,
     meaning: 'The container could not be frozen or thawed.',
-    remedy: 'Look for a task in uninterruptible sleep (`ps -eo pid,stat,wchan:30,args`), e.g. on a hung network file system.',
+    remedy:
+      'Look for a task in uninterruptible sleep (`ps -eo pid,stat,wchan:30,args`), e.g. on a hung network file system.',
   },
   ERR_HANDOVER_UNKNOWN: {
     reason: 'HandoverUnknown',
@@ -231,7 +243,8 @@ const entries = {
   ERR_HOST_BUSY: {
     reason: 'HostBusy',
     retryable: false,
-    meaning: 'A set of test hosts, or a program on one of them, of that name runs already and belongs to another process.',
+    meaning:
+      'A set of test hosts, or a program on one of them, of that name runs already and belongs to another process.',
     remedy: 'Choose another name, or end the process that the message names.',
   },
   ERR_HOST_COMMAND: {
@@ -261,7 +274,8 @@ const entries = {
   ERR_IMAGE_DIFFERS: {
     reason: 'ImageDiffers',
     retryable: false,
-    meaning: 'The replacement\'s container stands on other image layers than the source: its memory would not fit its files.',
+    meaning:
+      "The replacement's container stands on other image layers than the source: its memory would not fit its files.",
     remedy: 'Name images by digest, so that all nodes run the same one.',
   },
   ERR_INTERNAL: {
@@ -375,13 +389,16 @@ const entries = {
   ERR_MEMORY_LOST: {
     reason: 'MemoryLost',
     retryable: false,
-    meaning: 'A container ran while its memory was still coming in, and whatever brings it in was killed: it was ended, since it would have run on zeros.',
-    remedy: 'It starts afresh by its owner. See in the kernel log of the node whether memory was short; `lazyFromBytes` says from which size on memory comes in late.',
+    meaning:
+      'A container ran while its memory was still coming in, and whatever brings it in was killed: it was ended, since it would have run on zeros.',
+    remedy:
+      'It starts afresh by its owner. See in the kernel log of the node whether memory was short; `lazyFromBytes` says from which size on memory comes in late.',
   },
   ERR_MEMORY_TO_COME: {
     reason: 'MemoryToCome',
     retryable: true,
-    meaning: 'The memory of the container was still coming in from the move before, for longer than `deadlines.pagesMs`; it goes on where it is.',
+    meaning:
+      'The memory of the container was still coming in from the move before, for longer than `deadlines.pagesMs`; it goes on where it is.',
     remedy: 'Move it again later; `godwit plan` says how much is still to come.',
   },
   ERR_MOUNT_NOT_EMPTY: {
@@ -399,26 +416,33 @@ const entries = {
   ERR_NETWORK_NOT_SERVED: {
     reason: 'NetworkNotServed',
     retryable: true,
-    meaning: 'The StableNetwork that the pod asks for does not exist, is not ready, or does not serve the pod\'s namespace.',
-    remedy: 'Name the namespace in `spec.namespaces` of the StableNetwork, or label it as its `namespaceSelector` wants; `kubectl describe stablenetwork` says why one is not ready.',
+    meaning:
+      "The StableNetwork that the pod asks for does not exist, is not ready, or does not serve the pod's namespace.",
+    remedy:
+      'Name the namespace in `spec.namespaces` of the StableNetwork, or label it as its `namespaceSelector` wants; `kubectl describe stablenetwork` says why one is not ready.',
   },
   ERR_NOT_CLAIMED: {
     reason: 'NotClaimed',
     retryable: true,
-    meaning: 'A pod bears the annotation godwit.dev/migration, but the controller has not chosen it as the replacement of that Migration.',
+    meaning:
+      'A pod bears the annotation godwit.dev/migration, but the controller has not chosen it as the replacement of that Migration.',
     remedy: 'Do not set annotations of godwit.dev on pods by hand; delete the pod.',
   },
   ERR_NODE_IN_USE: {
     reason: 'NodeInUse',
     retryable: true,
-    meaning: 'Godwit was to be taken off a node that still has pods of its runtime class, links of stable addresses, or its agent; nothing was changed.',
-    remedy: '`kubectl drain` the node, or delete those pods, and delete the node agent first. `uninstall --force` goes on all the same: such pods have no runtime afterwards, and end only when they are deleted by force and the node reboots.',
+    meaning:
+      'Godwit was to be taken off a node that still has pods of its runtime class, links of stable addresses, or its agent; nothing was changed.',
+    remedy:
+      '`kubectl drain` the node, or delete those pods, and delete the node agent first. `uninstall --force` goes on all the same: such pods have no runtime afterwards, and end only when they are deleted by force and the node reboots.',
   },
   ERR_NODE_UNSUPPORTED: {
     reason: 'NodeUnsupported',
     retryable: false,
-    meaning: 'The node lacks what the installer needs: systemd, and as its service `containerd` a containerd 2 with a runtime of runc.',
-    remedy: 'Run containerd 2 as the systemd service `containerd`, or keep the node agent off this node with the node affinity of its DaemonSet.',
+    meaning:
+      'The node lacks what the installer needs: systemd, and as its service `containerd` a containerd 2 with a runtime of runc.',
+    remedy:
+      'Run containerd 2 as the systemd service `containerd`, or keep the node agent off this node with the node affinity of its DaemonSet.',
   },
   ERR_NO_SUCH_ROUTE: {
     reason: 'NoSuchRoute',
@@ -430,7 +454,8 @@ const entries = {
     reason: 'PeerCertificate',
     retryable: false,
     meaning: 'One of two agents does not take the certificate of the other at the time that its clock says.',
-    remedy: 'Compare the clocks of both nodes with the times that the message names (NTP); issue a new certificate where one has expired.',
+    remedy:
+      'Compare the clocks of both nodes with the times that the message names (NTP); issue a new certificate where one has expired.',
   },
   ERR_PEER_IDENTITY: {
     reason: 'PeerIdentity',
@@ -442,7 +467,8 @@ const entries = {
     reason: 'PeerLost',
     retryable: true,
     meaning: 'The connection to the other agent broke during a handover.',
-    remedy: 'Nothing to do for the workload: before the commit the source goes on, after it both agents find each other again. The log of the other agent, or its absence, says why it went.',
+    remedy:
+      'Nothing to do for the workload: before the commit the source goes on, after it both agents find each other again. The log of the other agent, or its absence, says why it went.',
   },
   ERR_PEER_PROTOCOL: {
     reason: 'PeerProtocol',
@@ -465,7 +491,8 @@ const entries = {
   ERR_QUEUED_CONNECTIONS: {
     reason: 'QueuedConnections',
     retryable: true,
-    meaning: 'In each of several freezes something waited that cannot be saved at such a moment: connections that the program had not accepted, netlink answers that it had not read, a child that was being started, or the status of one that had ended.',
+    meaning:
+      'In each of several freezes something waited that cannot be saved at such a moment: connections that the program had not accepted, netlink answers that it had not read, a child that was being started, or the status of one that had ended.',
     remedy: 'Try again when the program is less busy.',
   },
   ERR_REFUSED: {
@@ -513,8 +540,10 @@ const entries = {
   ERR_STORAGE: {
     reason: 'StorageFailed',
     retryable: true,
-    meaning: 'A file that the agent needs cannot be written: its disk, quota or memory is full, it is read-only, or the disk fails.',
-    remedy: 'Make room at the path that the message names, on the node that it names; `godwit doctor` there tries all of them.',
+    meaning:
+      'A file that the agent needs cannot be written: its disk, quota or memory is full, it is read-only, or the disk fails.',
+    remedy:
+      'Make room at the path that the message names, on the node that it names; `godwit doctor` there tries all of them.',
   },
   ERR_TARGET_LOST: {
     reason: 'TargetLost',

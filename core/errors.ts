@@ -53,7 +53,11 @@ export class GodwitError extends Error {
 }
 
 /** Rebuilds an error that crossed a process border; an unknown code becomes ERR_INTERNAL and keeps its text. */
-export function errorFromRecord(record: { code: string; message: string; details?: Record<string, unknown> | undefined }): GodwitError {
+export function errorFromRecord(record: {
+  code: string;
+  message: string;
+  details?: Record<string, unknown> | undefined;
+}): GodwitError {
   const { code, message, details = {} } = record;
   return isErrorCode(code)
     ? new GodwitError(code, message, { details })

@@ -5,7 +5,10 @@ export type Log = Logger;
 
 /** A logger that writes one JSON object a line to stderr; `level` as in pino. Nothing secret may be passed to it. */
 export function createLog(level: string, bindings: Record<string, unknown>): Log {
-  return pino({ level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  return pino(
+    { level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ fd: 2, sync: true }),
+  );
 }
 
 /** A logger that says nothing, for tests of pure parts. */

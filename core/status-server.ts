@@ -9,7 +9,10 @@ export interface StatusPages {
   metrics: Registry;
 }
 
-export async function serveStatus(port: number, { ailments, metrics }: StatusPages): Promise<{ close(): Promise<void> }> {
+export async function serveStatus(
+  port: number,
+  { ailments, metrics }: StatusPages,
+): Promise<{ close(): Promise<void> }> {
   const app = express();
   app.get('/livez', (_request, response) => {
     const found = ailments();

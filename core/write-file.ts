@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { hasErrno } from '#core/errno.ts';
 import { GodwitError, storageErrnos } from '#core/errors.ts';
 
-/** ERR_STORAGE with the path where a disk is full, over quota, read-only or broken; other errors are writeFileSync's. */
+/**
+ * ERR_STORAGE with the path where a disk is full, over quota, read-only or broken; other errors are writeFileSync's.
+ */
 export function writeFileNamed(path: string, content: string | Uint8Array, mode = 0o600): void {
   try {
     writeFileSync(path, content, { mode });

@@ -9,7 +9,12 @@ import type { Log } from '#core/log.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import { serveControl } from '#agent/control/server.ts';
 import { HookDesk } from '#agent/criu/hook-desk.ts';
-import { imageDirectoriesOf, leftoverHandovers, mountImageMemory, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import {
+  imageDirectoriesOf,
+  leftoverHandovers,
+  mountImageMemory,
+  removeImageDirectories,
+} from '#agent/criu/image-memory.ts';
 import { LateMemory } from '#agent/criu/late-memory.ts';
 import { CriuConfigurations } from '#agent/criu/configuration.ts';
 import { diagnose } from '#agent/doctor.ts';
@@ -53,7 +58,11 @@ export interface EngineWorld {
  * Starts the agent. Handovers of a former agent are picked up before anybody can ask for a new one.
  * @param adapt what the engine gets instead of the real world; tests inject faults by it
  */
-export async function startAgent(config: AgentConfig, log: Log, adapt: (world: EngineWorld) => EngineWorld = (world) => world): Promise<Agent> {
+export async function startAgent(
+  config: AgentConfig,
+  log: Log,
+  adapt: (world: EngineWorld) => EngineWorld = (world) => world,
+): Promise<Agent> {
   spareFromOomKiller();
   mkdirSync(config.runDir, { recursive: true, mode: 0o700 });
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
@@ -61,10 +70,18 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
   await mountImageMemory(imageRoot, config.imageLimitBytes);
   const criu = new CriuConfigurations(join(config.runDir, 'criu'), config.criuHook);
 
-  const { links, handleCni, start: startLinks, close: closeLinks } = await createLinks({ stateDir: config.stateDir, networks: () => platform.networks(), log });
+  const {
+    links,
+    handleCni,
+    start: startLinks,
+    close: closeLinks,
+  } = await createLinks({ stateDir: config.stateDir, networks: () => platform.networks(), log });
   await startLinks();
   const host: PlainTargetHost = {
-    config, imageRoot, links, criu,
+    config,
+    imageRoot,
+    links,
+    criu,
     lateMemory: new LateMemory(imageRoot, log),
     containerd: new Containerd(config.containerdSocket),
     registry: new ContainerRegistry(join(config.runDir, 'containers')),
@@ -74,9 +91,14 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
     signals: new SignalGate(),
     rehearsals: new NodeRehearsals(config.rehearsal.keepMs),
   };
-  const platform: Platform = config.kubernetes === undefined ? plainPlatform(host, log, () => handovers) : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
+  const platform: Platform =
+    config.kubernetes === undefined
+      ? plainPlatform(host, log, () => handovers)
+      : await kubernetesPlatform(host, config.kubernetes, log, () => handovers);
   const ports: EnginePorts = {
-    config, log, links,
+    config,
+    log,
+    links,
     ...platform.ports,
     clock: systemClock,
     files: fileMover,
@@ -102,20 +124,40 @@ export async function startAgent(config: AgentConfig, log: Log, adapt: (world: E
 }
 
 async function serveAll(
-  config: AgentConfig, log: Log, host: PlainTargetHost, handovers: Handovers, platform: Platform, handleCni: Parameters<typeof serveCni>[1],
+  config: AgentConfig,
+  log: Log,
+  host: PlainTargetHost,
+  handovers: Handovers,
+  platform: Platform,
+  handleCni: Parameters<typeof serveCni>[1],
 ): Promise<Closable[]> {
   const { hooks, creates, execs, signals, registry, containerd, links, criu } = host;
-  const wrappers = await serveWrappers(join(config.runDir, 'runtime.sock'), (conversation) => attendRuntime(conversation, {
-    registry, creates, hooks, execs, signals, criu,
-    ...(platform.pods === undefined ? {} : { pods: platform.pods }),
-    leaving: (container) => (handovers.leaving(container) === undefined ? undefined : handovers.committed(container) ? 'after-commit' : 'before-commit'),
-    onKill: (container) => handovers.abortFor(container, 'the container was killed'),
-    isEnding: (container, signal) => endsContainer(registry.get(container), signal, containerd),
-    isRestored: (container) => isMarked(config.runDir, 'restored', container),
-    forget: (container) => {
-      for (const kind of ['restored', 'held'] as const) unmark(config.runDir, kind, container);
-    },
-  }), log);
+  const wrappers = await serveWrappers(
+    join(config.runDir, 'runtime.sock'),
+    (conversation) =>
+      attendRuntime(conversation, {
+        registry,
+        creates,
+        hooks,
+        execs,
+        signals,
+        criu,
+        ...(platform.pods === undefined ? {} : { pods: platform.pods }),
+        leaving: (container) =>
+          handovers.leaving(container) === undefined
+            ? undefined
+            : handovers.committed(container)
+              ? 'after-commit'
+              : 'before-commit',
+        onKill: (container) => handovers.abortFor(container, 'the container was killed'),
+        isEnding: (container, signal) => endsContainer(registry.get(container), signal, containerd),
+        isRestored: (container) => isMarked(config.runDir, 'restored', container),
+        forget: (container) => {
+          for (const kind of ['restored', 'held'] as const) unmark(config.runDir, kind, container);
+        },
+      }),
+    log,
+  );
   const cni = await serveCni(join(config.runDir, 'cni.sock'), handleCni);
   const peers = await servePeers(
     platform.peers,
@@ -127,26 +169,38 @@ async function serveAll(
     },
     (reason) => log.warn({ reason }, 'Peer rejected'),
   );
-  const control = await serveControl(join(config.runDir, 'control.sock'), {
-    containers: () => listContainers({ registry, containerd, links, leaving: (container) => handovers.leaving(container)?.id }),
-    plan: (request) => handovers.plan({ ...request, container: registry.find(request.container).id }),
-    begin: (request) => handovers.begin({ ...request, container: registry.find(request.container).id }),
-    list: () => handovers.list(),
-    get: (id) => handovers.get(id),
-    cancel: (id) => handovers.cancel(id, 'cancelled by the user'),
-    changes: (signal) => handovers.changes(signal),
-    diagnose: async () => diagnose(config, links, [...(await platform.networks()).values()], async (node) => (await connectPeer(platform.peers, node)).destroy()),
-  }, log);
+  const control = await serveControl(
+    join(config.runDir, 'control.sock'),
+    {
+      containers: () =>
+        listContainers({ registry, containerd, links, leaving: (container) => handovers.leaving(container)?.id }),
+      plan: (request) => handovers.plan({ ...request, container: registry.find(request.container).id }),
+      begin: (request) => handovers.begin({ ...request, container: registry.find(request.container).id }),
+      list: () => handovers.list(),
+      get: (id) => handovers.get(id),
+      cancel: (id) => handovers.cancel(id, 'cancelled by the user'),
+      changes: (signal) => handovers.changes(signal),
+      diagnose: async () =>
+        diagnose(config, links, [...(await platform.networks()).values()], async (node) =>
+          (await connectPeer(platform.peers, node)).destroy(),
+        ),
+    },
+    log,
+  );
   return [wrappers, cni, peers, control, ...(await platform.start({ handovers, peers }))];
 }
 
 /** Containers that a former agent had stopped for a rehearsal run on. */
 function recoverRehearsals(host: PlainTargetHost, log: Log): void {
-  for (const container of leftoverHandovers(host.imageRoot).map(containerOfKey).filter((id) => id !== undefined)) {
+  for (const container of leftoverHandovers(host.imageRoot)
+    .map(containerOfKey)
+    .filter((id) => id !== undefined)) {
     log.info({ container }, 'Found a rehearsal of a former agent');
     host.rehearsals
       .during(container, () => new DumpRehearsal(host, container).recover())
-      .catch((error: unknown) => log.error({ container, error: asGodwitError(error).message }, 'Rehearsal of a former agent not undone'));
+      .catch((error: unknown) =>
+        log.error({ container, error: asGodwitError(error).message }, 'Rehearsal of a former agent not undone'),
+      );
   }
 }
 
@@ -154,6 +208,8 @@ function recoverRehearsals(host: PlainTargetHost, log: Log): void {
 function sweepImages(imageRoot: string, lateMemory: LateMemory, running: ReadonlySet<string>): void {
   for (const handover of leftoverHandovers(imageRoot)) {
     if (running.has(handoverOfKey(handover)) || containerOfKey(handover) !== undefined) continue;
-    void lateMemory.settled(imageDirectoriesOf(imageRoot, handover)).then(() => removeImageDirectories(imageRoot, handover));
+    void lateMemory
+      .settled(imageDirectoriesOf(imageRoot, handover))
+      .then(() => removeImageDirectories(imageRoot, handover));
   }
 }

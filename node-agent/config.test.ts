@@ -39,6 +39,9 @@ for (const [what, wrong, named] of [
 }
 
 test('what cannot be read is named', (t) => {
-  t.throws(() => readAgentConfig('/nonexistent/agent.json'), { code: 'ERR_CONFIG_INVALID', message: /\/nonexistent\/agent\.json/ });
+  t.throws(() => readAgentConfig('/nonexistent/agent.json'), {
+    code: 'ERR_CONFIG_INVALID',
+    message: /\/nonexistent\/agent\.json/,
+  });
   t.throws(() => read(t, '{"node":'), { code: 'ERR_CONFIG_INVALID', message: /JSON/ });
 });

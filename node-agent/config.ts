@@ -45,10 +45,17 @@ export const agentConfigSchema = z.strictObject({
   /** CNI network configurations of this node. @default /etc/cni/net.d */
   networkDir: absolutePath.default('/etc/cni/net.d'),
   /** Limit of the tmpfs that keeps images while they move; counted before a freeze. @default 8 GiB */
-  imageLimitBytes: z.number().int().min(16 * 2 ** 20).default(8 * 2 ** 30),
+  imageLimitBytes: z
+    .number()
+    .int()
+    .min(16 * 2 ** 20)
+    .default(8 * 2 ** 30),
   /** Images from this size on are restored lazily: the tasks run before all pages are in. @default never */
   lazyFromBytes: z.number().int().nonnegative().default(Number.MAX_SAFE_INTEGER),
-  /** Whether a dump is tried before a move, and for how long that may stop the program; a pod's interruption policy comes first. */
+  /**
+   * Whether a dump is tried before a move, and for how long that may stop the program; a pod's interruption policy
+   * comes first.
+   */
   rehearsal: z
     .strictObject({
       ...rehearsalPolicySchema.shape,
@@ -62,8 +69,8 @@ export const agentConfigSchema = z.strictObject({
   pager: absolutePath.default('/usr/local/bin/godwit-pager'),
   runc: z.string().default('runc'),
   /**
-   * Whether CRIU can read the limits of processes that are not root's: by the agent's CAP_SYS_RESOURCE, or whatever that says, for a CRIU that
-   * finds another way. @default byCapability
+   * Whether CRIU can read the limits of processes that are not root's: by the agent's CAP_SYS_RESOURCE, or whatever
+   * that says, for a CRIU that finds another way. @default byCapability
    */
   limitsOfOthers: z.enum(['byCapability', 'readable']).default('byCapability'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
@@ -78,7 +85,9 @@ export const agentConfigSchema = z.strictObject({
       dumpMs: milliseconds.default(60_000),
       restoreMs: milliseconds.default(60_000),
       commitMs: milliseconds.default(5_000),
-      /** How long the agent may be silent while a container stands still, before its watchdog lets the container go on. */
+      /**
+       * How long the agent may be silent while a container stands still, before its watchdog lets the container go on.
+       */
       silenceMs: milliseconds.default(10_000),
       /** How long the source asks a target that is silent after the commit, and a held target its source. */
       settleMs: milliseconds.default(120_000),

@@ -12,7 +12,7 @@ const probed: readonly { check: string; directory(config: AgentConfig): string }
   { check: 'journals', directory: ({ stateDir }) => join(stateDir, 'handovers') },
   { check: 'state directory', directory: ({ stateDir }) => stateDir },
   { check: 'run directory', directory: ({ runDir }) => runDir },
-  { check: 'containerd\'s directory', directory: () => '/run' },
+  { check: "containerd's directory", directory: () => '/run' },
 ];
 
 export const storageChecks: readonly DoctorCheck[] = probed.map(({ check, directory }) => ({
@@ -29,7 +29,7 @@ function probe(path: string): void {
   const fd = openSync(path, 'w', 0o600);
   try {
     const bytes = Buffer.alloc(probeBytes, 1);
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
     fsyncSync(fd);
   } catch (error) {
     throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -80,15 +80,30 @@ const programsOfAllUsers: DoctorCheck = {
   check: 'programs of all users',
   remedy: 'Give the agent CAP_SYS_RESOURCE; where the machine denies it, only programs that run as root can move.',
   examine(config) {
-    if (!readsLimits(config)) throw new Error('CRIU cannot read the limits of processes that are not root\'s: the agent lacks CAP_SYS_RESOURCE');
+    if (!readsLimits(config))
+      throw new Error("CRIU cannot read the limits of processes that are not root's: the agent lacks CAP_SYS_RESOURCE");
     return 'can move';
   },
 };
 
-const checks: readonly DoctorCheck[] = [programsOfAllUsers, criuWorks, runcRuns, hookIsThere, pagerIsThere, certificateIsGood, imageMemory, ...storageChecks];
+const checks: readonly DoctorCheck[] = [
+  programsOfAllUsers,
+  criuWorks,
+  runcRuns,
+  hookIsThere,
+  pagerIsThere,
+  certificateIsGood,
+  imageMemory,
+  ...storageChecks,
+];
 
 /** @param reach resolves when the peer answers, rejects with the reason otherwise */
-export async function diagnose(config: AgentConfig, links: LinkPort, networks: readonly Network[], reach: (node: string) => Promise<void>): Promise<Diagnosis> {
+export async function diagnose(
+  config: AgentConfig,
+  links: LinkPort,
+  networks: readonly Network[],
+  reach: (node: string) => Promise<void>,
+): Promise<Diagnosis> {
   const peers = Object.keys(config.peers).map((node): DoctorCheck => ({
     check: `peer ${node}`,
     remedy: 'Start the agent there, and compare addresses and certificates.',
@@ -99,7 +114,8 @@ export async function diagnose(config: AgentConfig, links: LinkPort, networks: r
   }));
   const mtu: DoctorCheck = {
     check: 'network MTU',
-    remedy: 'Give bridge and uplink of the network at least its MTU, on every node; a VXLAN tunnel needs 50 bytes more below it.',
+    remedy:
+      'Give bridge and uplink of the network at least its MTU, on every node; a VXLAN tunnel needs 50 bytes more below it.',
     async examine() {
       const narrow = narrowNetworks(networks, await links.pathMtus());
       if (narrow.length > 0) throw new Error(narrow.join('; '));
@@ -110,7 +126,10 @@ export async function diagnose(config: AgentConfig, links: LinkPort, networks: r
   return { node: config.node, checks: results };
 }
 
-async function examined({ check, remedy, examine }: DoctorCheck, config: AgentConfig): Promise<Diagnosis['checks'][number]> {
+async function examined(
+  { check, remedy, examine }: DoctorCheck,
+  config: AgentConfig,
+): Promise<Diagnosis['checks'][number]> {
   try {
     return { check, ok: true, fact: await examine(config) };
   } catch (error) {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds a root file system of Debian packages once and prints its path: that of a test host (criu, runc, containerd, the
-# workloads' servers), or of the zoo (programs as Debian configures them, and what its clients need).
+# Builds a root file system of Debian packages once and prints its path: that of a test host (criu, runc, containerd,
+# the workloads' servers), or of the zoo (programs as Debian configures them, and what its clients need).
 #
 # Usage: host-image.sh [host|zoo]  path on stdout, progress on stderr
 # GODWIT_CACHE  folder for what is expensive to build (default /var/cache/godwit)

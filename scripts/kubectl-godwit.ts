@@ -18,13 +18,24 @@ const program = join(scratch, 'main.cjs');
 const config = join(scratch, 'sea.json');
 const blob = join(scratch, 'program.blob');
 try {
-  await build({ entryPoints: [join(repository, 'cli/kubectl/main.ts')], outfile: program, bundle: true, minify: true, platform: 'node', format: 'cjs', target: 'node24', logLevel: 'warning' });
+  await build({
+    entryPoints: [join(repository, 'cli/kubectl/main.ts')],
+    outfile: program,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    logLevel: 'warning',
+  });
   writeFileSync(config, JSON.stringify({ main: program, output: blob, disableExperimentalSEAWarning: true }));
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
   const unfinished = `${target}.new`;
   copyFileSync(process.execPath, unfinished);
   chmodSync(unfinished, 0o755);
-  execFileSync(process.execPath, [injector, unfinished, resource, blob, '--sentinel-fuse', sentinelFuse], { stdio: 'ignore' });
+  execFileSync(process.execPath, [injector, unfinished, resource, blob, '--sentinel-fuse', sentinelFuse], {
+    stdio: 'ignore',
+  });
   renameSync(unfinished, target);
 } finally {
   rmSync(scratch, { recursive: true });

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Gets a Debian-like machine ready: packages, npm modules, the C parts. Quick when there is nothing to do.
 #
-# Usage: setup.sh [hosts|cluster]   with `hosts` also the root file system of the test hosts, with `cluster` what kind needs (root)
+# Usage: setup.sh [hosts|cluster]   with `hosts` also the root file system of the test hosts, with `cluster` what kind
+# needs (root)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

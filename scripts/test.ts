@@ -17,7 +17,12 @@ const groups: readonly Group[] = [
   { name: 'root', config: 'root.config.js', needsRoot: true },
   { name: 'v2', config: 'v2.config.js', needsRoot: true },
   { name: 'v2-faults', config: 'v2-faults.config.js', needsRoot: true },
-  { name: 'e2e', config: 'e2e.config.js', needsRoot: true, surroundings: { up: 'cluster-install', down: 'cluster-down' } },
+  {
+    name: 'e2e',
+    config: 'e2e.config.js',
+    needsRoot: true,
+    surroundings: { up: 'cluster-install', down: 'cluster-down' },
+  },
 ];
 
 interface Count {
@@ -27,12 +32,17 @@ interface Count {
   skipped: number;
 }
 
-/** What failed, with ava's diagnosis: told once more at the end, where one looks first (of a long log often only the end is kept). */
+/**
+ * What failed, with ava's diagnosis: told once more at the end, where one looks first (of a long log often only the end
+ * is kept).
+ */
 const failures: string[] = [];
 
-const told = ({ passed, failed, skipped }: Count): string => `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
+const told = ({ passed, failed, skipped }: Count): string =>
+  `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
 
-const make = (target: string): boolean => spawnSync('make', ['--no-print-directory', target], { stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
+const make = (target: string): boolean =>
+  spawnSync('make', ['--no-print-directory', target], { stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
 
 async function runGroup({ name, config, needsRoot, surroundings }: Group): Promise<Count> {
   if (needsRoot && process.getuid?.() !== 0) return didNotRun(name, 'it needs root');
@@ -72,7 +82,8 @@ async function runAva(name: string, config: string): Promise<Count> {
       tell(line);
     }
   }
-  const code = ava.exitCode ?? (await new Promise<number>((resolve) => ava.once('exit', (status) => resolve(status ?? 1))));
+  const code =
+    ava.exitCode ?? (await new Promise<number>((resolve) => ava.once('exit', (status) => resolve(status ?? 1))));
   if (code !== 0 && count.failed === 0) {
     count.failed = 1; // a file that did not load, a run that was cut short
     failures.push(`group ${name}: ava ended with exit code ${code}`);

@@ -14,7 +14,10 @@ const limitMs = 300_000;
 const mebi = 2 ** 20;
 
 export interface ControllerProcess extends AsyncDisposable {
-  /** From the start of the process, ms: its caches are full and it answers; it leads; it has looked at everything that was there. */
+  /**
+   * From the start of the process, ms: its caches are full and it answers; it leads; it has looked at everything that
+   * was there.
+   */
   startUpMs: { ready: number; leading: number; settled: number };
   /** Since its start, of all its threads. */
   cpuSeconds(): number;
@@ -26,14 +29,38 @@ export async function startControllerProcess(kubeconfig: string, folder: string)
   const [webhookPort, healthPort] = await freePorts(2);
   const startedAt = performance.now();
   const since = (): number => round(performance.now() - startedAt);
-  const daemon = await startDaemon(process.execPath, [program, '--kubeconfig', kubeconfig, '--namespace', systemNamespace, '--webhook-port', String(webhookPort), '--health-port', String(healthPort)], join(folder, 'controller.log'));
+  const daemon = await startDaemon(
+    process.execPath,
+    [
+      program,
+      '--kubeconfig',
+      kubeconfig,
+      '--namespace',
+      systemNamespace,
+      '--webhook-port',
+      String(webhookPort),
+      '--health-port',
+      String(healthPort),
+    ],
+    join(folder, 'controller.log'),
+  );
   await using starting = new AsyncDisposableStack();
   starting.use(daemon);
-  const ask = async (page: string): Promise<string> => (await fetch(`http://localhost:${healthPort}/${page}`, { signal: AbortSignal.timeout(10_000) })).text();
+  const ask = async (page: string): Promise<string> =>
+    (await fetch(`http://localhost:${healthPort}/${page}`, { signal: AbortSignal.timeout(10_000) })).text();
   await daemon.serves(async () => (await ask('readyz')) === 'ok\n', limitMs);
   const ready = since();
-  const leading = await waitFor('leadership', async () => (valuesOf(await ask('metrics'), 'godwit_leader').includes(1) ? since() : undefined), limitMs);
-  const settled = await waitFor('empty queues', async () => (valuesOf(await ask('metrics'), 'godwit_queue_depth').every((depth) => depth === 0) ? since() : undefined), limitMs);
+  const leading = await waitFor(
+    'leadership',
+    async () => (valuesOf(await ask('metrics'), 'godwit_leader').includes(1) ? since() : undefined),
+    limitMs,
+  );
+  const settled = await waitFor(
+    'empty queues',
+    async () =>
+      valuesOf(await ask('metrics'), 'godwit_queue_depth').every((depth) => depth === 0) ? since() : undefined,
+    limitMs,
+  );
   starting.move();
   return {
     startUpMs: { ready, leading, settled },
@@ -41,7 +68,12 @@ export async function startControllerProcess(kubeconfig: string, folder: string)
     async memoryMiB() {
       const text = await ask('metrics');
       const inMebi = (name: string): number => round(valueOf(text, name) / mebi);
-      return { resident: inMebi('process_resident_memory_bytes'), residentPeak: peakMiB(daemon), heapTotal: inMebi('nodejs_heap_size_total_bytes'), heapUsed: inMebi('nodejs_heap_size_used_bytes') };
+      return {
+        resident: inMebi('process_resident_memory_bytes'),
+        residentPeak: peakMiB(daemon),
+        heapTotal: inMebi('nodejs_heap_size_total_bytes'),
+        heapUsed: inMebi('nodejs_heap_size_used_bytes'),
+      };
     },
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   };
@@ -60,7 +92,9 @@ function valueOf(text: string, metric: string): number {
 
 /** Nanoseconds on a CPU are the first number of each thread's schedstat. */
 function cpuSeconds({ pid }: Daemon): number {
-  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]));
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
   return round(threads.reduce((sum, each) => sum + each, 0) / 1e9);
 }
 

@@ -11,7 +11,10 @@ const graceMs = 10_000;
 
 export interface Daemon extends AsyncDisposable {
   readonly pid: number;
-  /** Resolves when it serves, by what `look` says; ERR_COMMAND with the end of its log when it has ended, or does not serve in time. */
+  /**
+   * Resolves when it serves, by what `look` says; ERR_COMMAND with the end of its log when it has ended, or does not
+   * serve in time.
+   */
   serves(look: () => Promise<boolean>, limitMs: number): Promise<void>;
 }
 
@@ -30,7 +33,11 @@ export async function startDaemon(command: string, args: readonly string[], log:
         await waitFor(command, async () => end.over || (await look().catch(() => false)) || undefined, limitMs);
         if (end.over) throw new GodwitError('ERR_COMMAND', `${command} ended with ${child.exitCode}`);
       } catch (cause) {
-        throw new GodwitError('ERR_COMMAND', `${command} does not serve: ${(await readFile(log, 'utf8')).slice(-2_000)}`, { cause });
+        throw new GodwitError(
+          'ERR_COMMAND',
+          `${command} does not serve: ${(await readFile(log, 'utf8')).slice(-2_000)}`,
+          { cause },
+        );
       }
     },
     async [Symbol.asyncDispose]() {

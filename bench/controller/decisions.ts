@@ -24,7 +24,11 @@ const holdMs = 600_000;
 const isGated = (object: Pod): boolean => object.spec.schedulingGates?.some(({ name }) => name === claimGate) === true;
 
 /** One event after the other, so that nothing waits for something else. Each of the pods moves once, or is evicted. */
-export async function measureDecisions(observer: Observer, moving: readonly RunningPod[], evicted: readonly RunningPod[]): Promise<Times> {
+export async function measureDecisions(
+  observer: Observer,
+  moving: readonly RunningPod[],
+  evicted: readonly RunningPod[],
+): Promise<Times> {
   const times: Times = { admit: [], replace: [], claim: [], cancel: [], release: [], interrupt: [] };
   for (const each of moving) await move(observer, each, times);
   for (const each of evicted) {
@@ -40,41 +44,104 @@ async function move(observer: Observer, running: RunningPod, times: Times): Prom
   const { name: podName, owner } = running;
   const name = { name: `move-${podName}`, namespace: owner.namespace };
   const isIt = ({ metadata }: Migration | Pod): boolean => metadata.name === name.name;
-  const admitted = await timeUntil(observer.migrations, `admission of ${name.name}`, ({ object }) => isIt(object) && hasCondition(object.status?.conditions, 'Admitted'), async () => api.create(migrations, newMigration(name.name, running)));
+  const admitted = await timeUntil(
+    observer.migrations,
+    `admission of ${name.name}`,
+    ({ object }) => isIt(object) && hasCondition(object.status?.conditions, 'Admitted'),
+    async () => api.create(migrations, newMigration(name.name, running)),
+  );
   times.admit.push(admitted.ms);
 
-  const isGone = ({ type, object: { metadata } }: { type: 'set' | 'deleted'; object: Pod }): boolean => (owner.kind === 'StatefulSet' ? type === 'deleted' : metadata.deletionTimestamp !== undefined);
-  const replaced = await timeUntil(observer.pods, `deletion of ${podName}`, (change) => change.object.metadata.name === podName && isGone(change), async () => hold(observer, name));
+  const isGone = ({ type, object: { metadata } }: { type: 'set' | 'deleted'; object: Pod }): boolean =>
+    owner.kind === 'StatefulSet' ? type === 'deleted' : metadata.deletionTimestamp !== undefined;
+  const replaced = await timeUntil(
+    observer.pods,
+    `deletion of ${podName}`,
+    (change) => change.object.metadata.name === podName && isGone(change),
+    async () => hold(observer, name),
+  );
   times.replace.push(replaced.ms);
 
   const replacement = owner.kind === 'StatefulSet' ? podName : `${podName}-again`;
-  const claimed = await timeUntil(observer.pods, `claim of ${replacement}`, ({ object: { metadata, ...object } }) => metadata.name === replacement && metadata.annotations?.[annotations.migrationName] === name.name && !isGated({ metadata, ...object }), async () => api.create(pods, pod(replacement, owner, undefined, { [watchedLabel]: '' })));
+  const claimed = await timeUntil(
+    observer.pods,
+    `claim of ${replacement}`,
+    ({ object: { metadata, ...object } }) =>
+      metadata.name === replacement &&
+      metadata.annotations?.[annotations.migrationName] === name.name &&
+      !isGated({ metadata, ...object }),
+    async () => api.create(pods, pod(replacement, owner, undefined, { [watchedLabel]: '' })),
+  );
   times.claim.push(claimed.ms);
 
-  const ended = await timeUntil(observer.migrations, `end of ${name.name}`, ({ object }) => isIt(object) && !isUnderway(object), async () => api.patch(migrations, name, { spec: { cancel: true } }));
+  const ended = await timeUntil(
+    observer.migrations,
+    `end of ${name.name}`,
+    ({ object }) => isIt(object) && !isUnderway(object),
+    async () => api.patch(migrations, name, { spec: { cancel: true } }),
+  );
   times.cancel.push(ended.ms);
 }
 
 /** As the source's agent says it. */
 async function hold({ api }: Observer, name: { name: string; namespace: string }): Promise<void> {
   const holdUntil = new Date(Date.now() + holdMs).toISOString();
-  await mutateStatus(api, migrations, name, ({ status, ...fresh }) => ({ ...fresh, status: { ...status, holdUntil, conditions: withCondition(status?.conditions ?? [], { type: 'Held', status: 'True', reason: 'Held', message: '' }, new Date()) } }));
+  await mutateStatus(api, migrations, name, ({ status, ...fresh }) => ({
+    ...fresh,
+    status: {
+      ...status,
+      holdUntil,
+      conditions: withCondition(
+        status?.conditions ?? [],
+        { type: 'Held', status: 'True', reason: 'Held', message: '' },
+        new Date(),
+      ),
+    },
+  }));
 }
 
 /** @returns ms until the pod may be scheduled */
 async function release({ api, ...observer }: Observer, name: string, owner: Owner): Promise<number> {
-  const { ms } = await timeUntil(observer.pods, `release of ${name}`, ({ object }) => object.metadata.name === name && !isGated(object), async () => api.create(pods, pod(name, owner, undefined, { [watchedLabel]: '' })));
+  const { ms } = await timeUntil(
+    observer.pods,
+    `release of ${name}`,
+    ({ object }) => object.metadata.name === name && !isGated(object),
+    async () => api.create(pods, pod(name, owner, undefined, { [watchedLabel]: '' })),
+  );
   await api.delete(pods, { name, namespace: owner.namespace }, { gracePeriodSeconds: 0 });
   return ms;
 }
 
-/** The eviction API's own two steps; afterwards the move is cancelled, so that it does not count as one that is under way. */
-async function evict({ api, ...observer }: Observer, { name, owner: { namespace } }: RunningPod, times: Times): Promise<void> {
+/**
+ * The eviction API's own two steps; afterwards the move is cancelled, so that it does not count as one that is under
+ * way.
+ */
+async function evict(
+  { api, ...observer }: Observer,
+  { name, owner: { namespace } }: RunningPod,
+  times: Times,
+): Promise<void> {
   const isIts = ({ spec: { podName, trigger } }: Migration): boolean => podName === name && trigger === 'Eviction';
   const { conditions = [] } = (await api.get(pods, { name, namespace })).status ?? {};
-  const target = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: '', lastTransitionTime: timestamp() };
+  const target = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'EvictionByEvictionAPI',
+    message: '',
+    lastTransitionTime: timestamp(),
+  };
   await api.patch(pods, { name, namespace }, { status: { conditions: [...conditions, target] } }, 'status');
-  const begun = await timeUntil(observer.migrations, `move of ${name}`, ({ object }) => isIts(object), async () => api.delete(pods, { name, namespace }));
+  const begun = await timeUntil(
+    observer.migrations,
+    `move of ${name}`,
+    ({ object }) => isIts(object),
+    async () => api.delete(pods, { name, namespace }),
+  );
   times.interrupt.push(begun.ms);
-  await timeUntil(observer.migrations, `end of the move of ${name}`, ({ object }) => isIts(object) && !isUnderway(object), async () => api.patch(migrations, begun.object.metadata, { spec: { cancel: true } }));
+  await timeUntil(
+    observer.migrations,
+    `end of the move of ${name}`,
+    ({ object }) => isIts(object) && !isUnderway(object),
+    async () => api.patch(migrations, begun.object.metadata, { spec: { cancel: true } }),
+  );
 }

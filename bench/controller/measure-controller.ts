@@ -21,7 +21,10 @@ const apiRuns = 100;
 const queuedMoves = 100;
 const say = (text: string): void => void stderr.write(`${text}\n`);
 
-/** @param runs pods that are moved, and as many that are evicted: six events each. Nothing of it is left, whatever happens. */
+/**
+ * @param runs pods that are moved, and as many that are evicted: six events each. Nothing of it is left, whatever
+ * happens.
+ */
 export async function measureController(size: Size, runs: number) {
   await using running = new AsyncDisposableStack();
   const over = new AbortController();
@@ -51,7 +54,11 @@ async function measure(size: Size, runs: number, running: AsyncDisposableStack) 
   const apiMs = await measureApi(api, connection, apiRuns);
   say('starting the controller');
   const controller = running.use(await startControllerProcess(kubeconfig, folder));
-  const startUp = { ms: controller.startUpMs, cpuSeconds: controller.cpuSeconds(), memoryMiB: await controller.memoryMiB() };
+  const startUp = {
+    ms: controller.startUpMs,
+    cpuSeconds: controller.cpuSeconds(),
+    memoryMiB: await controller.memoryMiB(),
+  };
   say(`settled after ${startUp.ms.settled} ms`);
   const observer = running.use(await startObserver(api, connection));
   const cpuBefore = controller.cpuSeconds();
@@ -63,10 +70,20 @@ async function measure(size: Size, runs: number, running: AsyncDisposableStack) 
   const queue = await measureQueue(observer, controller, pods.slice(2 * runs));
   const all = Object.values(times).flat();
   return {
-    nodes: size.nodes, pods: size.pods, populatedMs, startUp,
-    eventToDecisionMs: { events: all.length, ...percentiles(all), cpuOfControllerPerEvent: round(cpuSeconds * 1000 / all.length), byKind: Object.fromEntries(Object.entries(times).map(([kind, values]) => [kind, percentiles(values)])) },
+    nodes: size.nodes,
+    pods: size.pods,
+    populatedMs,
+    startUp,
+    eventToDecisionMs: {
+      events: all.length,
+      ...percentiles(all),
+      cpuOfControllerPerEvent: round((cpuSeconds * 1000) / all.length),
+      byKind: Object.fromEntries(Object.entries(times).map(([kind, values]) => [kind, percentiles(values)])),
+    },
     apiServerMs: { put: percentiles(apiMs.put), putToWatch: percentiles(apiMs.putToWatch) },
-    growth, heartbeats, queue,
+    growth,
+    heartbeats,
+    queue,
     memoryMiB: await controller.memoryMiB(),
   };
 }

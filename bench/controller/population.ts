@@ -23,9 +23,15 @@ const requestsAtATime = 32;
 /** On the pods that the benchmark watches itself. */
 export const watchedLabel = 'bench.godwit.dev/watched';
 
-const namespaces = resource({ group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }, z.looseObject({ metadata: objectMetaSchema }));
+const namespaces = resource(
+  { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false },
+  z.looseObject({ metadata: objectMetaSchema }),
+);
 
-/** All pods run when this resolves. @returns those that are watched, from all over the cluster; fewer where there are not so many pods */
+/**
+ * All pods run when this resolves.
+ * @returns those that are watched, from all over the cluster; fewer where there are not so many pods
+ */
 export async function populate(api: KubeApi, size: Size, watched: number): Promise<RunningPod[]> {
   const owners = Math.ceil(size.pods / podsPerOwner);
   const names = Array.from({ length: Math.ceil(owners / ownersPerNamespace) }, (_, number) => `bench-${number}`);
@@ -40,7 +46,9 @@ export async function populate(api: KubeApi, size: Size, watched: number): Promi
       const index = number * podsPerOwner + ordinal;
       const each = { name: `${owner.name}-${ordinal}`, owner, node: nodeName(index % size.nodes) };
       const isWatched = index % spread === 0 && index < watched * spread;
-      const { name, namespace } = (await api.create(pods, pod(each.name, owner, each.node, isWatched ? { [watchedLabel]: '' } : {}))).metadata;
+      const { name, namespace } = (
+        await api.create(pods, pod(each.name, owner, each.node, isWatched ? { [watchedLabel]: '' } : {}))
+      ).metadata;
       await api.patch(pods, { name, namespace }, { status: running(index) }, 'status');
       if (isWatched) found.push(each);
     }
@@ -52,12 +60,19 @@ export async function populate(api: KubeApi, size: Size, watched: number): Promi
 async function createOwner(api: KubeApi, number: number, namespace: string): Promise<Owner> {
   const kind = number % 2 === 0 ? 'StatefulSet' : 'ReplicaSet';
   const name = `shop-${number}`;
-  const { metadata } = await api.create(kind === 'StatefulSet' ? statefulSets : replicaSets, ownerObject(kind, name, namespace));
+  const { metadata } = await api.create(
+    kind === 'StatefulSet' ? statefulSets : replicaSets,
+    ownerObject(kind, name, namespace),
+  );
   return { kind, name, namespace, uid: metadata.uid ?? '' };
 }
 
 /** Calls `work` for 0, 1, ... up to `count`, so many at a time. */
-export async function forEach(count: number, work: (number: number) => Promise<unknown>, atATime = requestsAtATime): Promise<void> {
+export async function forEach(
+  count: number,
+  work: (number: number) => Promise<unknown>,
+  atATime = requestsAtATime,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < count) {

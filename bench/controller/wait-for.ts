@@ -5,7 +5,11 @@ import { GodwitError } from '#core/errors.ts';
 const pollMs = 20;
 
 /** Resolves with the first answer of `look` that is defined; ERR_DEADLINE after `limitMs`. */
-export async function waitFor<T>(what: string, look: () => Promise<T | undefined> | T | undefined, limitMs: number): Promise<T> {
+export async function waitFor<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  limitMs: number,
+): Promise<T> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const found = await look();

@@ -14,6 +14,8 @@ export function addCancel(program: Command, { terminal, client }: Context): void
       const record = await client().cancel(id);
       if (output === 'json') return printJson(terminal, record);
       if (output === 'name') return printLines(terminal, [record.id]);
-      return printLines(terminal, [`cancelling ${record.id} (${record.state}); ${record.container} goes on at ${record.from}`]);
+      return printLines(terminal, [
+        `cancelling ${record.id} (${record.state}); ${record.container} goes on at ${record.from}`,
+      ]);
     });
 }

@@ -20,7 +20,11 @@ export function addGet(program: Command, { terminal, client }: Context): void {
       }
       const handovers = await client().handovers();
       if (output === 'json') return printJson(terminal, handovers);
-      if (output === 'name') return printLines(terminal, handovers.map((one) => one.id));
+      if (output === 'name')
+        return printLines(
+          terminal,
+          handovers.map((one) => one.id),
+        );
       if (handovers.length === 0) terminal.err('no handovers yet\n');
       return printLines(terminal, handoverTable(handovers, terminal.now()));
     });

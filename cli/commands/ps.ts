@@ -13,7 +13,11 @@ export function addPs(program: Command, { terminal, client }: Context): void {
     .action(async ({ output }: { output: string }) => {
       const containers = await client().containers();
       if (output === 'json') return printJson(terminal, containers);
-      if (output === 'name') return printLines(terminal, containers.map((one) => one.id));
+      if (output === 'name')
+        return printLines(
+          terminal,
+          containers.map((one) => one.id),
+        );
       if (containers.length === 0) terminal.err('no containers run on this node\n');
       return printLines(terminal, containerTable(containers, terminal.now()));
     });

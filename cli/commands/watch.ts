@@ -25,7 +25,12 @@ export function addWatch(program: Command, context: Context): void {
 }
 
 /** Follows a handover from `first` on; Ctrl-C detaches and says how to cancel. Sets the exit code of its end. */
-export async function watchOne({ terminal, exit }: Context, client: ControlClient, first: HandoverRecord, output: string): Promise<void> {
+export async function watchOne(
+  { terminal, exit }: Context,
+  client: ControlClient,
+  first: HandoverRecord,
+  output: string,
+): Promise<void> {
   const left = new AbortController();
   const release = terminal.onInterrupt(() => left.abort());
   const view = liveView(terminal, output);
@@ -38,7 +43,9 @@ export async function watchOne({ terminal, exit }: Context, client: ControlClien
     view.end(last);
   }
   if (last === undefined) {
-    terminal.err(`detached; ${first.id} goes on. Follow it: godwit watch ${first.id}. Stop it: godwit cancel ${first.id}\n`);
+    terminal.err(
+      `detached; ${first.id} goes on. Follow it: godwit watch ${first.id}. Stop it: godwit cancel ${first.id}\n`,
+    );
   } else {
     exit(exitCodeOf(last));
   }

@@ -17,7 +17,11 @@ test('a move that is under way is asked to roll back', async (t) => {
   t.is((await godwit(['cancel', 'm', '-o', 'name'])).stdout, 'm\n');
 });
 
-for (const [what, status, message] of [['committed', committed, /m is committed: it can only go on/], ['over', moved, /m is over: Succeeded/], ['over', failed, /m is over: Failed/]] as const) {
+for (const [what, status, message] of [
+  ['committed', committed, /m is committed: it can only go on/],
+  ['over', moved, /m is over: Succeeded/],
+  ['over', failed, /m is over: Failed/],
+] as const) {
   test(`what is ${what} (${status.phase}) cannot be cancelled: exit 1, also for machines`, async (t) => {
     const { server, godwit, migrations } = await plugin(t);
     server.store.write(migrationKinds, { ...sampleMigration(m), status });

@@ -11,7 +11,10 @@ import { migrationChanges } from './migration-changes.ts';
 export interface ClusterSession {
   api: KubeApi;
   namespace: string;
-  /** The Migration as it is, and every change of it, until it is over. Rejects with ERR_KUBE_NOT_FOUND when there is none, ERR_ABORTED when somebody deletes it. */
+  /**
+   * The Migration as it is, and every change of it, until it is over. Rejects with ERR_KUBE_NOT_FOUND when there is
+   * none, ERR_ABORTED when somebody deletes it.
+   */
   follow(name: string, signal: AbortSignal): AsyncGenerator<Migration>;
   /** Every Migration of the namespace, and every change of one. */
   followAll(signal: AbortSignal): AsyncGenerator<Migration>;
@@ -40,7 +43,8 @@ export function openCluster({ kubeconfig = '', context, namespace }: SessionOpti
       }
     },
     async *followAll(signal) {
-      for await (const { type, migration } of migrationChanges({ api, connection }, within, undefined, signal)) if (type === 'set') yield migration;
+      for await (const { type, migration } of migrationChanges({ api, connection }, within, undefined, signal))
+        if (type === 'set') yield migration;
     },
     close: () => connection.close(),
   };

@@ -10,12 +10,18 @@ const facts = JSON.stringify({ kernel: '6.12', criu: '4.2.1', runc: '1.3.0', cgr
 async function ready(t: ExecutionContext) {
   const kube = await plugin(t);
   for (const name of ['node-a', 'node-b']) {
-    await kube.api.patch(nodes, { name }, { metadata: { labels: { 'godwit.dev/agent-ready': 'true' }, annotations: { 'godwit.dev/node-facts': facts } } });
+    await kube.api.patch(
+      nodes,
+      { name },
+      { metadata: { labels: { 'godwit.dev/agent-ready': 'true' }, annotations: { 'godwit.dev/node-facts': facts } } },
+    );
     await kube.api.patch(nodes, { name }, { status: { conditions: [{ type: 'Ready', status: 'True' }] } }, 'status');
   }
   for (const name of ['c-1', 'c-2']) {
     await kube.api.create(pods, {
-      metadata: { name, namespace: 'godwit-system', labels: { 'app.kubernetes.io/name': 'godwit-controller' } }, spec: { containers: [] }, status: { containerStatuses: [{ name: 'controller', ready: name === 'c-1' }] },
+      metadata: { name, namespace: 'godwit-system', labels: { 'app.kubernetes.io/name': 'godwit-controller' } },
+      spec: { containers: [] },
+      status: { containerStatuses: [{ name: 'controller', ready: name === 'c-1' }] },
     });
   }
   await kube.api.patch(pods, { name: 'shop-0', namespace: 'shop' }, { spec: { runtimeClassName: 'godwit' } });
@@ -58,7 +64,12 @@ test('what a user may not see is a failed check', async (t) => {
 test('a node whose agent wrote nothing readable, and one that is not ready, are named', async (t) => {
   const { api, godwit } = await ready(t);
   await api.patch(nodes, { name: 'node-a' }, { metadata: { annotations: { 'godwit.dev/node-facts': '{"kernel":' } } });
-  await api.patch(nodes, { name: 'node-b' }, { status: { conditions: [{ type: 'Ready', status: 'False' }] } }, 'status');
+  await api.patch(
+    nodes,
+    { name: 'node-b' },
+    { status: { conditions: [{ type: 'Ready', status: 'False' }] } },
+    'status',
+  );
   const { code, stdout } = await godwit(['doctor']);
   t.is(code, 1);
   t.regex(stdout, /✗ node-a +the agent has not said what the node is\n +→ Look at the agent's log/);
@@ -68,15 +79,25 @@ test('a node whose agent wrote nothing readable, and one that is not ready, are 
 test('a pod that waits for a network which does not serve its namespace is named', async (t) => {
   const { api, godwit } = await ready(t);
   await api.create(stableNetworks, stableNetwork());
-  await api.create(pods, { metadata: { name: 'shop-1', namespace: 'shop', annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } }, spec: { containers: [] }, status: { phase: 'Pending' } });
+  await api.create(pods, {
+    metadata: { name: 'shop-1', namespace: 'shop', annotations: { 'k8s.v1.cni.cncf.io/networks': 'stable' } },
+    spec: { containers: [] },
+    status: { phase: 'Pending' },
+  });
   const { code, stdout } = await godwit(['doctor']);
   t.is(code, 1);
-  t.regex(stdout, /✗ shop-1 +StableNetwork stable does not serve the namespace shop: the pod cannot start\n +→ Name the namespace in spec\.namespaces/);
+  t.regex(
+    stdout,
+    /✗ shop-1 +StableNetwork stable does not serve the namespace shop: the pod cannot start\n +→ Name the namespace in spec\.namespaces/,
+  );
 });
 
 test('an object that cannot be read is named', async (t) => {
   const { server, godwit } = await ready(t);
-  server.store.write('/apis/godwit.dev/v1alpha1/stablenetworks', { metadata: { name: 'newer' }, spec: { mode: 'GENEVE' } });
+  server.store.write('/apis/godwit.dev/v1alpha1/stablenetworks', {
+    metadata: { name: 'newer' },
+    spec: { mode: 'GENEVE' },
+  });
   const { code, stdout } = await godwit(['doctor']);
   t.is(code, 1);
   t.regex(stdout, /✗ StableNetwork +newer cannot be read, and is left out: .*\n[^]*→ Delete it/);

@@ -16,7 +16,12 @@ export interface Leaving {
 /** All but what a drain leaves: DaemonSets, static pods, what has finished. */
 export async function podsToEvict(api: KubeApi, node: string): Promise<Pod[]> {
   const { items } = await api.list(pods, { fieldSelector: `spec.nodeName=${node}` });
-  return items.filter((pod) => controllerOf(pod)?.kind !== 'DaemonSet' && pod.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined && !isFinished(pod));
+  return items.filter(
+    (pod) =>
+      controllerOf(pod)?.kind !== 'DaemonSet' &&
+      pod.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined &&
+      !isFinished(pod),
+  );
 }
 
 /** Those that nobody would make again, and that do not move either. */
@@ -29,7 +34,10 @@ export async function irreplaceable(api: KubeApi, leaving: readonly Pod[]): Prom
 const isGodwits = ({ spec }: Pod): boolean => spec.runtimeClassName === runtimeClassName;
 
 function policyOf({ metadata }: Pod, policies: readonly InterruptionPolicy[]): InterruptionPolicy | undefined {
-  return policyFor(policies.filter((policy) => policy.metadata.namespace === metadata.namespace), metadata.labels);
+  return policyFor(
+    policies.filter((policy) => policy.metadata.namespace === metadata.namespace),
+    metadata.labels,
+  );
 }
 
 /** Asks the pod to leave. Rejects when asking again cannot help. */

@@ -13,7 +13,18 @@ async function godwit(...args: string[]) {
   return { code, stdout: terminal.stdout(), stderr: terminal.stderr() };
 }
 
-const commands = [['plan', 'shop-0'], ['migrate', 'shop-0'], ['get'], ['get', 'm'], ['watch'], ['watch', 'm'], ['drain', 'node-a'], ['cancel', 'm'], ['explain', 'm'], ['doctor']];
+const commands = [
+  ['plan', 'shop-0'],
+  ['migrate', 'shop-0'],
+  ['get'],
+  ['get', 'm'],
+  ['watch'],
+  ['watch', 'm'],
+  ['drain', 'node-a'],
+  ['cancel', 'm'],
+  ['explain', 'm'],
+  ['doctor'],
+];
 
 for (const args of commands) {
   test(`no cluster there exits with 4: ${args.join(' ')}`, async (t) => {
@@ -32,7 +43,15 @@ for (const args of commands) {
   });
 }
 
-for (const args of [['plan', 'none'], ['migrate', 'none'], ['migrate', 'none', '--detach'], ['get', 'none'], ['watch', 'none'], ['cancel', 'none'], ['explain', 'none']]) {
+for (const args of [
+  ['plan', 'none'],
+  ['migrate', 'none'],
+  ['migrate', 'none', '--detach'],
+  ['get', 'none'],
+  ['watch', 'none'],
+  ['cancel', 'none'],
+  ['explain', 'none'],
+]) {
   test(`what is not there exits with 2 and leaves nothing behind: ${args.join(' ')}`, async (t) => {
     const kube = await plugin(t);
     const { code, stdout, stderr } = await kube.godwit([...args, ...(args[0] === 'explain' ? [] : ['-o', 'json'])]);
@@ -60,7 +79,18 @@ test('lack of rights exits with 1, an object that the API refuses with 2', async
   t.is((await kube.godwit(['migrate', 'shop-0'])).code, 2);
 });
 
-for (const args of [['plan'], ['migrate'], ['drain'], ['cancel'], ['nonsense'], ['get', '-o', 'yaml'], ['plan', 'x', '-o', 'name'], ['migrate', 'x', '--timeout', '0'], ['watch', 'x', '--timeout', '1e9'], []]) {
+for (const args of [
+  ['plan'],
+  ['migrate'],
+  ['drain'],
+  ['cancel'],
+  ['nonsense'],
+  ['get', '-o', 'yaml'],
+  ['plan', 'x', '-o', 'name'],
+  ['migrate', 'x', '--timeout', '0'],
+  ['watch', 'x', '--timeout', '1e9'],
+  [],
+]) {
   test(`wrong usage exits with 2: kubectl godwit ${args.join(' ')}`, async (t) => {
     t.is((await godwit(...args, '--kubeconfig', '/nowhere/config')).code, 2);
   });

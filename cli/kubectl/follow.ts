@@ -16,8 +16,16 @@ interface FollowOptions {
 /** What a Migration may take after its deadline, which ends with the commit. */
 const releaseSeconds = 180;
 
-/** Shows every change; Ctrl-C detaches and says how to go on. Sets the exit code of its end; rejects with ERR_DEADLINE when it lasts too long. */
-export async function followOne({ terminal, exit }: PluginContext, session: ClusterSession, name: string, { output, timeout }: FollowOptions): Promise<void> {
+/**
+ * Shows every change; Ctrl-C detaches and says how to go on. Sets the exit code of its end; rejects with ERR_DEADLINE
+ * when it lasts too long.
+ */
+export async function followOne(
+  { terminal, exit }: PluginContext,
+  session: ClusterSession,
+  name: string,
+  { output, timeout }: FollowOptions,
+): Promise<void> {
   const left = new AbortController();
   const release = terminal.onInterrupt(() => left.abort());
   const view = changesView(terminal, output);
@@ -40,8 +48,14 @@ export async function followOne({ terminal, exit }: PluginContext, session: Clus
   }
   const scope = `-n ${session.namespace}`;
   if (last !== undefined && !isUnderway(last)) return finish(terminal, exit, last, output);
-  if (late) throw new GodwitError('ERR_DEADLINE', `${name} is not over in the time given, and goes on (${last?.status?.phase ?? 'nobody has taken it up: kubectl godwit doctor looks why'}); follow it: kubectl godwit watch ${name} ${scope}`);
-  terminal.err(`detached; ${name} goes on. Follow it: kubectl godwit watch ${name} ${scope}. Stop it: kubectl godwit cancel ${name} ${scope}\n`);
+  if (late)
+    throw new GodwitError(
+      'ERR_DEADLINE',
+      `${name} is not over in the time given, and goes on (${last?.status?.phase ?? 'nobody has taken it up: kubectl godwit doctor looks why'}); follow it: kubectl godwit watch ${name} ${scope}`,
+    );
+  terminal.err(
+    `detached; ${name} goes on. Follow it: kubectl godwit watch ${name} ${scope}. Stop it: kubectl godwit cancel ${name} ${scope}\n`,
+  );
 }
 
 /** A line for each change that says something new, or a document for each. */

@@ -20,17 +20,26 @@ test('get lists the Migrations of the namespace, the oldest first, each with its
   const { godwit } = await threeMigrations(t);
   const { code, stdout } = await godwit(['get']);
   t.is(code, 0);
-  t.deepEqual(stdout.trim().split('\n').map((line) => line.split(/ {2,}/)), [
-    ['MIGRATION', 'POD', 'FROM', 'TO', 'PHASE', 'REASON', 'FREEZE', 'TRIGGER', 'AGE'],
-    ['first', 'shop-0', 'node-a', 'node-b', 'Succeeded', 'Moved', '140 ms', 'User', '1h'],
-    ['third', 'shop-0', 'node-a', 'node-b', 'HandingOver', 'Scheduled', '-', 'User', '12s'],
-  ]);
+  t.deepEqual(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/)),
+    [
+      ['MIGRATION', 'POD', 'FROM', 'TO', 'PHASE', 'REASON', 'FREEZE', 'TRIGGER', 'AGE'],
+      ['first', 'shop-0', 'node-a', 'node-b', 'Succeeded', 'Moved', '140 ms', 'User', '1h'],
+      ['third', 'shop-0', 'node-a', 'node-b', 'HandingOver', 'Scheduled', '-', 'User', '12s'],
+    ],
+  );
 });
 
 test('get -A names namespaces, as a table and as names', async (t) => {
   const { godwit } = await threeMigrations(t);
   const { stdout } = await godwit(['get', '-A']);
-  t.regex(stdout, /^NAMESPACE +MIGRATION .*\nshop +first .*\nbank +second .* Failed +PreflightRefused .*\nshop +third .*\n$/);
+  t.regex(
+    stdout,
+    /^NAMESPACE +MIGRATION .*\nshop +first .*\nbank +second .* Failed +PreflightRefused .*\nshop +third .*\n$/,
+  );
   t.is((await godwit(['get', '-A', '-o', 'name'])).stdout, 'shop/first\nbank/second\nshop/third\n');
 });
 
@@ -50,9 +59,15 @@ test('none is no error, and is said', async (t) => {
 test('get and explain show one as its picture or as its story', async (t) => {
   const { godwit } = await threeMigrations(t);
   for (const command of ['get', 'explain']) {
-    t.regex((await godwit([command, 'first'])).stdout, /━ frozen 140 ms ━[^]*✓ moved to node-b[^]*✓ Claimed {4}Scheduled: The replacement shop-0 runs on node-b\n/);
+    t.regex(
+      (await godwit([command, 'first'])).stdout,
+      /━ frozen 140 ms ━[^]*✓ moved to node-b[^]*✓ Claimed {4}Scheduled: The replacement shop-0 runs on node-b\n/,
+    );
     t.regex((await godwit([command, 'third'])).stdout, /^ shop-0 {3}node-a → node-b {3}third\n[^]*✓ Held/);
-    t.regex((await godwit([command, 'second', '-n', 'bank'])).stdout, /✗ Held[^]*✗ PREFLIGHT_IO_URING: .*\n +→ Start it without io_uring\./);
+    t.regex(
+      (await godwit([command, 'second', '-n', 'bank'])).stdout,
+      /✗ Held[^]*✗ PREFLIGHT_IO_URING: .*\n +→ Start it without io_uring\./,
+    );
   }
   t.is((await godwit(['get', 'first', '-o', 'name'])).stdout, 'first\n');
   t.like(JSON.parse((await godwit(['get', 'first', '-o', 'json'])).stdout), { metadata: { name: 'first' } });

@@ -7,7 +7,9 @@ import { createPlugin } from './program.ts';
 endQuietlyWithoutReader();
 /** The one file that is built of this program has no await at its top. */
 async function main(): Promise<void> {
-  process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) => createPlugin(processTerminal, exit, version));
+  process.exitCode = await run(process.argv.slice(2), processTerminal, (exit) =>
+    createPlugin(processTerminal, exit, version),
+  );
 }
 
 void main();

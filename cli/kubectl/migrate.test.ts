@@ -8,7 +8,15 @@ import { testTerminal } from '../test-agent.ts';
 import { migrationKinds, play, plugin } from './testing/plugin.ts';
 import { cancelled, failed, handingOver, holding, moved, refused, replacing } from './testing/stories.ts';
 
-const phases = (ndjson: string) => ndjson.trim().split('\n').map((line) => z.looseObject({ status: z.looseObject({ phase: z.string() }).optional() }).parse(JSON.parse(line)).status?.phase);
+const phases = (ndjson: string) =>
+  ndjson
+    .trim()
+    .split('\n')
+    .map(
+      (line) =>
+        z.looseObject({ status: z.looseObject({ phase: z.string() }).optional() }).parse(JSON.parse(line)).status
+          ?.phase,
+    );
 
 test('migrate follows the move and ends with the picture; every finding stands there once', async (t) => {
   const kube = await plugin(t);
@@ -17,7 +25,10 @@ test('migrate follows the move and ends with the picture; every finding stands t
   t.is(code, 0);
   t.is(stderr, '');
   const [made] = kube.migrations();
-  t.like(made, { metadata: { namespace: 'shop' }, spec: { podName: 'shop-0', podUID: 'uid-of-shop-0', targetNodeName: 'node-b', trigger: 'User', dryRun: false } });
+  t.like(made, {
+    metadata: { namespace: 'shop' },
+    spec: { podName: 'shop-0', podUID: 'uid-of-shop-0', targetNodeName: 'node-b', trigger: 'User', dryRun: false },
+  });
   const lines = stdout.split('\n');
   t.deepEqual(lines.slice(1, 5), [
     `Holding      shop-0  ${made?.metadata.name}  Nothing in the API is in the way`,
@@ -78,7 +89,10 @@ test('Ctrl-C leaves the move alone and says how to go on', async (t) => {
   const { code, stderr } = await migrating;
   const name = kube.migrations()[0]?.metadata.name;
   t.is(code, 0);
-  t.is(stderr, `detached; ${name} goes on. Follow it: kubectl godwit watch ${name} -n shop. Stop it: kubectl godwit cancel ${name} -n shop\n`);
+  t.is(
+    stderr,
+    `detached; ${name} goes on. Follow it: kubectl godwit watch ${name} -n shop. Stop it: kubectl godwit cancel ${name} -n shop\n`,
+  );
   t.like(kube.migrations()[0], { spec: { cancel: false } });
 });
 
@@ -86,7 +100,10 @@ test('a move that nobody takes up is not waited for for ever', async (t) => {
   const kube = await plugin(t);
   const { code, stderr } = await kube.godwit(['migrate', 'shop-0', '--timeout', '0.2', '-o', 'json']);
   t.is(code, 1);
-  t.regex(stderr, /^ERR_DEADLINE: .* goes on \(nobody has taken it up: kubectl godwit doctor looks why\); follow it: kubectl godwit watch \S+ -n shop/);
+  t.regex(
+    stderr,
+    /^ERR_DEADLINE: .* goes on \(nobody has taken it up: kubectl godwit doctor looks why\); follow it: kubectl godwit watch \S+ -n shop/,
+  );
   t.is(kube.migrations().length, 1);
 });
 
@@ -99,7 +116,11 @@ test('following goes on over a watch that breaks, and over a server that is away
   kube.server.fail('GET', /migrations\?limit/, { status: 503 }, 1);
   kube.server.watches.cut();
   const [made] = kube.migrations();
-  await kube.api.replace(migrations, { ...sampleMigration({ name: made?.metadata.name ?? '' }), status: moved }, 'status');
+  await kube.api.replace(
+    migrations,
+    { ...sampleMigration({ name: made?.metadata.name ?? '' }), status: moved },
+    'status',
+  );
   t.is((await migrating).code, 0);
   t.is(terminal.stderr(), '');
 });
@@ -128,7 +149,8 @@ test('watch follows one to its end, also one that is over', async (t) => {
 
 test('watch without a name tells every change of the namespace once, until Ctrl-C', async (t) => {
   const kube = await plugin(t);
-  const write = (name: string, status: object, namespace = 'shop') => kube.server.store.write(migrationKinds, { ...sampleMigration({ name, namespace }), status });
+  const write = (name: string, status: object, namespace = 'shop') =>
+    kube.server.store.write(migrationKinds, { ...sampleMigration({ name, namespace }), status });
   write('one', holding);
   write('other', holding, 'bank');
   const terminal = testTerminal();

@@ -15,7 +15,11 @@ async function watching(t: ExecutionContext, awayMs = 60_000) {
   const told: string[] = [];
   const left = new AbortController();
   const watch = async (): Promise<void> => {
-    for await (const { type, migration } of migrationChanges(cluster, 'shop', undefined, left.signal, { awayMs, pauseMs: 1 })) told.push(`${type} ${migration.metadata.name}`);
+    for await (const { type, migration } of migrationChanges(cluster, 'shop', undefined, left.signal, {
+      awayMs,
+      pauseMs: 1,
+    }))
+      told.push(`${type} ${migration.metadata.name}`);
   };
   const over = watch();
   await until(() => cluster.server.watches.count() === 1, 'a watch');

@@ -26,8 +26,8 @@ const silenceMs = 60_000;
 const eventSchema = z.looseObject({ type: z.string(), object: z.unknown() });
 
 /**
- * Begins with what is there, then every change once, until `signal`. Rejects at once when the first answer is a failure, later with
- * ERR_KUBE_UNAVAILABLE after `awayMs` without an answer, and with what the server refuses for good.
+ * Begins with what is there, then every change once, until `signal`. Rejects at once when the first answer is a
+ * failure, later with ERR_KUBE_UNAVAILABLE after `awayMs` without an answer, and with what the server refuses for good.
  *
  * @param name only this one; undefined: all of the namespace
  */
@@ -46,8 +46,17 @@ export async function* migrationChanges(
       const { items, resourceVersion } = await api.list(migrations, { namespace, ...fieldSelector });
       heardAtMs = performance.now();
       yield* differences(known, items);
-      const query = new URLSearchParams({ watch: '1', resourceVersion, timeoutSeconds: String(watchSeconds), ...fieldSelector });
-      for await (const line of connection.stream(`${collectionPath(migrations, namespace)}?${query.toString()}`, silenceMs, signal)) {
+      const query = new URLSearchParams({
+        watch: '1',
+        resourceVersion,
+        timeoutSeconds: String(watchSeconds),
+        ...fieldSelector,
+      });
+      for await (const line of connection.stream(
+        `${collectionPath(migrations, namespace)}?${query.toString()}`,
+        silenceMs,
+        signal,
+      )) {
         heardAtMs = performance.now();
         const { type, object } = eventSchema.parse(JSON.parse(line));
         if (type === 'ERROR') break; // too old a version: the next list tells
@@ -67,7 +76,8 @@ function* differences(known: Map<string, Migration>, items: readonly Migration[]
   const listed = new Set(items.map(({ metadata }) => metadata.name));
   for (const [name, migration] of known) if (!listed.has(name)) yield remember(known, { type: 'deleted', migration });
   for (const migration of items) {
-    if (known.get(migration.metadata.name)?.metadata.resourceVersion !== migration.metadata.resourceVersion) yield remember(known, { type: 'set', migration });
+    if (known.get(migration.metadata.name)?.metadata.resourceVersion !== migration.metadata.resourceVersion)
+      yield remember(known, { type: 'set', migration });
   }
 }
 

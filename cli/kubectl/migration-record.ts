@@ -7,10 +7,19 @@ export function recordOf({ metadata, spec, status = {} }: Migration): HandoverRe
   const { handover, source, target, refusals = [], notes = [], startedAt, finishedAt } = status;
   if (handover === undefined) return undefined;
   const parsed = handoverRecordSchema.safeParse({
-    id: metadata.name, role: 'source', container: spec.podName,
-    from: source?.nodeName ?? '?', to: target?.nodeName ?? '?',
-    state: handover.state, startedAt: startedAt ?? metadata.creationTimestamp ?? '', finishedAt,
-    epoch: handover.epoch, timeline: handover.timeline ?? [], measures: handover.measures ?? {}, refusals, notes,
+    id: metadata.name,
+    role: 'source',
+    container: spec.podName,
+    from: source?.nodeName ?? '?',
+    to: target?.nodeName ?? '?',
+    state: handover.state,
+    startedAt: startedAt ?? metadata.creationTimestamp ?? '',
+    finishedAt,
+    epoch: handover.epoch,
+    timeline: handover.timeline ?? [],
+    measures: handover.measures ?? {},
+    refusals,
+    notes,
     ...(handover.error === undefined ? {} : { error: { details: {}, ...handover.error } }),
   });
   return parsed.data;

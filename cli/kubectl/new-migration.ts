@@ -14,9 +14,25 @@ interface Wish {
   ttlSecondsAfterFinished?: number;
 }
 
-/** Makes a Migration of the pod that bears the name now; rejects with ERR_KUBE_NOT_FOUND when none does. Each call gives another name: a person may ask for the same move twice. */
-export async function makeMigration({ api, namespace }: ClusterSession, { podName, to, ...wish }: Wish): Promise<Migration> {
+/**
+ * Makes a Migration of the pod that bears the name now; rejects with ERR_KUBE_NOT_FOUND when none does. Each call gives
+ * another name: a person may ask for the same move twice.
+ */
+export async function makeMigration(
+  { api, namespace }: ClusterSession,
+  { podName, to, ...wish }: Wish,
+): Promise<Migration> {
   const { metadata } = await api.get(pods, { namespace, name: podName });
-  const spec = migrationSpecSchema.parse({ ...wish, podName, podUID: metadata.uid, ...(to === undefined ? {} : { targetNodeName: to }) });
-  return api.create(migrations, { apiVersion: groupVersion, kind: 'Migration', metadata: { name: migrationNameFor(podName, randomBytes(8).toString('hex')), namespace }, spec });
+  const spec = migrationSpecSchema.parse({
+    ...wish,
+    podName,
+    podUID: metadata.uid,
+    ...(to === undefined ? {} : { targetNodeName: to }),
+  });
+  return api.create(migrations, {
+    apiVersion: groupVersion,
+    kind: 'Migration',
+    metadata: { name: migrationNameFor(podName, randomBytes(8).toString('hex')), namespace },
+    spec,
+  });
 }

@@ -22,7 +22,8 @@ test.after.always(() => {
   for (const path of [directory, empty]) rmSync(path, { recursive: true });
 });
 
-const run = (...args: string[]) => promisify(execFile)(file, args, { cwd: empty, env: { PATH: '/nonexistent', HOME: empty } });
+const run = (...args: string[]) =>
+  promisify(execFile)(file, args, { cwd: empty, env: { PATH: '/nonexistent', HOME: empty } });
 
 test('says its version', async (t) => {
   t.is((await run('--version')).stdout, `${packageFile.version}\n`);
@@ -30,7 +31,8 @@ test('says its version', async (t) => {
 
 test('lists its commands', async (t) => {
   const { stdout } = await run('--help');
-  for (const command of ['plan', 'migrate', 'watch', 'drain', 'doctor']) t.regex(stdout, new RegExp(`^  ${command}`, 'm'));
+  for (const command of ['plan', 'migrate', 'watch', 'drain', 'doctor'])
+    t.regex(stdout, new RegExp(`^  ${command}`, 'm'));
 });
 
 test('says what it lacks where there is no cluster', async (t) => {

@@ -11,9 +11,14 @@ test('a pod that can move: what is worth knowing, and the command that moves it'
   const { code, stdout, stderr } = await kube.godwit(['plan', 'shop-0', '--to', 'node-b']);
   t.is(code, 0);
   t.is(stderr, '');
-  t.regex(stdout, /^ shop-0 {3}on node-a\n ! NOTE_POST_START: postStart of app runs again\n +→ .*\n ✓ can move: kubectl godwit migrate shop-0 --to node-b -n shop\n$/);
+  t.regex(
+    stdout,
+    /^ shop-0 {3}on node-a\n ! NOTE_POST_START: postStart of app runs again\n +→ .*\n ✓ can move: kubectl godwit migrate shop-0 --to node-b -n shop\n$/,
+  );
   t.deepEqual(kube.migrations(), []);
-  t.like(kube.server.asked('POST', /migrations$/)[0]?.body, { spec: { dryRun: true, podName: 'shop-0', podUID: 'uid-of-shop-0', targetNodeName: 'node-b', deadlineSeconds: 20 } });
+  t.like(kube.server.asked('POST', /migrations$/)[0]?.body, {
+    spec: { dryRun: true, podName: 'shop-0', podUID: 'uid-of-shop-0', targetNodeName: 'node-b', deadlineSeconds: 20 },
+  });
 });
 
 test('a pod that cannot move exits with 3, with what is in the way', async (t) => {
@@ -21,7 +26,10 @@ test('a pod that cannot move exits with 3, with what is in the way', async (t) =
   play(kube, [refused]);
   const { code, stdout } = await kube.godwit(['plan', 'shop-0']);
   t.is(code, 3);
-  t.regex(stdout, /✗ PREFLIGHT_IO_URING: pid 4711 has an io_uring\n +→ Start it without io_uring\.\n ✗ refused: 1 check in the way\n$/);
+  t.regex(
+    stdout,
+    /✗ PREFLIGHT_IO_URING: pid 4711 has an io_uring\n +→ Start it without io_uring\.\n ✗ refused: 1 check in the way\n$/,
+  );
   t.deepEqual(kube.migrations(), []);
 });
 

@@ -16,11 +16,17 @@ import { addWatch } from './commands/watch.ts';
 import type { PluginContext } from './plugin-context.ts';
 
 export function createPlugin(terminal: Terminal, exit: (code: ExitCode) => void, version: string): Command {
-  const program = bareProgram('kubectl godwit', 'Moves pods to other nodes with memory, files, stable address and TCP connections.', terminal, version)
+  const program = bareProgram(
+    'kubectl godwit',
+    'Moves pods to other nodes with memory, files, stable address and TCP connections.',
+    terminal,
+    version,
+  )
     .option('--kubeconfig <file>', 'kubeconfig to use', '')
     .option('--context <name>', 'context of the kubeconfig to use')
     .option('-n, --namespace <name>', 'namespace; the one of the context unless given');
   const context: PluginContext = { terminal, exit, cluster: () => openCluster(program.opts()) };
-  for (const add of [addPlan, addMigrate, addGet, addWatch, addDrain, addCancel, addExplain, addDoctor, addCompletion]) add(program, context);
+  for (const add of [addPlan, addMigrate, addGet, addWatch, addDrain, addCancel, addExplain, addDoctor, addCompletion])
+    add(program, context);
   return program;
 }

@@ -23,14 +23,23 @@ interface TableOptions {
 }
 
 export function migrationTable(migrations: readonly Migration[], { now, allNamespaces }: TableOptions): string[] {
-  const scoped = (namespace: string | undefined, cells: string[]): string[] => (allNamespaces ? [shown(namespace), ...cells] : cells);
+  const scoped = (namespace: string | undefined, cells: string[]): string[] =>
+    allNamespaces ? [shown(namespace), ...cells] : cells;
   return table(
     scoped('NAMESPACE', ['MIGRATION', 'POD', 'FROM', 'TO', 'PHASE', 'REASON', 'FREEZE', 'TRIGGER', 'AGE']),
-    migrations.map(({ metadata, spec, status = {} }) => scoped(metadata.namespace, [
-      metadata.name, spec.podName, shown(status.source?.nodeName), shown(status.target?.nodeName), status.phase ?? 'Pending',
-      shown(newestCondition(status)?.reason), status.freezeMs === undefined ? '-' : duration(status.freezeMs), spec.trigger,
-      metadata.creationTimestamp === undefined ? '-' : age(metadata.creationTimestamp, now),
-    ])),
+    migrations.map(({ metadata, spec, status = {} }) =>
+      scoped(metadata.namespace, [
+        metadata.name,
+        spec.podName,
+        shown(status.source?.nodeName),
+        shown(status.target?.nodeName),
+        status.phase ?? 'Pending',
+        shown(newestCondition(status)?.reason),
+        status.freezeMs === undefined ? '-' : duration(status.freezeMs),
+        spec.trigger,
+        metadata.creationTimestamp === undefined ? '-' : age(metadata.creationTimestamp, now),
+      ]),
+    ),
   );
 }
 
@@ -57,7 +66,8 @@ export function storyLines(migration: Migration, { width, color }: Page): string
   const columns = Math.max(60, width);
   const { status = {}, spec, metadata } = migration;
   const record = isUnderway(migration) ? undefined : recordOf(migration);
-  if (record !== undefined) return [...waterfall(record, { width, color }), '', ...conditionLines(migration, columns, paint)];
+  if (record !== undefined)
+    return [...waterfall(record, { width, color }), '', ...conditionLines(migration, columns, paint)];
   const title = ` ${paint('strong', spec.podName)}   ${shown(status.source?.nodeName)} → ${shown(status.target?.nodeName)}   ${metadata.name}`;
   return [title, '', ...conditionLines(migration, columns, paint), ...findingLines(migration, columns, paint)];
 }

@@ -11,6 +11,7 @@ const longestSeconds = 604_800;
 
 function secondsOf(text: string): number {
   const seconds = Number(text);
-  if (!(seconds > 0 && seconds <= longestSeconds)) throw new InvalidArgumentError(`It is no number of seconds above 0, up to ${longestSeconds}.`);
+  if (!(seconds > 0 && seconds <= longestSeconds))
+    throw new InvalidArgumentError(`It is no number of seconds above 0, up to ${longestSeconds}.`);
   return seconds;
 }

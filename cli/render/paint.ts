@@ -20,5 +20,6 @@ const styles = {
 
 export function painter(color: boolean): Paint {
   if (!color) return (_tone, text) => text;
-  return (tone, text) => (tone === 'plain' || text === '' ? text : styleText(styles[tone], text, { validateStream: false }));
+  return (tone, text) =>
+    tone === 'plain' || text === '' ? text : styleText(styles[tone], text, { validateStream: false });
 }

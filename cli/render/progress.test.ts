@@ -3,7 +3,11 @@ import { progress, progressSince } from './progress.ts';
 import { sampleRecord } from './sample.ts';
 
 const whole = sampleRecord();
-const running = sampleRecord({ state: 'restoring', timeline: whole.timeline.slice(0, 6), measures: { connections: 7 } });
+const running = sampleRecord({
+  state: 'restoring',
+  timeline: whole.timeline.slice(0, 6),
+  measures: { connections: 7 },
+});
 delete running.epoch;
 
 test('what is done, what runs, what is left', (t) => {
@@ -24,7 +28,10 @@ test('what is done, what runs, what is left', (t) => {
 test('a log gets every step once, also one of the other node that comes to be known late', (t) => {
   const [late, ...rest] = whole.timeline;
   if (late === undefined) throw new Error('no steps');
-  const seen = [sampleRecord({ state: 'activating', timeline: rest }), sampleRecord({ state: 'releasing', timeline: [late, ...rest] })];
+  const seen = [
+    sampleRecord({ state: 'activating', timeline: rest }),
+    sampleRecord({ state: 'releasing', timeline: [late, ...rest] }),
+  ];
   const lines = seen.flatMap((record, index) => progressSince(seen[index - 1], record, false));
   const done = lines.filter((line) => line.startsWith(' ✓ '));
   t.is(done.length, whole.timeline.length);

@@ -42,7 +42,8 @@ export function progress(record: HandoverRecord, { width, color, nowMs }: Progre
   return [
     title(record, Math.max(60, width), paint),
     ...doneSteps(record).map((step) => paint('good', ' ✓ ') + step),
-    paint('strong', ` ${spin(nowMs)} ${record.state.padEnd(nameColumns)}`) + ` ${elapsed.padStart(9)}${holding(record)}`,
+    paint('strong', ` ${spin(nowMs)} ${record.state.padEnd(nameColumns)}`) +
+      ` ${elapsed.padStart(9)}${holding(record)}`,
     ...(left.length === 0 ? [] : [paint('faint', ` · ${left.join('  · ')}`)]),
   ];
 }
@@ -51,7 +52,8 @@ export function progress(record: HandoverRecord, { width, color, nowMs }: Progre
 export function progressSince(previous: HandoverRecord | undefined, record: HandoverRecord, color: boolean): string[] {
   const paint = painter(color);
   const known = new Set(previous?.timeline.map((step) => stepKey(step)));
-  const opening = previous === undefined ? [`${record.container}: ${record.from} → ${record.to}, handover ${record.id}`] : [];
+  const opening =
+    previous === undefined ? [`${record.container}: ${record.from} → ${record.to}, handover ${record.id}`] : [];
   return [
     ...opening,
     ...doneSteps(record, known).map((step) => paint('good', ' ✓ ') + step),
@@ -74,11 +76,13 @@ function stepKey({ lane, step, startedAt }: TimelineStep): string {
 }
 
 function doneSteps(record: HandoverRecord, except: ReadonlySet<string> = new Set()): string[] {
-  return record.timeline.filter((step) => !except.has(stepKey(step))).map((step) => {
-    const bytes = step.bytes === undefined ? '' : `  ${size(step.bytes)}`;
-    const node = step.lane === 'source' ? record.from : record.to;
-    return `${step.step.padEnd(nameColumns)} ${duration(step.finishedAt - step.startedAt).padStart(9)}  ${node}${bytes}`;
-  });
+  return record.timeline
+    .filter((step) => !except.has(stepKey(step)))
+    .map((step) => {
+      const bytes = step.bytes === undefined ? '' : `  ${size(step.bytes)}`;
+      const node = step.lane === 'source' ? record.from : record.to;
+      return `${step.step.padEnd(nameColumns)} ${duration(step.finishedAt - step.startedAt).padStart(9)}  ${node}${bytes}`;
+    });
 }
 
 function holding(record: HandoverRecord): string {

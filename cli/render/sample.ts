@@ -4,7 +4,13 @@ import type { HandoverRecord, TimelineStep } from '#core/api/handover.ts';
 const start = Date.parse('2026-11-23T18:00:00.000Z');
 
 function at(lane: TimelineStep['lane'], step: string, fromMs: number, forMs: number, bytes?: number): TimelineStep {
-  return { lane, step, startedAt: start + fromMs, finishedAt: start + fromMs + forMs, ...(bytes === undefined ? {} : { bytes }) };
+  return {
+    lane,
+    step,
+    startedAt: start + fromMs,
+    finishedAt: start + fromMs + forMs,
+    ...(bytes === undefined ? {} : { bytes }),
+  };
 }
 
 /** Succeeded, frozen for 140 ms from 210.4 ms on. */

@@ -72,7 +72,10 @@ export function endColumn(sections: readonly Section[], time: number): number {
 
 function columnIn(section: Section | undefined, time: number): number {
   if (section === undefined) return 0;
-  const share = section.to > section.from ? (clamp(time, section.from, section.to) - section.from) / (section.to - section.from) : 0;
+  const share =
+    section.to > section.from
+      ? (clamp(time, section.from, section.to) - section.from) / (section.to - section.from)
+      : 0;
   return section.left + share * (section.right - section.left);
 }
 

@@ -23,7 +23,9 @@ export function verdict(record: HandoverRecord, columns: number, paint: Paint, c
     ...outcome(record, columns, paint),
     ...facts.flatMap(([name, fact]) => {
       const head = `   ${name.padEnd(nameColumns)}  `;
-      return hang(head, fact, columns).map((line) => paint('faint', line.slice(0, head.length)) + line.slice(head.length));
+      return hang(head, fact, columns).map(
+        (line) => paint('faint', line.slice(0, head.length)) + line.slice(head.length),
+      );
     }),
     ...refusalLines(record.refusals, { mark: '✗', tone: 'bad', columns, paint }),
     ...refusalLines(record.notes, { mark: '!', tone: 'warning', columns, paint }),
@@ -36,7 +38,8 @@ function outcome(record: HandoverRecord, columns: number, paint: Paint): string[
   const { freezeMs } = record.measures;
   const frozen = freezeMs === undefined ? '' : `, frozen for ${duration(freezeMs)}`;
   const took = duration(to - from);
-  const say = (tone: Tone, mark: string, text: string) => hang(` ${mark} `, text, columns).map((line) => paint(tone, line));
+  const say = (tone: Tone, mark: string, text: string) =>
+    hang(` ${mark} `, text, columns).map((line) => paint(tone, line));
   switch (record.state) {
     case 'succeeded':
       return say('good', '✓', `moved to ${record.to} in ${took}${frozen}`);
@@ -66,7 +69,10 @@ function factsOf(record: HandoverRecord): (readonly [string, string])[] {
     measures.imageBytes === undefined ? undefined : `${size(measures.imageBytes)} of images`,
     measures.peakImageBytes === undefined ? undefined : `at most ${size(measures.peakImageBytes)} kept on a node`,
   ]);
-  add('files', [fileFact(measures), measures.lateFiles === undefined ? undefined : `${grouped(measures.lateFiles)} of them in the freeze`]);
+  add('files', [
+    fileFact(measures),
+    measures.lateFiles === undefined ? undefined : `${grouped(measures.lateFiles)} of them in the freeze`,
+  ]);
   add('wire', [measures.wireBytes === undefined ? undefined : size(measures.wireBytes)]);
   add('CRIU', [
     criuDumpMs === undefined ? undefined : `${duration(criuDumpMs)} of the dump`,

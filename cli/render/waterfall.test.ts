@@ -42,7 +42,10 @@ test('colour changes nothing but colour', (t) => {
   for (const width of [80, 140]) {
     const plain = waterfall(sampleRecord(), { width, color: false });
     const painted = waterfall(sampleRecord(), { width, color: true });
-    t.deepEqual(painted.map((line) => stripVTControlCharacters(line)), plain);
+    t.deepEqual(
+      painted.map((line) => stripVTControlCharacters(line)),
+      plain,
+    );
     t.true(painted.join('').includes('\u001B[36m'), 'the freeze is cyan');
   }
 });
@@ -53,12 +56,27 @@ test('the sample is a record of the API', (t) => {
 
 test('a refusal without timeline tells code, fact and remedy', (t) => {
   const refusals = [{ code: 'PREFLIGHT_X', fact: 'found x', remedy: 'remove x' }];
-  const lines = waterfall(sampleRecord({ state: 'refused', timeline: [], measures: {}, refusals }), { width: 80, color: false });
-  t.deepEqual(lines.slice(1), ['', ' ✗ refused before anything was frozen: goes on at node-a', ' ✗ PREFLIGHT_X: found x', '     → remove x']);
+  const lines = waterfall(sampleRecord({ state: 'refused', timeline: [], measures: {}, refusals }), {
+    width: 80,
+    color: false,
+  });
+  t.deepEqual(lines.slice(1), [
+    '',
+    ' ✗ refused before anything was frozen: goes on at node-a',
+    ' ✗ PREFLIGHT_X: found x',
+    '     → remove x',
+  ]);
 });
 
 test('a rollback tells the error and where the container goes on', (t) => {
-  const error = { code: 'ERR_DEADLINE', reason: 'DeadlineExceeded', message: 'dump took longer', remedy: 'look', retryable: true, details: {} };
+  const error = {
+    code: 'ERR_DEADLINE',
+    reason: 'DeadlineExceeded',
+    message: 'dump took longer',
+    remedy: 'look',
+    retryable: true,
+    details: {},
+  };
   const text = waterfall(sampleRecord({ state: 'rolled-back', error }), { width: 80, color: false }).join('\n');
   t.regex(text, /✗ rolled back after 372 ms, frozen for 140 ms: goes on at node-a/);
   t.regex(text, /ERR_DEADLINE: dump took longer\n {5}→ look$/);
@@ -74,15 +92,28 @@ const step: fc.Arbitrary<TimelineStep> = fc
   })
   .map(({ took, lane, step: name, startedAt }) => ({ lane, step: name, startedAt, finishedAt: startedAt + took }));
 const record: fc.Arbitrary<HandoverRecord> = fc
-  .record({ state: fc.constantFrom(...sourceStates), timeline: fc.array(step, { maxLength: 20 }), frozenAt: fc.option(time), freezeMs: fc.option(time) })
+  .record({
+    state: fc.constantFrom(...sourceStates),
+    timeline: fc.array(step, { maxLength: 20 }),
+    frozenAt: fc.option(time),
+    freezeMs: fc.option(time),
+  })
   .map(({ state, timeline, frozenAt, freezeMs }) => {
-    const frozen = frozenAt === null ? {} : { frozenAt, ...(freezeMs === null ? {} : { freezeMs, resumedAt: frozenAt + freezeMs }) };
+    const frozen =
+      frozenAt === null ? {} : { frozenAt, ...(freezeMs === null ? {} : { freezeMs, resumedAt: frozenAt + freezeMs }) };
     return sampleRecord({ state, timeline, measures: frozen });
   });
 
-testProp('every step is drawn in one row with a visible bar, and nothing is wider than the terminal', [record, fc.integer({ min: 60, max: 200 })], (t, given, width) => {
-  const lines = waterfall(given, { width, color: false });
-  t.true(lines.every((line) => line.length <= Math.min(width, 160)), lines.join('\n'));
-  const rows = lines.filter((line) => /[█▏▎▍▌▋▊▉▐]/.test(line));
-  t.is(rows.length, given.timeline.length, lines.join('\n'));
-});
+testProp(
+  'every step is drawn in one row with a visible bar, and nothing is wider than the terminal',
+  [record, fc.integer({ min: 60, max: 200 })],
+  (t, given, width) => {
+    const lines = waterfall(given, { width, color: false });
+    t.true(
+      lines.every((line) => line.length <= Math.min(width, 160)),
+      lines.join('\n'),
+    );
+    const rows = lines.filter((line) => /[█▏▎▍▌▋▊▉▐]/.test(line));
+    t.is(rows.length, given.timeline.length, lines.join('\n'));
+  },
+);

@@ -57,7 +57,11 @@ function marginOf(nameColumns: number, durationColumns: number, bytesColumns: nu
 
 function chart(record: HandoverRecord, layout: Layout, paint: Paint): string[] {
   const margin = ' '.repeat(marginOf(layout.nameColumns, layout.durationColumns, layout.bytesColumns));
-  return [`${margin}${axis(layout, paint)}`, ...lane('source', record, layout, paint), ...lane('target', record, layout, paint)];
+  return [
+    `${margin}${axis(layout, paint)}`,
+    ...lane('source', record, layout, paint),
+    ...lane('target', record, layout, paint),
+  ];
 }
 
 function lane(side: TimelineStep['lane'], record: HandoverRecord, layout: Layout, paint: Paint): string[] {
@@ -65,14 +69,21 @@ function lane(side: TimelineStep['lane'], record: HandoverRecord, layout: Layout
   if (steps.length === 0) return [];
   const head = ` ${side} ${side === 'source' ? record.from : record.to}`;
   const margin = marginOf(layout.nameColumns, layout.durationColumns, layout.bytesColumns);
-  return [paint('strong', head.padEnd(margin)) + painted(canvas(layout), paint), ...steps.map((step) => row(step, layout, paint))];
+  return [
+    paint('strong', head.padEnd(margin)) + painted(canvas(layout), paint),
+    ...steps.map((step) => row(step, layout, paint)),
+  ];
 }
 
 function row(step: TimelineStep, layout: Layout, paint: Paint): string {
   const name = step.step.padEnd(layout.nameColumns);
   const took = stepDuration(step).padStart(layout.durationColumns);
   const cells = canvas(layout);
-  const drawn = bar(startColumn(layout.sections, step.startedAt), endColumn(layout.sections, step.finishedAt), layout.chartColumns);
+  const drawn = bar(
+    startColumn(layout.sections, step.startedAt),
+    endColumn(layout.sections, step.finishedAt),
+    layout.chartColumns,
+  );
   drawn.text.split('').forEach((text, index) => {
     const column = drawn.left + index;
     cells[column] = { text, tone: frozenAt(layout.sections, column) ? 'frozen' : 'running' };
@@ -87,11 +98,17 @@ type Cell = { text: string; tone: Tone };
 function painted(cells: readonly Cell[], paint: Paint): string {
   const used = cells.slice(0, cells.findLastIndex((cell) => cell.text !== ' ') + 1);
   let line = '';
-  for (let index = 0; index < used.length; ) {
+  for (let index = 0; index < used.length;) {
     const tone = used[index]?.tone ?? 'plain';
     const after = used.findIndex((cell, at) => at > index && cell.tone !== tone);
     const end = after === -1 ? used.length : after;
-    line += paint(tone, used.slice(index, end).map((cell) => cell.text).join(''));
+    line += paint(
+      tone,
+      used
+        .slice(index, end)
+        .map((cell) => cell.text)
+        .join(''),
+    );
     index = end;
   }
   return line;
@@ -132,7 +149,10 @@ function label(section: Section): string {
   const columns = section.right - section.left;
   const ms = section.to - section.from;
   const short = duration(ms);
-  const text = [section.kind === 'frozen' ? ` frozen ${short} ` : ` running ${short} `, ` ${short} `, short].find((one) => one.length <= columns) ?? '';
+  const text =
+    [section.kind === 'frozen' ? ` frozen ${short} ` : ` running ${short} `, ` ${short} `, short].find(
+      (one) => one.length <= columns,
+    ) ?? '';
   const rule = section.kind === 'frozen' ? '━' : '─';
   const left = Math.floor((columns - text.length) / 2);
   return rule.repeat(left) + text + rule.repeat(columns - text.length - left);

@@ -15,7 +15,9 @@ export interface Wish {
   cursors: Cursors;
 }
 
-/** `address/prefix` texts; ERR_ADDRESS_INVALID, ERR_ADDRESS_TAKEN or ERR_ADDRESS_EXHAUSTED, and then nothing is used up. */
+/**
+ * `address/prefix` texts; ERR_ADDRESS_INVALID, ERR_ADDRESS_TAKEN or ERR_ADDRESS_EXHAUSTED, and then nothing is used up.
+ */
 export function chooseAddresses(wish: Wish): string[] {
   const asked = wish.requested.map((text) => requestedAddress(wish, text));
   const askedFamilies = new Set(asked.map((cidr) => familyOf(cidr)));
@@ -27,8 +29,10 @@ function requestedAddress({ ranges, taken }: Wish, text: string): string {
   const { address, prefix } = parseCidr(text, -1);
   const range = rangeOf(ranges, address);
   if (range === undefined) throw new GodwitError('ERR_ADDRESS_INVALID', `${address} lies in no subnet of the network`);
-  if (prefix !== -1 && prefix !== range.prefix) throw new GodwitError('ERR_ADDRESS_INVALID', `${text} has another prefix length than its subnet`);
-  if (taken.has(address) || address === range.gateway) throw new GodwitError('ERR_ADDRESS_TAKEN', `${address} is in use`);
+  if (prefix !== -1 && prefix !== range.prefix)
+    throw new GodwitError('ERR_ADDRESS_INVALID', `${text} has another prefix length than its subnet`);
+  if (taken.has(address) || address === range.gateway)
+    throw new GodwitError('ERR_ADDRESS_TAKEN', `${address} is in use`);
   return formatCidr({ address, prefix: range.prefix });
 }
 

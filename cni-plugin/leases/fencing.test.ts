@@ -3,11 +3,27 @@ import { afterRemoval, knownEpoch, maySpeak, obsoleteTombstones, takenAddresses 
 import type { AttachedLease, Lease } from './lease.ts';
 
 function lease(changes: Partial<Lease> & { id: string }): Lease {
-  return { version: 1, network: 'n', addresses: ['198.18.0.2/24'], mac: '02:00:00:00:00:01', mtu: 1500, epoch: 0, state: 'active', holder: null, container: null, bridge: 'b', uplink: null, ...changes };
+  return {
+    version: 1,
+    network: 'n',
+    addresses: ['198.18.0.2/24'],
+    mac: '02:00:00:00:00:01',
+    mtu: 1500,
+    epoch: 0,
+    state: 'active',
+    holder: null,
+    container: null,
+    bridge: 'b',
+    uplink: null,
+    ...changes,
+  };
 }
 
 function attached(changes: Partial<Lease> & { id: string }): AttachedLease {
-  return { ...lease(changes), container: { id: changes.id, ifName: 'net1', netns: '/x', netnsInode: 1, hostName: 'gdw1' } };
+  return {
+    ...lease(changes),
+    container: { id: changes.id, ifName: 'net1', netns: '/x', netnsInode: 1, hostName: 'gdw1' },
+  };
 }
 
 test('only the active lease of the newest epoch may speak', (t) => {
@@ -15,7 +31,10 @@ test('only the active lease of the newest epoch may speak', (t) => {
   const newer = attached({ id: 'new', epoch: 2 });
   const parked = attached({ id: 'parked', epoch: 9, state: 'parked' });
   const all = [old, newer, parked];
-  t.deepEqual(all.map((each) => maySpeak(all, each)), [false, true, false]);
+  t.deepEqual(
+    all.map((each) => maySpeak(all, each)),
+    [false, true, false],
+  );
   t.false(maySpeak([old, lease({ id: 'gone', epoch: 3, state: 'surrendered' })], old));
   t.true(maySpeak([old, lease({ id: 'other', epoch: 3, network: 'm' })], old));
   t.true(maySpeak([old, lease({ id: 'other', epoch: 3, addresses: ['198.18.0.3/24'] })], old));
@@ -47,8 +66,14 @@ test('a newer lease of this node makes the memory needless', (t) => {
 });
 
 test('what is taken and what is obsolete', (t) => {
-  const all = [lease({ id: 'a', state: 'surrendered', epoch: 2 }), lease({ id: 'b', state: 'released', epoch: 3, addresses: ['198.18.0.3/24'] })];
+  const all = [
+    lease({ id: 'a', state: 'surrendered', epoch: 2 }),
+    lease({ id: 'b', state: 'released', epoch: 3, addresses: ['198.18.0.3/24'] }),
+  ];
   t.deepEqual(takenAddresses(all, 'n'), new Set(['198.18.0.2']));
   t.deepEqual(obsoleteTombstones(all, 'n', ['198.18.0.2/24'], 1), []);
-  t.deepEqual(obsoleteTombstones(all, 'n', ['198.18.0.2/24'], 2).map(({ id }) => id), ['a']);
+  t.deepEqual(
+    obsoleteTombstones(all, 'n', ['198.18.0.2/24'], 2).map(({ id }) => id),
+    ['a'],
+  );
 });

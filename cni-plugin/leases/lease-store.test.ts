@@ -12,7 +12,20 @@ async function directory(t: ExecutionContext): Promise<string> {
 }
 
 function lease(id: string, epoch = 0): Lease {
-  return { version: 1, id, network: 'n', addresses: ['198.18.0.2/24'], mac: '02:00:00:00:00:01', mtu: 1500, epoch, state: 'active', holder: null, container: null, bridge: 'b', uplink: null };
+  return {
+    version: 1,
+    id,
+    network: 'n',
+    addresses: ['198.18.0.2/24'],
+    mac: '02:00:00:00:00:01',
+    mtu: 1500,
+    epoch,
+    state: 'active',
+    holder: null,
+    container: null,
+    bridge: 'b',
+    uplink: null,
+  };
 }
 
 test('what was put is there after a restart, what was removed is not', async (t) => {

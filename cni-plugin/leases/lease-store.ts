@@ -9,8 +9,8 @@ import { leaseSchema, type Lease } from './lease.ts';
 const extension = '.json';
 
 /**
- * All leases of the node. Reads see a change at once; the promise of a change settles when it is on disk. Changes of one
- * lease are written in the order they were made. Rejects with ERR_LEASE_STORE.
+ * All leases of the node. Reads see a change at once; the promise of a change settles when it is on disk. Changes of
+ * one lease are written in the order they were made. Rejects with ERR_LEASE_STORE.
  */
 export class LeaseStore {
   readonly #dir: string;
@@ -22,12 +22,17 @@ export class LeaseStore {
     this.#leases = leases;
   }
 
-  /** Reads the directory, which is made if missing; a lease that cannot be read is an error, since its address is in use. */
+  /**
+   * Reads the directory, which is made if missing; a lease that cannot be read is an error, since its address is in
+   * use.
+   */
   static async open(dir: string): Promise<LeaseStore> {
     try {
       await mkdir(dir, { recursive: true, mode: 0o700 });
       const names = (await readdir(dir)).filter((name) => name.endsWith(extension));
-      const leases = await Promise.all(names.map(async (name) => parseLease(name, await readFile(join(dir, name), 'utf8'))));
+      const leases = await Promise.all(
+        names.map(async (name) => parseLease(name, await readFile(join(dir, name), 'utf8'))),
+      );
       return new LeaseStore(dir, new Map(leases.map((lease) => [lease.id, lease])));
     } catch (error) {
       throw storeError(`cannot read the leases in ${dir}`, error);
@@ -54,7 +59,8 @@ export class LeaseStore {
 
   async #write(id: string, work: () => Promise<void>): Promise<void> {
     const before = this.#writes.get(id);
-    const turn = before === undefined ? work() : before.then(work, work); // a failed write was reported to whoever made that change
+    // a failed write was reported to whoever made that change
+    const turn = before === undefined ? work() : before.then(work, work);
     this.#writes.set(id, turn);
     try {
       await turn;
@@ -68,7 +74,8 @@ export class LeaseStore {
 
 function parseLease(name: string, text: string): Lease {
   const parsed = leaseSchema.safeParse(parseJson(text));
-  if (!parsed.success || parsed.data.id + extension !== name) throw new GodwitError('ERR_LEASE_STORE', `${name} is not a lease of this version`, { cause: parsed.error });
+  if (!parsed.success || parsed.data.id + extension !== name)
+    throw new GodwitError('ERR_LEASE_STORE', `${name} is not a lease of this version`, { cause: parsed.error });
   return parsed.data;
 }
 

@@ -14,8 +14,8 @@ export const leaseSchema = z.object({
   epoch: z.number().int().nonnegative(),
   /**
    * active: this container holds the address. parked: it will, after a commit. surrendered: another node holds it, at
-   * `epoch`; this node stays silent. released: nobody holds it; who gets it next goes on from `epoch`, so that older claims
-   * and memories of other nodes stay refused.
+   * `epoch`; this node stays silent. released: nobody holds it; who gets it next goes on from `epoch`, so that older
+   * claims and memories of other nodes stay refused.
    */
   state: z.enum(['active', 'parked', 'surrendered', 'released']),
   /** Who holds a surrendered address; for people. */
@@ -54,7 +54,9 @@ function attachmentHash(network: string, containerId: string, ifName: string): s
 }
 
 export function sharesAddress(lease: Lease, network: string, addresses: readonly string[]): boolean {
-  return lease.network === network && lease.addresses.some((own) => addresses.some((other) => bare(own) === bare(other)));
+  return (
+    lease.network === network && lease.addresses.some((own) => addresses.some((other) => bare(own) === bare(other)))
+  );
 }
 
 /** The address of `address/prefix`. */

@@ -1,4 +1,5 @@
-// A container gets a stable link: a new address of the network, or the parked link for an address that another node holds.
+// A container gets a stable link: a new address of the network, or the parked link for an address that another node
+// holds.
 import { Undo } from '#core/undo.ts';
 import { GodwitError } from '#core/errors.ts';
 import { chooseAddresses } from '../addresses/choose.ts';
@@ -40,26 +41,46 @@ export async function attach(context: NodeContext, request: AttachRequest): Prom
     taken: takenAddresses(others, network.name),
     cursors: context.cursors,
   });
-  const mac = request.mac === undefined ? stableMac(network.name, bare(addresses[0] ?? '')) : formatMac(parseMac(request.mac));
+  const mac =
+    request.mac === undefined ? stableMac(network.name, bare(addresses[0] ?? '')) : formatMac(parseMac(request.mac));
   const epoch = Math.max(0, knownEpoch(context.leases.all(), network.name, addresses));
   const lease = await build(context, request, { addresses, mac, mtu: network.mtu, epoch, state: 'active' });
   await dropTombstones(context, lease);
   return lease;
 }
 
-/** Adds a parked link for an address that another node holds at the claim's epoch; ERR_LINK_EPOCH when this node knows of a newer one. */
-export async function attachParked(context: NodeContext, request: Omit<AttachRequest, 'requested' | 'mac'>, claim: LeaseClaim): Promise<AttachedLease> {
+/**
+ * Adds a parked link for an address that another node holds at the claim's epoch; ERR_LINK_EPOCH when this node knows
+ * of a newer one.
+ */
+export async function attachParked(
+  context: NodeContext,
+  request: Omit<AttachRequest, 'requested' | 'mac'>,
+  claim: LeaseClaim,
+): Promise<AttachedLease> {
   const { network } = request;
   const addresses = claim.addresses.map((text) => formatCidr(parseCidr(text)));
-  const stray = addresses.find((address) => rangeOf(network.parsedRanges, bare(address))?.prefix !== parseCidr(address).prefix);
-  if (stray !== undefined || addresses.length === 0) throw new GodwitError('ERR_ADDRESS_INVALID', `the claimed address ${stray ?? ''} lies in no subnet of network ${network.name}`);
+  const stray = addresses.find(
+    (address) => rangeOf(network.parsedRanges, bare(address))?.prefix !== parseCidr(address).prefix,
+  );
+  if (stray !== undefined || addresses.length === 0)
+    throw new GodwitError(
+      'ERR_ADDRESS_INVALID',
+      `the claimed address ${stray ?? ''} lies in no subnet of network ${network.name}`,
+    );
   mustBeKnownNewest(context, network.name, addresses, claim.epoch);
-  return build(context, request, { addresses, mac: formatMac(parseMac(claim.mac)), mtu: claim.mtu, epoch: claim.epoch, state: 'parked' });
+  return build(context, request, {
+    addresses,
+    mac: formatMac(parseMac(claim.mac)),
+    mtu: claim.mtu,
+    epoch: claim.epoch,
+    state: 'parked',
+  });
 }
 
 /**
- * The link that an earlier claim of the same container left, parked for this one. It may have been the holder's: the source has taken the
- * address back since, and claims again.
+ * The link that an earlier claim of the same container left, parked for this one. It may have been the holder's: the
+ * source has taken the address back since, and claims again.
  */
 export async function parkAgain(context: NodeContext, lease: AttachedLease, claim: LeaseClaim): Promise<AttachedLease> {
   mustBeKnownNewest(context, lease.network, lease.addresses, claim.epoch);
@@ -71,18 +92,38 @@ export async function parkAgain(context: NodeContext, lease: AttachedLease, clai
 
 function mustBeKnownNewest(context: NodeContext, network: string, addresses: readonly string[], epoch: number): void {
   const known = knownEpoch(context.leases.all(), network, addresses);
-  if (epoch < known) throw new GodwitError('ERR_LINK_EPOCH', `the claim is of epoch ${epoch}, this node knows of ${known}`);
+  if (epoch < known)
+    throw new GodwitError('ERR_LINK_EPOCH', `the claim is of epoch ${epoch}, this node knows of ${known}`);
 }
 
 type Identity = Pick<AttachedLease, 'addresses' | 'mac' | 'mtu' | 'epoch' | 'state'>;
 
-async function build(context: NodeContext, request: Omit<AttachRequest, 'requested'>, identity: Identity): Promise<AttachedLease> {
+async function build(
+  context: NodeContext,
+  request: Omit<AttachRequest, 'requested'>,
+  identity: Identity,
+): Promise<AttachedLease> {
   const { network, containerId, ifName, netns } = request;
   const inode = netnsInode(netns);
   if (inode === undefined) throw new GodwitError('ERR_CNI_NETNS', `there is no network namespace ${netns}`);
-  const container = { id: containerId, ifName, netns, netnsInode: inode, hostName: hostName(network.name, containerId, ifName) };
+  const container = {
+    id: containerId,
+    ifName,
+    netns,
+    netnsInode: inode,
+    hostName: hostName(network.name, containerId, ifName),
+  };
   const id = leaseId(network.name, containerId, ifName);
-  const lease: AttachedLease = { version: 1, id, network: network.name, ...identity, holder: null, container, bridge: network.bridge, uplink: network.uplinkName };
+  const lease: AttachedLease = {
+    version: 1,
+    id,
+    network: network.name,
+    ...identity,
+    holder: null,
+    container,
+    bridge: network.bridge,
+    uplink: network.uplinkName,
+  };
   await using undo = new Undo();
   const earlier = context.leases.get(id);
   undo.push(() => (earlier === undefined ? context.leases.remove(id) : context.leases.put(earlier)));
@@ -108,7 +149,10 @@ function makeLink({ host, ...context }: NodeContext, network: Network, lease: At
   }
 }
 
-/** The network's routes for the families that the link has, by the gateway of the link's own subnet unless another is named. */
+/**
+ * The network's routes for the families that the link has, by the gateway of the link's own subnet unless another is
+ * named.
+ */
 export function routesFor(network: Network, addresses: readonly string[]): RouteFacts[] {
   return network.ipam.routes.flatMap(({ dst, gw }) => {
     const destination = parseCidr(dst);
@@ -125,5 +169,10 @@ export async function dropTombstones(context: NodeContext, lease: AttachedLease)
 
 /** Leases of other containers of this node for one of the same addresses. */
 export function rivals(context: NodeContext, lease: AttachedLease): AttachedLease[] {
-  return context.leases.all().filter((other): other is AttachedLease => other.id !== lease.id && other.container !== null && sharesAddress(other, lease.network, lease.addresses));
+  return context.leases
+    .all()
+    .filter(
+      (other): other is AttachedLease =>
+        other.id !== lease.id && other.container !== null && sharesAddress(other, lease.network, lease.addresses),
+    );
 }

@@ -11,7 +11,10 @@ import type { Network } from '../network-config.ts';
 import type { HostSide } from './host-side.ts';
 import type { NodeContext } from './node-context.ts';
 
-/** Index of the network's bridge, which is up and has its uplink. ERR_CNI_CONFIG when a device of the configuration is not usable. */
+/**
+ * Index of the network's bridge, which is up and has its uplink. ERR_CNI_CONFIG when a device of the configuration is
+ * not usable.
+ */
 export function ensureBridge({ host, log }: Pick<NodeContext, 'host' | 'log'>, network: Network): number {
   const { route } = host;
   exemptBridge(host, network.bridge, log);
@@ -40,7 +43,8 @@ function exemptBridge({ untracked, inside }: HostSide, bridge: string, log: Log)
 function makeBridge(route: RouteSocket, network: Network): LinkFacts {
   unlessRefused(['EEXIST'], () => createBridge(route, network.bridge, network.mtu));
   const bridge = findLink(route, network.bridge);
-  if (bridge === undefined) throw new GodwitError('ERR_LINK_KERNEL', `bridge ${network.bridge} was made and is not there`);
+  if (bridge === undefined)
+    throw new GodwitError('ERR_LINK_KERNEL', `bridge ${network.bridge} was made and is not there`);
   changeLink(route, bridge.index, { mac: bridge.mac, up: true });
   return bridge;
 }
@@ -50,15 +54,21 @@ function ensureUplink(route: RouteSocket, network: Network, name: string, bridge
   const uplink = findLink(route, name);
   if (uplink === undefined) throw new GodwitError('ERR_CNI_CONFIG', `there is no uplink ${name} on this node`);
   if (uplink.master === bridgeIndex && uplink.up) return;
-  if (uplink.master !== 0 && uplink.master !== bridgeIndex) throw new GodwitError('ERR_CNI_CONFIG', `uplink ${name} is a port of another bridge`);
+  if (uplink.master !== 0 && uplink.master !== bridgeIndex)
+    throw new GodwitError('ERR_CNI_CONFIG', `uplink ${name} is a port of another bridge`);
   const [address] = addressesOf(route, uplink.index);
-  if (address !== undefined) throw new GodwitError('ERR_CNI_CONFIG', `uplink ${name} has the node's address ${address}, which would stop working; move it to the bridge first`);
+  if (address !== undefined)
+    throw new GodwitError(
+      'ERR_CNI_CONFIG',
+      `uplink ${name} has the node's address ${address}, which would stop working; move it to the bridge first`,
+    );
   changeLink(route, uplink.index, { up: true, master: bridgeIndex });
 }
 
 /** With a way to every peer: nodes come after the tunnel was made, and one that is known already stays as it is. */
 function ensureTunnel(route: RouteSocket, name: string, mtu: number, vxlan: NonNullable<Network['vxlan']>): void {
-  if (findLink(route, name) === undefined) createVxlan(route, name, { id: vxlan.id, local: addressBytes(vxlan.local), port: vxlan.port, mtu });
+  if (findLink(route, name) === undefined)
+    createVxlan(route, name, { id: vxlan.id, local: addressBytes(vxlan.local), port: vxlan.port, mtu });
   const tunnel = findLink(route, name);
   for (const peer of vxlan.peers) if (tunnel !== undefined) addFloodPeer(route, tunnel.index, peer);
 }

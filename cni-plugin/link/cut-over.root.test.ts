@@ -43,7 +43,12 @@ interface Move {
 }
 
 /** An open link on node one and a parked one for the same address on node two, each in a namespace of its own. */
-async function prepare(t: ExecutionContext, on: LabNode = one, to: LabNode = two, settings: object = config): Promise<Move> {
+async function prepare(
+  t: ExecutionContext,
+  on: LabNode = one,
+  to: LabNode = two,
+  settings: object = config,
+): Promise<Move> {
   moves += 1;
   address = `198.18.0.${100 + moves}`;
   addressSix = `fd00:18::${100 + moves}`;
@@ -72,10 +77,15 @@ function switchPort(mac: string): string | undefined {
 
 /** Name of the port that the node's own bridge has for the MAC. */
 function bridgePort(node: string, mac: string): string | undefined {
-  return lab.exec(node, 'bridge', 'fdb', 'show', 'br', 'br-stable').split('\n').map((line) => new RegExp(`^${mac} dev (\\S+) .*static`).exec(line)?.[1]).find((name) => name !== undefined);
+  return lab
+    .exec(node, 'bridge', 'fdb', 'show', 'br', 'br-stable')
+    .split('\n')
+    .map((line) => new RegExp(`^${mac} dev (\\S+) .*static`).exec(line)?.[1])
+    .find((name) => name !== undefined);
 }
 
-const reached = (to = address, own = '198.18.0.200', tries?: number): Promise<boolean> => answers(lab.path('client'), own, to, 7, tries);
+const reached = (to = address, own = '198.18.0.200', tries?: number): Promise<boolean> =>
+  answers(lab.path('client'), own, to, 7, tries);
 
 test.serial('both families answer at the source, then at the target', async (t) => {
   const { source, target } = await prepare(t);
@@ -91,10 +101,19 @@ test.serial('both families answer at the source, then at the target', async (t) 
   const [newFour, newSix] = [await udpEcho(target.netns, address, 7), await udpEcho(target.netns, addressSix, 7)];
   await two.agent.links.activate(target, source.epoch + 1);
   await parking.replay();
-  t.is(bridgePort('two', source.mac), hostOf(target.containerId), 'the end of parking leaves the entry of the open link alone');
+  t.is(
+    bridgePort('two', source.mac),
+    hostOf(target.containerId),
+    'the end of parking leaves the entry of the open link alone',
+  );
   t.true(await reached());
   t.true(await reached(addressSix, 'fd00:18::200'));
-  t.like((await two.agent.links.attachmentsOf(target.netns))[0], { state: 'active', epoch: source.epoch + 1, mac: source.mac, addresses: source.addresses });
+  t.like((await two.agent.links.attachmentsOf(target.netns))[0], {
+    state: 'active',
+    epoch: source.epoch + 1,
+    mac: source.mac,
+    addresses: source.addresses,
+  });
   newFour.close();
   newSix.close();
 });
@@ -129,7 +148,12 @@ test.serial('frames sent while parked arrive once, in order, after replay; then 
 test.serial('a machine on the target node is parked too', async (t) => {
   const { source, target } = await prepare(t);
   lab.namespace('neighbour');
-  await succeed(two, { command: 'ADD', netns: lab.path('neighbour'), containerId: 'neighbour', config: { ...config, runtimeConfig: { ips: ['198.18.0.60', 'fd00:18::60'] } } });
+  await succeed(two, {
+    command: 'ADD',
+    netns: lab.path('neighbour'),
+    containerId: 'neighbour',
+    config: { ...config, runtimeConfig: { ips: ['198.18.0.60', 'fd00:18::60'] } },
+  });
   const echo = await udpEcho(source.netns, address, 7);
   t.true(await answers(lab.path('neighbour'), '198.18.0.60', address, 7));
   echo.close();
@@ -154,7 +178,8 @@ test.serial('a parked link says nothing, whatever happens to it', async (t) => {
   const before = switchPort(source.mac);
   t.is(before, 'p1');
   const host = hostOf(targetName);
-  for (const change of [['mtu', '1400'], ['alias', 'x'], ['promisc', 'on'], ['down'], ['up']]) lab.ip('two', 'link', 'set', host, ...change);
+  for (const change of [['mtu', '1400'], ['alias', 'x'], ['promisc', 'on'], ['down'], ['up']])
+    lab.ip('two', 'link', 'set', host, ...change);
   lab.ip(targetName, 'link', 'set', 'net1', 'down');
   lab.ip(targetName, 'link', 'set', 'net1', 'up');
   const noise = await udpIn(target.netns, address);
@@ -201,7 +226,9 @@ test.serial('an old epoch stays silent: refused, also after restart, until a new
   await one.restart();
   t.false(lab.ip('one', '-o', 'link', 'show', hostOf(sourceName)).includes('master'));
   await one.agent.links.remove(sourceName, 'net1');
-  const refused = await one.agent.handleCni(cniCall({ command: 'ADD', netns: source.netns, containerId: 'other', config: wish(config) }));
+  const refused = await one.agent.handleCni(
+    cniCall({ command: 'ADD', netns: source.netns, containerId: 'other', config: wish(config) }),
+  );
   t.regex(refused.stdout, /ERR_ADDRESS_TAKEN/);
   await one.restart();
   await t.throwsAsync(one.agent.links.addParked(source.netns, 'back', { ...source }), { code: 'ERR_LINK_EPOCH' });
@@ -213,7 +240,11 @@ test.serial('an old epoch stays silent: refused, also after restart, until a new
   await two.agent.links.remove(target.containerId, 'net1');
   await one.agent.links.remove('back', 'net1');
   await succeed(one, { command: 'ADD', netns: source.netns, containerId: 'again', config: wish(config) });
-  t.is((await one.agent.links.attachmentsOf(source.netns))[0]?.epoch, source.epoch + 2, 'epochs go on where the last holder was');
+  t.is(
+    (await one.agent.links.attachmentsOf(source.netns))[0]?.epoch,
+    source.epoch + 2,
+    'epochs go on where the last holder was',
+  );
   await one.agent.links.remove('again', 'net1');
 });
 
@@ -223,8 +254,13 @@ test.serial('a kept link of a target that lost its copy after the commit is park
   await two.agent.links.activate(target, source.epoch + 1);
   await two.agent.links.gate(target); // the copy was lost, and its sandbox stays
   await one.agent.links.activate(source, source.epoch + 2);
-  await t.throwsAsync(two.agent.links.addParked(target.netns, target.containerId, { ...source }), { code: 'ERR_LINK_EPOCH' });
-  const again = await two.agent.links.addParked(target.netns, target.containerId, { ...source, epoch: source.epoch + 2 });
+  await t.throwsAsync(two.agent.links.addParked(target.netns, target.containerId, { ...source }), {
+    code: 'ERR_LINK_EPOCH',
+  });
+  const again = await two.agent.links.addParked(target.netns, target.containerId, {
+    ...source,
+    epoch: source.epoch + 2,
+  });
   t.like(again, { state: 'parked', epoch: source.epoch + 2 });
   const parking = await two.agent.links.park(again);
   await parking.discard();
@@ -240,7 +276,9 @@ test.serial('a late DEL of the old container leaves the link of the new one alon
   await succeed(one, { command: 'DEL', netns: source.netns, containerId: sourceName, config });
   const echo = await udpEcho(target.netns, address, 7);
   t.true(await reached());
-  const refused = await one.agent.handleCni(cniCall({ command: 'ADD', netns: source.netns, containerId: 'third', config: wish(config) }));
+  const refused = await one.agent.handleCni(
+    cniCall({ command: 'ADD', netns: source.netns, containerId: 'third', config: wish(config) }),
+  );
   t.regex(refused.stdout, /ERR_ADDRESS_TAKEN/);
   echo.close();
 });
@@ -250,7 +288,12 @@ test.serial('CNI ADD with a claim makes the same parked link', async (t) => {
   const netns = lab.namespace('claimed');
   const { network, ifName, addresses, mac, mtu, epoch } = source;
   const claim = JSON.stringify({ network, ifName, addresses, mac, mtu, epoch });
-  await succeed(two, { command: 'ADD', netns, containerId: 'claimed', config: { ...config, args: { cni: { 'godwit.dev/claim': claim } } } });
+  await succeed(two, {
+    command: 'ADD',
+    netns,
+    containerId: 'claimed',
+    config: { ...config, args: { cni: { 'godwit.dev/claim': claim } } },
+  });
   t.like((await two.agent.links.attachmentsOf(netns))[0], { state: 'parked', mac, addresses, epoch });
   await two.agent.links.remove('claimed', 'net1');
 });
@@ -260,8 +303,13 @@ test.serial('every step names what it does not know', async (t) => {
   const stranger = { ...source, containerId: 'nobody' };
   await t.throwsAsync(one.agent.links.gate(stranger), { instanceOf: GodwitError, code: 'ERR_LINK_UNKNOWN' });
   await t.throwsAsync(one.agent.links.park(source), { code: 'ERR_LINK_EPOCH' });
-  await t.throwsAsync(one.agent.links.addParked(source.netns, 'x', { ...source, network: 'none' }), { code: 'ERR_LINK_NETWORK' });
-  await t.throwsAsync(one.agent.links.addParked(source.netns, 'x', { ...source, ifName: 'net2', addresses: ['203.0.113.1/24'] }), { code: 'ERR_ADDRESS_INVALID' });
+  await t.throwsAsync(one.agent.links.addParked(source.netns, 'x', { ...source, network: 'none' }), {
+    code: 'ERR_LINK_NETWORK',
+  });
+  await t.throwsAsync(
+    one.agent.links.addParked(source.netns, 'x', { ...source, ifName: 'net2', addresses: ['203.0.113.1/24'] }),
+    { code: 'ERR_ADDRESS_INVALID' },
+  );
   await t.notThrowsAsync(one.agent.links.remove('nobody', 'net1'));
 });
 
@@ -281,7 +329,12 @@ test.serial('a node that comes after the tunnel was made is flooded to from the 
   const add = async (name: string, peers: string[], ip: string): Promise<void> => {
     lab.namespace(name);
     const { vxlan, ...settings } = tunnel('198.19.0.1', '198.19.0.2');
-    await succeed(one, { command: 'ADD', netns: lab.path(name), containerId: name, config: { ...settings, vxlan: { ...vxlan, peers }, runtimeConfig: { ips: [ip] } } });
+    await succeed(one, {
+      command: 'ADD',
+      netns: lab.path(name),
+      containerId: name,
+      config: { ...settings, vxlan: { ...vxlan, peers }, runtimeConfig: { ips: [ip] } },
+    });
     t.teardown(() => one.agent.links.remove(name, 'net1'));
   };
   await add('early', ['198.19.0.2'], '198.18.0.71');
@@ -291,11 +344,23 @@ test.serial('a node that comes after the tunnel was made is flooded to from the 
 });
 
 test.serial('VXLAN between the nodes: the same move over tunnels', async (t) => {
-  for (const [name, own] of [['one', '198.19.0.1'], ['two', '198.19.0.2']] as const) lab.ip(name, 'addr', 'replace', `${own}/24`, 'dev', 'br-stable');
+  for (const [name, own] of [
+    ['one', '198.19.0.1'],
+    ['two', '198.19.0.2'],
+  ] as const)
+    lab.ip(name, 'addr', 'replace', `${own}/24`, 'dev', 'br-stable');
   const [oneConfig, twoConfig] = [tunnel('198.19.0.1', '198.19.0.2'), tunnel('198.19.0.2', '198.19.0.1')];
-  for (const [node, name, ip, settings] of [[one, 'far1', '198.18.0.61', oneConfig], [two, 'far2', '198.18.0.62', twoConfig]] as const) {
+  for (const [node, name, ip, settings] of [
+    [one, 'far1', '198.18.0.61', oneConfig],
+    [two, 'far2', '198.18.0.62', twoConfig],
+  ] as const) {
     lab.namespace(name);
-    await succeed(node, { command: 'ADD', netns: lab.path(name), containerId: name, config: { ...settings, runtimeConfig: { ips: [ip] } } });
+    await succeed(node, {
+      command: 'ADD',
+      netns: lab.path(name),
+      containerId: name,
+      config: { ...settings, runtimeConfig: { ips: [ip] } },
+    });
   }
   address = '198.18.0.90';
   addressSix = 'fd00:18::90';
@@ -310,7 +375,12 @@ test.serial('VXLAN between the nodes: the same move over tunnels', async (t) => 
   const netns = lab.namespace('tunnelled2');
   const { network, ifName, addresses, mac, mtu, epoch } = source;
   const claim = { network, ifName, addresses, mac, mtu, epoch };
-  await succeed(two, { command: 'ADD', netns, containerId: 'tunnelled2', config: { ...twoConfig, args: { cni: { 'godwit.dev/claim': claim } } } });
+  await succeed(two, {
+    command: 'ADD',
+    netns,
+    containerId: 'tunnelled2',
+    config: { ...twoConfig, args: { cni: { 'godwit.dev/claim': claim } } },
+  });
   const [target] = await two.agent.links.attachmentsOf(netns);
   if (target === undefined) throw new Error('no attachment');
   await one.agent.links.gate(source);
@@ -325,13 +395,20 @@ test.serial('VXLAN between the nodes: the same move over tunnels', async (t) => 
   t.is(String((await first)[0]), 'through the tunnel');
   receiver.close();
   sender.close();
-  for (const node of [one, two]) for (const id of ['far1', 'far2', 'tunnelled', 'tunnelled2']) await node.agent.links.remove(id, 'net1');
+  for (const node of [one, two])
+    for (const id of ['far1', 'far2', 'tunnelled', 'tunnelled2']) await node.agent.links.remove(id, 'net1');
 });
 
 test.serial('the buffer has a limit and counts what it drops', async (t) => {
   const small = await lab.node('small', config);
   await small.agent.close();
-  small.agent = await createLinks({ stateDir: small.stateDir, networks: () => readNetworks(small.configDir, silentLog), netns: small.netns, log: silentLog, parkingLimitBytes: 5000 });
+  small.agent = await createLinks({
+    stateDir: small.stateDir,
+    networks: () => readNetworks(small.configDir, silentLog),
+    netns: small.netns,
+    log: silentLog,
+    parkingLimitBytes: 5000,
+  });
   const { source, target } = await prepare(t, one, small);
   const echo = await udpEcho(source.netns, address, 7);
   t.true(await reached());
@@ -349,12 +426,22 @@ test.serial('the buffer has a limit and counts what it drops', async (t) => {
 
 /** To whom the tunnel of that node floods. */
 function peersOf(netns: string): string[] {
-  const entries = execFileSync('ip', ['netns', 'exec', basename(netns), 'bridge', 'fdb', 'show', 'dev', 'gdwvx77'], { encoding: 'utf8' }).split('\n');
+  const entries = execFileSync('ip', ['netns', 'exec', basename(netns), 'bridge', 'fdb', 'show', 'dev', 'gdwvx77'], {
+    encoding: 'utf8',
+  }).split('\n');
   return entries.flatMap((line) => /^00:00:00:00:00:00 dst (\S+)/.exec(line)?.[1] ?? []).toSorted();
 }
 
 function tunnel(local: string, peer: string) {
-  return { ...config, name: 'tunnel', uplink: undefined, mode: 'vxlan', bridge: 'br-tunnel', mtu: 1450, vxlan: { id: 77, local, peers: [peer] } };
+  return {
+    ...config,
+    name: 'tunnel',
+    uplink: undefined,
+    mode: 'vxlan',
+    bridge: 'br-tunnel',
+    mtu: 1450,
+    vxlan: { id: 77, local, peers: [peer] },
+  };
 }
 
 function hostOf(containerId: string): string {
@@ -363,5 +450,8 @@ function hostOf(containerId: string): string {
 
 /** Waits for the next turns of the event loop until the condition holds; the test's own time limit ends a vain wait. */
 async function waitUntil(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  while (!condition())
+    await new Promise((resolve) => {
+      setTimeout(resolve, 2);
+    });
 }

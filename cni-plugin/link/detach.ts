@@ -6,8 +6,8 @@ import { linkError, type NodeContext } from './node-context.ts';
 import { retirePodEnd } from './pod-link.ts';
 
 /**
- * Removes the link and this container's record of it; both ends are shut and their names free when this resolves. A part that
- * fails does not stop the others.
+ * Removes the link and this container's record of it; both ends are shut and their names free when this resolves. A
+ * part that fails does not stop the others.
  */
 export async function detach(context: NodeContext, lease: AttachedLease): Promise<void> {
   const { id, netns, netnsInode, ifName, hostName: host } = lease.container;
@@ -17,7 +17,10 @@ export async function detach(context: NodeContext, lease: AttachedLease): Promis
   ];
   const rest = afterRemoval(context.leases.all(), lease);
   await (rest === undefined ? context.leases.remove(lease.id) : context.leases.put(rest));
-  context.log.debug({ container: id, network: lease.network, epoch: lease.epoch, kept: rest !== undefined }, 'link removed');
+  context.log.debug(
+    { container: id, network: lease.network, epoch: lease.epoch, kept: rest !== undefined },
+    'link removed',
+  );
   if (failures.length > 0) throw linkError(failures[0]);
 }
 

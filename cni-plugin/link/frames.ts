@@ -2,7 +2,9 @@
 import { addressBytes, familyOf } from '#core/addresses/text.ts';
 import { parseMac } from './mac.ts';
 
-/** A virtio-net header that says "plain frame, checksum complete"; packet sockets here expect one before every frame. */
+/**
+ * A virtio-net header that says "plain frame, checksum complete"; packet sockets here expect one before every frame.
+ */
 const plainHeader = Buffer.alloc(10);
 export const vnetHeaderBytes = plainHeader.length;
 
@@ -15,12 +17,17 @@ const NEIGHBOUR_ADVERTISEMENT = 136;
 const OVERRIDE = 0x20;
 const SOLICITED = 0x40;
 
-/** One frame for each address (without prefix): gratuitous ARP or unsolicited neighbour advertisement, with virtio-net header. */
+/**
+ * One frame for each address (without prefix): gratuitous ARP or unsolicited neighbour advertisement, with virtio-net
+ * header.
+ */
 export function announcements(mac: string, addresses: readonly string[]): Buffer[] {
   const own = parseMac(mac);
   return addresses.map((text) => {
     const address = addressBytes(text);
-    return familyOf(text) === 4 ? arp(1, { mac: own, address }, { mac: broadcast, address }) : advertisement(own, address, broadcastFor6);
+    return familyOf(text) === 4
+      ? arp(1, { mac: own, address }, { mac: broadcast, address })
+      : advertisement(own, address, broadcastFor6);
   });
 }
 
@@ -30,14 +37,26 @@ interface End {
 }
 
 function arp(operation: 1 | 2, from: End, to: End): Buffer {
-  const body = Buffer.concat([Buffer.from('00010800060400', 'hex'), Buffer.of(operation), from.mac, from.address, operation === 1 ? Buffer.alloc(6) : to.mac, to.address]);
+  const body = Buffer.concat([
+    Buffer.from('00010800060400', 'hex'),
+    Buffer.of(operation),
+    from.mac,
+    from.address,
+    operation === 1 ? Buffer.alloc(6) : to.mac,
+    to.address,
+  ]);
   return Buffer.concat([plainHeader, ethernet(to.mac, from.mac, ARP), body]);
 }
 
 const broadcastFor6 = { mac: Buffer.from('333300000001', 'hex'), address: addressBytes('ff02::1'), flags: OVERRIDE };
 
 function advertisement(mac: Buffer, address: Buffer, to: End & { flags: number }): Buffer {
-  const message = Buffer.concat([Buffer.of(NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, to.flags, 0, 0, 0), address, Buffer.of(2, 1), mac]);
+  const message = Buffer.concat([
+    Buffer.of(NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, to.flags, 0, 0, 0),
+    address,
+    Buffer.of(2, 1),
+    mac,
+  ]);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(message.length);
   message.writeUInt16BE(checksum(Buffer.concat([address, to.address, length, Buffer.of(0, 0, 0, ICMPV6), message])), 2);
@@ -60,13 +79,18 @@ export function checksum(bytes: Buffer): number {
 export type Resolution = { kind: 'other' } | { kind: 'resolution'; requester: string; answer: Buffer | undefined };
 
 /**
- * Tells requests for address resolution from other frames. A kept request is not injected into the link: by then it would
- * teach the workload a mapping that may be old. `answer` is the reply to send instead; undefined if it does not ask for `addresses`.
+ * Tells requests for address resolution from other frames. A kept request is not injected into the link: by then it
+ * would teach the workload a mapping that may be old. `answer` is the reply to send instead; undefined if it does not
+ * ask for `addresses`.
  */
 export function readResolution(frame: Buffer, mac: string, addresses: readonly string[]): Resolution {
   const type = frame.length >= 24 ? frame.readUInt16BE(22) : 0;
   if (type === ARP) return arpResolution(frame.subarray(24), mac, addresses);
-  const isSolicitation = type === IPV6 && frame.length >= 24 + 40 + 24 && frame[24 + 6] === ICMPV6 && frame[24 + 40] === NEIGHBOUR_SOLICITATION;
+  const isSolicitation =
+    type === IPV6 &&
+    frame.length >= 24 + 40 + 24 &&
+    frame[24 + 6] === ICMPV6 &&
+    frame[24 + 40] === NEIGHBOUR_SOLICITATION;
   return isSolicitation ? solicitationResolution(frame, mac, addresses) : { kind: 'other' };
 }
 
@@ -75,12 +99,25 @@ function arpResolution(body: Buffer, mac: string, addresses: readonly string[]):
   const requester = { mac: body.subarray(8, 14), address: body.subarray(14, 18) };
   const asked = body.subarray(24, 28);
   const ours = addresses.some((text) => addressBytes(text).equals(asked));
-  return { kind: 'resolution', requester: requester.address.toString('hex'), answer: ours ? arp(2, { mac: parseMac(mac), address: asked }, requester) : undefined };
+  return {
+    kind: 'resolution',
+    requester: requester.address.toString('hex'),
+    answer: ours ? arp(2, { mac: parseMac(mac), address: asked }, requester) : undefined,
+  };
 }
 
 function solicitationResolution(frame: Buffer, mac: string, addresses: readonly string[]): Resolution {
-  const requester = { mac: frame.subarray(16, 22), address: frame.subarray(24 + 8, 24 + 24), flags: OVERRIDE | SOLICITED };
+  const requester = {
+    mac: frame.subarray(16, 22),
+    address: frame.subarray(24 + 8, 24 + 24),
+    flags: OVERRIDE | SOLICITED,
+  };
   const asked = frame.subarray(24 + 48, 24 + 64);
-  const ours = addresses.some((text) => addressBytes(text).equals(asked)) && !requester.address.equals(Buffer.alloc(16));
-  return { kind: 'resolution', requester: requester.address.toString('hex'), answer: ours ? advertisement(parseMac(mac), asked, requester) : undefined };
+  const ours =
+    addresses.some((text) => addressBytes(text).equals(asked)) && !requester.address.equals(Buffer.alloc(16));
+  return {
+    kind: 'resolution',
+    requester: requester.address.toString('hex'),
+    answer: ours ? advertisement(parseMac(mac), asked, requester) : undefined,
+  };
 }

@@ -67,7 +67,9 @@ export function retire(route: RouteSocket, { index }: LinkFacts): void {
   });
 }
 
-/** A deletion holds the kernel's one lock for network devices: let the rest of a burst of removals be shut before it. */
+/**
+ * A deletion holds the kernel's one lock for network devices: let the rest of a burst of removals be shut before it.
+ */
 const gatherMs = 10;
 
 /** Group deletions that never overlap; links doomed while one runs go with the next. */
@@ -101,7 +103,8 @@ async function deleteDoomed(socket: RouteSocket): Promise<void> {
   try {
     await deleteGroup(socket, doomedGroup);
   } catch (error) {
-    if (!(error instanceof KernelRefusal && error.code === 'ENODEV')) throw error; // the namespaces went and took the links along
+    // the namespaces went and took the links along
+    if (!(error instanceof KernelRefusal && error.code === 'ENODEV')) throw error;
   }
 }
 

@@ -8,7 +8,8 @@ const macPattern = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 export function parseMac(text: string): Buffer {
   const lower = text.toLowerCase();
   const bytes = Buffer.from(lower.replaceAll(':', ''), 'hex');
-  if (!macPattern.test(lower) || ((bytes[0] ?? 1) & 1) === 1) throw new GodwitError('ERR_ADDRESS_INVALID', `${text} is not the MAC address of one interface`);
+  if (!macPattern.test(lower) || ((bytes[0] ?? 1) & 1) === 1)
+    throw new GodwitError('ERR_ADDRESS_INVALID', `${text} is not the MAC address of one interface`);
   return bytes;
 }
 

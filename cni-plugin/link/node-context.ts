@@ -24,7 +24,17 @@ export interface NodeContext {
 /** The attachment of a lease as it is now; `gated` when its host end is on no bridge although it holds the address. */
 export function attachmentOf(context: NodeContext, lease: AttachedLease): Attachment {
   const { network, container, addresses, mac, mtu, epoch } = lease;
-  return { network, containerId: container.id, ifName: container.ifName, netns: container.netns, addresses, mac, mtu, epoch, state: stateOf(context, lease) };
+  return {
+    network,
+    containerId: container.id,
+    ifName: container.ifName,
+    netns: container.netns,
+    addresses,
+    mac,
+    mtu,
+    epoch,
+    state: stateOf(context, lease),
+  };
 }
 
 function stateOf(context: NodeContext, lease: AttachedLease): Attachment['state'] {
@@ -35,13 +45,21 @@ function stateOf(context: NodeContext, lease: AttachedLease): Attachment['state'
 
 /** Attached leases of a container, in all networks. */
 export function leasesOf(context: NodeContext, containerId: string, ifName: string): AttachedLease[] {
-  return context.leases.all().filter((lease): lease is AttachedLease => lease.container?.id === containerId && lease.container.ifName === ifName);
+  return context.leases
+    .all()
+    .filter(
+      (lease): lease is AttachedLease => lease.container?.id === containerId && lease.container.ifName === ifName,
+    );
 }
 
 /** The lease behind an attachment; ERR_LINK_UNKNOWN when this node has none. */
-export function requireLease(context: NodeContext, { network, containerId, ifName }: Pick<Attachment, 'network' | 'containerId' | 'ifName'>): AttachedLease {
+export function requireLease(
+  context: NodeContext,
+  { network, containerId, ifName }: Pick<Attachment, 'network' | 'containerId' | 'ifName'>,
+): AttachedLease {
   const lease = leasesOf(context, containerId, ifName).find((candidate) => candidate.network === network);
-  if (lease === undefined) throw new GodwitError('ERR_LINK_UNKNOWN', `container ${containerId} has no link ${ifName} in network ${network}`);
+  if (lease === undefined)
+    throw new GodwitError('ERR_LINK_UNKNOWN', `container ${containerId} has no link ${ifName} in network ${network}`);
   return lease;
 }
 
@@ -52,7 +70,11 @@ export function attachedLeases(context: NodeContext): AttachedLease[] {
 /** Announces the link now, and with `again` a few times more in the background. */
 export function announceLease(context: NodeContext, lease: AttachedLease, again: boolean): void {
   const { container, mac, addresses } = lease;
-  inBackground(context, announce({ ...container, mac, addresses }, bareAddresses(lease), again, context.log), 'announcement not finished');
+  inBackground(
+    context,
+    announce({ ...container, mac, addresses }, bareAddresses(lease), again, context.log),
+    'announcement not finished',
+  );
 }
 
 export function bareAddresses(lease: Lease): string[] {
@@ -69,6 +91,7 @@ export function inBackground(context: NodeContext, work: Promise<void>, message:
 
 /** What the kernel or a system call refused becomes ERR_LINK_KERNEL; our own errors stay. */
 export function linkError(error: unknown): GodwitError {
-  if (error instanceof KernelRefusal) return new GodwitError('ERR_LINK_KERNEL', error.message, { cause: error, details: { code: error.code } });
+  if (error instanceof KernelRefusal)
+    return new GodwitError('ERR_LINK_KERNEL', error.message, { cause: error, details: { code: error.code } });
   return asGodwitError(error, 'ERR_LINK_KERNEL');
 }

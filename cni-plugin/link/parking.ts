@@ -33,7 +33,8 @@ export function startParking(plan: ParkingPlan): Parking {
   const socket = host.openPacket(plan.bridgeIndex, parseMac(mac), plan.limitBytes);
   const kept = createKeptFrames(socket, plan.limitBytes);
   forwardToBridge(host.route, plan.bridgeIndex, mac);
-  if (plan.uplinkIndex !== undefined) for (const frame of announcements(mac, plan.addresses)) host.send(plan.uplinkIndex, frame);
+  if (plan.uplinkIndex !== undefined)
+    for (const frame of announcements(mac, plan.addresses)) host.send(plan.uplinkIndex, frame);
 
   let ended: Promise<void> | undefined;
   function end(): Promise<void> {
@@ -54,7 +55,10 @@ export function startParking(plan: ParkingPlan): Parking {
 }
 
 /** Answers the first request of each asker and injects everything else into the link. */
-function inject({ host, hostName, bridgeIndex, mac, addresses, log }: ParkingPlan, frames: readonly Buffer[]): { sent: number; failed: number } {
+function inject(
+  { host, hostName, bridgeIndex, mac, addresses, log }: ParkingPlan,
+  frames: readonly Buffer[],
+): { sent: number; failed: number } {
   const index = findLink(host.route, hostName)?.index;
   const answered = new Set<string>();
   const counts = { sent: 0, failed: 0 };

@@ -21,7 +21,9 @@ export function pathMtu(route: RouteSocket, network: Network): PathMtu {
 /** The device that has the tunnel's own address, less what the tunnel adds. */
 function underlay(route: RouteSocket, links: readonly LinkFacts[], { vxlan }: Network): PathMtu[] {
   if (vxlan === undefined) return [];
-  const carrier = links.find(({ index }) => addressesOf(route, index).some((address) => address.split('/')[0] === vxlan.local));
+  const carrier = links.find(({ index }) =>
+    addressesOf(route, index).some((address) => address.split('/')[0] === vxlan.local),
+  );
   if (carrier === undefined) return [];
   const mtu = carrier.mtu - overheadBytes[familyOf(vxlan.local)];
   return [{ mtu, device: `${carrier.name} under the tunnel` }];

@@ -23,11 +23,15 @@ export interface LinkPlan {
   routes: readonly RouteFacts[];
 }
 
-/** Builds the link, shut: its host end is on no bridge. ERR_LINK_EXISTS when the interface name is in use. After any error nothing changed. */
+/**
+ * Builds the link, shut: its host end is on no bridge. ERR_LINK_EXISTS when the interface name is in use. After any
+ * error nothing changed.
+ */
 export function buildLink(host: HostSide, plan: LinkPlan): void {
   const inside = enterNetns(plan.netns, () => new RouteSocket());
   try {
-    if (findLink(inside, plan.ifName) !== undefined) throw new GodwitError('ERR_LINK_EXISTS', `${plan.ifName} exists in ${plan.netns}`);
+    if (findLink(inside, plan.ifName) !== undefined)
+      throw new GodwitError('ERR_LINK_EXISTS', `${plan.ifName} exists in ${plan.netns}`);
     buildUnused(host, inside, plan);
   } finally {
     inside.close();
@@ -39,7 +43,11 @@ function buildUnused(host: HostSide, inside: RouteSocket, plan: LinkPlan): void 
   const leftover = findLink(route, plan.hostName);
   if (leftover !== undefined) host.doom(leftover);
   withNetnsFd(plan.netns, (netnsFd) =>
-    createVeth(route, { name: plan.hostName, mtu: plan.mtu }, { name: plan.ifName, mac: plan.mac, mtu: plan.mtu, netnsFd }),
+    createVeth(
+      route,
+      { name: plan.hostName, mtu: plan.mtu },
+      { name: plan.ifName, mac: plan.mac, mtu: plan.mtu, netnsFd },
+    ),
   );
   try {
     changeLink(route, requireLink(route, plan.hostName).index, { up: true, linkLocal: 'none' });
@@ -51,7 +59,10 @@ function buildUnused(host: HostSide, inside: RouteSocket, plan: LinkPlan): void 
 }
 
 /** Undo of `buildLink`: both ends are shut and their names free when this returns. */
-export function removeLink(host: HostSide, { netns, ifName, mac, hostName }: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'hostName'>): void {
+export function removeLink(
+  host: HostSide,
+  { netns, ifName, mac, hostName }: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'hostName'>,
+): void {
   const inode = netnsInode(netns);
   if (inode !== undefined) retirePodEnd(netns, inode, ifName, mac);
   const link = findLink(host.route, hostName);
@@ -86,7 +97,10 @@ export function openLink(route: RouteSocket, name: string, bridgeIndex: number, 
   forwardToPort(route, index, mac);
 }
 
-/** The container's end is renamed and shut, so that its name is free at once; nothing happens when the namespace is gone. */
+/**
+ * The container's end is renamed and shut, so that its name is free at once; nothing happens when the namespace is
+ * gone.
+ */
 export function retirePodEnd(netns: string, inode: number, ifName: string, mac: string): void {
   if (netnsInode(netns) !== inode) return;
   insideNetns(netns, (inside) => {
@@ -99,12 +113,20 @@ export function retirePodEnd(netns: string, inode: number, ifName: string, mac: 
 const repeatsMs = [50, 250] as const;
 
 /**
- * Announces the link from its own inside end, so that the frames take the way the workload's frames take. The first ones are
- * on their way when this returns; with `again` they are repeated. The returned promise settles after the last.
+ * Announces the link from its own inside end, so that the frames take the way the workload's frames take. The first
+ * ones are on their way when this returns; with `again` they are repeated. The returned promise settles after the last.
  */
-export function announce(plan: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'addresses'>, bareAddresses: readonly string[], again: boolean, log: Log): Promise<void> {
+export function announce(
+  plan: Pick<LinkPlan, 'netns' | 'ifName' | 'mac' | 'addresses'>,
+  bareAddresses: readonly string[],
+  again: boolean,
+  log: Log,
+): Promise<void> {
   const frames = announcements(plan.mac, bareAddresses);
-  const { socket, index } = insideNetns(plan.netns, (inside) => ({ index: requireLink(inside, plan.ifName).index, socket: packetOpen() }));
+  const { socket, index } = insideNetns(plan.netns, (inside) => ({
+    index: requireLink(inside, plan.ifName).index,
+    socket: packetOpen(),
+  }));
   const sendAll = (): void => {
     for (const frame of frames) packetSend(socket, index, frame);
   };

@@ -7,8 +7,9 @@ import { netnsInode } from './netns.ts';
 import { attachedLeases, type NodeContext } from './node-context.ts';
 
 /**
- * Shuts every link whose lease is not the holder's, removes links that no lease knows, and forgets containers whose link and
- * namespace are both gone (one of them may only be hidden from this process). Opens nothing: that is for those who know why it is shut.
+ * Shuts every link whose lease is not the holder's, removes links that no lease knows, and forgets containers whose
+ * link and namespace are both gone (one of them may only be hidden from this process). Opens nothing: that is for those
+ * who know why it is shut.
  */
 export async function reconcile(context: NodeContext): Promise<void> {
   const leases = context.leases.all();

@@ -66,7 +66,10 @@ function bare(attachment: Attachment): string {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  while (!condition())
+    await new Promise((resolve) => {
+      setTimeout(resolve, 2);
+    });
 }
 
 test.serial('1: what the workload says before the link is active is lost; after it, it arrives', async (t) => {
@@ -84,19 +87,25 @@ test.serial('1: what the workload says before the link is active is lost; after 
 });
 
 for (const cured of [false, true]) {
-  test.serial(`2: neighbour entries ${cured ? 'copied: the first frame needs no resolution' : 'not copied: the workload has to ask first'}`, async (t) => {
-    const { target } = await parked();
-    const client = tap(lab.path('client'), 'eth0');
-    if (cured) await two.agent.links.setNeighbours(target, [{ ifName: 'net1', address: '198.18.0.200', mac: client.mac }]);
-    const workload = await udpIn(target.netns, bare(target));
-    workload.send('while parked', 9, '198.18.0.200');
-    const resolved = insideNetns(target.netns, (inside) => neighboursOf(inside, findLink(inside, 'net1')?.index ?? 0)).some(({ address }) => address === '198.18.0.200');
-    t.is(resolved, cured);
-    await two.agent.links.activate(target, 1);
-    t.is(incomplete(target.netns), !cured, 'a resolution begun while parked is retried only after a second');
-    workload.close();
-    await client.close();
-  });
+  test.serial(
+    `2: neighbour entries ${cured ? 'copied: the first frame needs no resolution' : 'not copied: the workload has to ask first'}`,
+    async (t) => {
+      const { target } = await parked();
+      const client = tap(lab.path('client'), 'eth0');
+      if (cured)
+        await two.agent.links.setNeighbours(target, [{ ifName: 'net1', address: '198.18.0.200', mac: client.mac }]);
+      const workload = await udpIn(target.netns, bare(target));
+      workload.send('while parked', 9, '198.18.0.200');
+      const resolved = insideNetns(target.netns, (inside) =>
+        neighboursOf(inside, findLink(inside, 'net1')?.index ?? 0),
+      ).some(({ address }) => address === '198.18.0.200');
+      t.is(resolved, cured);
+      await two.agent.links.activate(target, 1);
+      t.is(incomplete(target.netns), !cured, 'a resolution begun while parked is retried only after a second');
+      workload.close();
+      await client.close();
+    },
+  );
 }
 
 /** Whether the namespace waits for an answer to a resolution. */
@@ -104,29 +113,37 @@ function incomplete(netns: string): boolean {
   return lab.ip(netns.slice(lab.path('').length), 'neigh', 'show', 'dev', 'net1').includes('INCOMPLETE');
 }
 
-test.serial('3: a frame that connection tracking calls invalid is dropped on a plain bridge, not on ours', async (t) => {
-  const { source } = await parked();
-  const next = lab.namespace('next');
-  await succeed(one, { command: 'ADD', netns: next, containerId: 'next' });
-  await one.agent.links.reopen(source);
-  lab.exec('one', 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1');
-  lab.exec('one', 'iptables', '-A', 'FORWARD', '-m', 'conntrack', '--ctstate', 'INVALID', '-j', 'DROP');
-  lab.ip('one', 'link', 'add', 'plain', 'type', 'bridge');
-  lab.ip('one', 'link', 'set', 'plain', 'up');
-  const receiver = tap(source.netns, 'net1');
-  sendFrame(next, receiver.mac, invalidSegment());
-  await until(() => receiver.seen('nonsense') === 1);
-  for (const id of [`s${pods}`, 'next']) lab.ip('one', 'link', 'set', hostName('stable', id, 'net1'), 'master', 'plain');
-  sendFrame(next, receiver.mac, invalidSegment());
-  sendFrame(next, receiver.mac, notIp());
-  await until(() => receiver.seen('the end of it') === 1);
-  t.is(receiver.seen('nonsense'), 1);
-  await receiver.close();
-});
+test.serial(
+  '3: a frame that connection tracking calls invalid is dropped on a plain bridge, not on ours',
+  async (t) => {
+    const { source } = await parked();
+    const next = lab.namespace('next');
+    await succeed(one, { command: 'ADD', netns: next, containerId: 'next' });
+    await one.agent.links.reopen(source);
+    lab.exec('one', 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1');
+    lab.exec('one', 'iptables', '-A', 'FORWARD', '-m', 'conntrack', '--ctstate', 'INVALID', '-j', 'DROP');
+    lab.ip('one', 'link', 'add', 'plain', 'type', 'bridge');
+    lab.ip('one', 'link', 'set', 'plain', 'up');
+    const receiver = tap(source.netns, 'net1');
+    sendFrame(next, receiver.mac, invalidSegment());
+    await until(() => receiver.seen('nonsense') === 1);
+    for (const id of [`s${pods}`, 'next'])
+      lab.ip('one', 'link', 'set', hostName('stable', id, 'net1'), 'master', 'plain');
+    sendFrame(next, receiver.mac, invalidSegment());
+    sendFrame(next, receiver.mac, notIp());
+    await until(() => receiver.seen('the end of it') === 1);
+    t.is(receiver.seen('nonsense'), 1);
+    await receiver.close();
+  },
+);
 
 /** Protocol and body of a TCP segment that both opens and closes a connection: no connection has it. */
 function invalidSegment(): Buffer {
-  const ip = Buffer.concat([Buffer.from('450000300000400040060000', 'hex'), addressBytes('198.18.0.77'), addressBytes('198.18.0.78')]);
+  const ip = Buffer.concat([
+    Buffer.from('450000300000400040060000', 'hex'),
+    addressBytes('198.18.0.77'),
+    addressBytes('198.18.0.78'),
+  ]);
   ip.writeUInt16BE(checksum(ip), 10);
   const tcp = Buffer.from('10e1000700000001000000005003020000000000', 'hex');
   return Buffer.concat([Buffer.from('0800', 'hex'), ip, tcp, Buffer.from('nonsense')]);
@@ -134,7 +151,10 @@ function invalidSegment(): Buffer {
 
 /** A frame that no packet filter looks at: when it is there, those sent before it are there or dropped. */
 function notIp(): Buffer {
-  return Buffer.concat([Buffer.from('88b5', 'hex'), Buffer.from('the end of it, and some more bytes to fill the frame')]);
+  return Buffer.concat([
+    Buffer.from('88b5', 'hex'),
+    Buffer.from('the end of it, and some more bytes to fill the frame'),
+  ]);
 }
 
 function sendFrame(netns: string, to: string, typeAndBody: Buffer): void {
@@ -169,7 +189,8 @@ function entry(inside: Parameters<typeof findLink>[0], mac: string): number | un
 function announceFromSwitch(target: Attachment): void {
   insideNetns(lab.path('switch'), (inside) => {
     const socket = packetOpen();
-    for (const frame of announcements(target.mac, [bare(target)])) packetSend(socket, findLink(inside, 'p2')?.index ?? 0, frame);
+    for (const frame of announcements(target.mac, [bare(target)]))
+      packetSend(socket, findLink(inside, 'p2')?.index ?? 0, frame);
     closeSync(socket);
   });
 }

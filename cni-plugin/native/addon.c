@@ -1,4 +1,5 @@
-// What Node cannot do by itself and stable links need: enter a network namespace, talk netlink in one step, raw frames, sockets of others.
+// What Node cannot do by itself and stable links need: enter a network namespace, talk netlink in one step, raw frames,
+// sockets of others.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -87,7 +88,8 @@ static napi_value netlink_open(napi_env env, napi_callback_info info) {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (fd < 0) return throw_errno(env, "netlink socket");
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes); // the default suffices for all but huge dumps
+	// the default suffices for all but huge dumps
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes);
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on) != 0 ||
 	    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on) != 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -104,7 +106,8 @@ struct reply {
 	size_t length, capacity;
 };
 
-// Sends and gathers all that comes back. The kernel answers netlink inside sendmsg, a dump goes on inside recvmsg: no waiting.
+// Sends and gathers all that comes back. The kernel answers netlink inside sendmsg, a dump goes on inside recvmsg: no
+// waiting.
 static int transact(int fd, const void *request, size_t length, struct reply *reply) {
 	while (recv(fd, &(char){0}, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0) continue; // left by a request that failed half-way
 	if (send(fd, request, length, 0) < 0) return errno;
@@ -146,7 +149,8 @@ static napi_value netlink_request(napi_env env, napi_callback_info info) {
 	return throw_errno(env, "netlink request");
 }
 
-// Work for a pool thread: a netlink request over `fd`, or, where `name` is set, a file written durably in the directory `fd`.
+// Work for a pool thread: a netlink request over `fd`, or, where `name` is set, a file written durably in the directory
+// `fd`.
 struct job {
 	napi_async_work work;
 	napi_deferred deferred;
@@ -224,7 +228,8 @@ static napi_value queue(napi_env env, struct job *job) {
 	return promise;
 }
 
-// netlinkRequestOffLoop(fd, message): the same on a pool thread, for requests that wait for RCU. One at a time for each fd.
+// netlinkRequestOffLoop(fd, message): the same on a pool thread, for requests that wait for RCU. One at a time for each
+// fd.
 static napi_value netlink_request_off_loop(napi_env env, napi_callback_info info) {
 	napi_value argv[2];
 	if (!arguments(env, info, 2, argv)) return NULL;
@@ -278,7 +283,8 @@ static int packet_configure(int fd, int if_index, const unsigned char *mac, int 
 	return bind(fd, (struct sockaddr *)&address, sizeof address);
 }
 
-// packetOpen(): sends only. packetOpen(ifIndex, mac, receiveBytes): keeps frames for `mac` that come up from that device.
+// packetOpen(): sends only. packetOpen(ifIndex, mac, receiveBytes): keeps frames for `mac` that come up from that
+// device.
 static napi_value packet_open(napi_env env, napi_callback_info info) {
 	napi_value argv[3];
 	size_t given = 3, mac_bytes = 0;
@@ -355,7 +361,8 @@ static bool end_repair(int fd) {
 	return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof off) == 0;
 }
 
-// endTcpRepair(pid): takes all TCP sockets of a process out of repair mode; how many were in it. A process that is gone has none.
+// endTcpRepair(pid): takes all TCP sockets of a process out of repair mode; how many were in it. A process that is gone
+// has none.
 static napi_value end_tcp_repair(napi_env env, napi_callback_info info) {
 	napi_value argv[1];
 	int pid, ended = 0;

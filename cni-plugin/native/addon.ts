@@ -1,4 +1,5 @@
-// The typed face of the N-API addon: namespaces, netlink in one step, raw frames, sockets of others, files that survive a power cut.
+// The typed face of the N-API addon: namespaces, netlink in one step, raw frames, sockets of others, files that survive
+// a power cut.
 import { close } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
@@ -19,7 +20,17 @@ interface Addon {
 
 const addon: Addon = createRequire(import.meta.url)('../../build/godwit-links.node');
 
-export const { netlinkOpen, netlinkRequest, netlinkRequestOffLoop, writeDurably, packetOpen, packetSend, packetReceive, packetDrops, endTcpRepair } = addon;
+export const {
+  netlinkOpen,
+  netlinkRequest,
+  netlinkRequestOffLoop,
+  writeDurably,
+  packetOpen,
+  packetSend,
+  packetReceive,
+  packetDrops,
+  endTcpRepair,
+} = addon;
 
 /**
  * Runs `call` inside the network namespace and returns what it returns. Only synchronous work: a promise would go on in

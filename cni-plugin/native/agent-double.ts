@@ -46,7 +46,10 @@ async function* on(socket: Socket): AsyncGenerator<[Buffer], void, undefined> {
 }
 
 /** Listens on `path`; `answer` gets every whole request and does with the socket what it likes. */
-export async function startCniAgent(path: string, answer: (socket: Socket, request: CniRequest) => void): Promise<CniAgentDouble> {
+export async function startCniAgent(
+  path: string,
+  answer: (socket: Socket, request: CniRequest) => void,
+): Promise<CniAgentDouble> {
   const requests: CniRequest[] = [];
   const sockets = new Set<Socket>();
   const serve = async (socket: Socket): Promise<void> => {

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds godwit-cni: `build-shim.sh` the static release, `build-shim.sh test|sanitized|bench|fuzz` what its tests and benchmarks run (core/native/build-c.sh).
+# Builds godwit-cni: `build-shim.sh` the static release, `build-shim.sh test|sanitized|bench|fuzz` what its tests and
+# benchmarks run (core/native/build-c.sh).
 set -eu
 cd "$(dirname "$0")/../.."
 . core/native/build-c.sh

@@ -1,4 +1,5 @@
-// CNI plugin of type `godwit`: forwards a call to the node agent and prints its answer; without an agent it says so in CNI's own words.
+// CNI plugin of type `godwit`: forwards a call to the node agent and prints its answer; without an agent it says so in
+// CNI's own words.
 //
 // To the agent:   u32 LE size, then u32 LE number of variables, each `KEY=VALUE\0`, then standard input
 // From the agent: one byte exit code, then standard output until the end of the stream
@@ -36,7 +37,9 @@ struct request {
 
 // ---- errors ----
 
-/** Copies the configuration's cniVersion to `version`, or the newest one that we speak when it has none that is plain. */
+/**
+ * Copies the configuration's cniVersion to `version`, or the newest one that we speak when it has none that is plain.
+ */
 static void find_version(const char *config, size_t size, char version[VERSION_MAX]) {
   static const char key[] = "\"cniVersion\"";
   strcpy(version, SPEC_VERSION);
@@ -104,7 +107,9 @@ static int add_config(struct request *request, int64_t deadline_ms) {
 
 // ---- the agent ----
 
-/** Asks the agent and prints what it answered; its exit code, or -1 with nothing printed when there is no whole answer. */
+/**
+ * Asks the agent and prints what it answered; its exit code, or -1 with nothing printed when there is no whole answer.
+ */
 static int ask_agent(const struct request *request, int64_t deadline_ms) {
   static char reply[1 + STDOUT_MAX + 1];
   size_t size = 0;

@@ -2,7 +2,16 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { build, repositoryRoot, start, temporaryDirectory, testVariants, type Ended, type ProgramInput, type TestVariant } from '#core/native/program.ts';
+import {
+  build,
+  repositoryRoot,
+  start,
+  temporaryDirectory,
+  testVariants,
+  type Ended,
+  type ProgramInput,
+  type TestVariant,
+} from '#core/native/program.ts';
 import { parseRequest, startCniAgent, type CniAgentDouble, type CniRequest } from '#cni/native/agent-double.ts';
 
 test.before('build', async () => {
@@ -34,7 +43,12 @@ async function pluginBed(t: ExecutionContext, variant: TestVariant): Promise<Bed
     pending: join(dir, 'state/pending-del'),
     async run(command, input) {
       const named = command === undefined ? {} : { CNI_COMMAND: command };
-      return start(join(repositoryRoot, 'build', variant, 'godwit-cni'), [], { cwd: dir, input: config, ...input, env: { ...call, ...named, ...input?.env } }).ended;
+      return start(join(repositoryRoot, 'build', variant, 'godwit-cni'), [], {
+        cwd: dir,
+        input: config,
+        ...input,
+        env: { ...call, ...named, ...input?.env },
+      }).ended;
     },
     async agent(answer) {
       const agent = await startCniAgent(join(dir, 'run/cni.sock'), answer);
@@ -89,7 +103,10 @@ for (const variant of testVariants) {
     const bed = await pluginBed(t, variant);
     const ended = await bed.run('VERSION', { input: null });
     t.like(ended, { code: 0, stderr: '' });
-    t.deepEqual(JSON.parse(ended.stdout.toString()), { cniVersion: '1.1.0', supportedVersions: ['0.4.0', '1.0.0', '1.1.0'] });
+    t.deepEqual(JSON.parse(ended.stdout.toString()), {
+      cniVersion: '1.1.0',
+      supportedVersions: ['0.4.0', '1.0.0', '1.1.0'],
+    });
   });
 
   test.serial(name('without a command it says what it is'), async (t) => {
@@ -105,7 +122,8 @@ for (const variant of testVariants) {
   test.serial(name('an unknown command is refused'), async (t) => {
     const bed = await pluginBed(t, variant);
     const agent = await bed.agent(answerWith(0, ''));
-    for (const command of ['add', 'ADDD', 'EXEC']) t.like(cniError(await bed.run(command)), { exit: 1, error: { cniVersion: '1.1.0', code: 4 } });
+    for (const command of ['add', 'ADDD', 'EXEC'])
+      t.like(cniError(await bed.run(command)), { exit: 1, error: { cniVersion: '1.1.0', code: 4 } });
     t.deepEqual(agent.requests, []);
   });
 
@@ -117,7 +135,13 @@ for (const variant of testVariants) {
     for (const command of ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS']) {
       t.is((await bed.run(command, { input, env: traced })).code, 0);
       const request = agent.requests.at(-1);
-      t.deepEqual(request?.env, { CNI_COMMAND: command, ...call, CNI_ARGS: '', TRACEPARENT: '00-aa-bb-01', TRACESTATE: 'a=b' });
+      t.deepEqual(request?.env, {
+        CNI_COMMAND: command,
+        ...call,
+        CNI_ARGS: '',
+        TRACEPARENT: '00-aa-bb-01',
+        TRACESTATE: 'a=b',
+      });
       t.deepEqual(request?.config, input);
     }
     await t.throwsAsync(readdir(bed.pending), { code: 'ENOENT' });
@@ -192,13 +216,17 @@ for (const variant of testVariants) {
       ...['', '../x', 'a/b', '.', '..', '.hidden', '-x', 'a b', 'a\nb', 'é'].map((id) => ({ CNI_CONTAINERID: id })),
       ...['', '../x', '.', '..', 'a/b', 'x'.repeat(16)].map((id) => ({ CNI_IFNAME: id })),
     ];
-    for (const env of wrong) t.like(cniError(await bed.run('DEL', { env })), { exit: 1, error: { code: 4 } }, JSON.stringify(env));
+    for (const env of wrong)
+      t.like(cniError(await bed.run('DEL', { env })), { exit: 1, error: { code: 4 } }, JSON.stringify(env));
     await t.throwsAsync(stat(join(bed.dir, 'state')), { code: 'ENOENT' });
   });
 
   test.serial(name('no agent: a DEL that cannot be kept is to be tried again, and leaves nothing'), async (t) => {
     const bed = await pluginBed(t, variant);
-    t.like(cniError(await bed.run('DEL', { env: { CNI_CONTAINERID: 'x'.repeat(300) } })), { exit: 1, error: { code: 11 } });
+    t.like(cniError(await bed.run('DEL', { env: { CNI_CONTAINERID: 'x'.repeat(300) } })), {
+      exit: 1,
+      error: { code: 11 },
+    });
     t.deepEqual(await readdir(bed.pending), []);
     await writeFile(join(bed.dir, 'file'), '');
     const other = await pluginBed(t, variant);
@@ -225,7 +253,8 @@ for (const variant of testVariants) {
       ['{"cniVersion"\0:"1.0.0"}', '1.1.0'],
       ['', '1.1.0'],
     ];
-    for (const [input, version] of versions) t.like(cniError(await bed.run('ADD', { input })), { error: { cniVersion: version } }, input);
+    for (const [input, version] of versions)
+      t.like(cniError(await bed.run('ADD', { input })), { error: { cniVersion: version } }, input);
   });
 }
 

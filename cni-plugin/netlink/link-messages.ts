@@ -49,28 +49,46 @@ export function findLink(socket: RouteSocket, name: string): LinkFacts | undefin
 }
 
 export function allLinks(socket: RouteSocket): LinkFacts[] {
-  return socket.dump(GETLINK, (out) => writeLink(out, {}, { extMask: withoutStatistics })).map((payload) => parseFacts(payload));
+  return socket
+    .dump(GETLINK, (out) => writeLink(out, {}, { extMask: withoutStatistics }))
+    .map((payload) => parseFacts(payload));
 }
 
 export function changeLink(socket: RouteSocket, index: number, change: LinkChange): void {
   socket.request(NEWLINK, 0, (out) => writeLink(out, { index, ...upFlags(change) }, changeAttrs(change)));
 }
 
-/** A bridge that floods at once (no spanning tree) and leaves multicast snooping out: neighbour discovery must not wait for a querier. */
+/**
+ * A bridge that floods at once (no spanning tree) and leaves multicast snooping out: neighbour discovery must not wait
+ * for a querier.
+ */
 export function createBridge(socket: RouteSocket, name: string, mtu: number): void {
   const snoopingOff = attributes([23, putU8(0)]);
   createLink(socket, { ifname: name, mtu }, 'bridge', snoopingOff);
 }
 
 /** VXLAN over the address `local`, at most one device of an id and port in a namespace. */
-export function createVxlan(socket: RouteSocket, name: string, vxlan: { id: number; local: Buffer; port: number; mtu: number }): void {
+export function createVxlan(
+  socket: RouteSocket,
+  name: string,
+  vxlan: { id: number; local: Buffer; port: number; mtu: number },
+): void {
   const port = putU16(vxlan.port).swap16();
-  const data = attributes([1, putU32(vxlan.id)], [vxlan.local.length === 4 ? 4 : 17, vxlan.local], [7, putU8(1)], [15, port]);
+  const data = attributes(
+    [1, putU32(vxlan.id)],
+    [vxlan.local.length === 4 ? 4 : 17, vxlan.local],
+    [7, putU8(1)],
+    [15, port],
+  );
   createLink(socket, { ifname: name, mtu: vxlan.mtu }, 'vxlan', data);
 }
 
 /** A veth pair whose second end is born in another namespace with its final name and MAC. */
-export function createVeth(socket: RouteSocket, host: { name: string; mtu: number }, peer: { name: string; mac: string; mtu: number; netnsFd: number }): void {
+export function createVeth(
+  socket: RouteSocket,
+  host: { name: string; mtu: number },
+  peer: { name: string; mac: string; mtu: number; netnsFd: number },
+): void {
   const peerMessage = new AttrStream();
   writeLink(peerMessage, {}, { ifname: peer.name, address: parseMac(peer.mac), mtu: peer.mtu, netNsFd: peer.netnsFd });
   createLink(socket, { ifname: host.name, mtu: host.mtu }, 'veth', attributes([1, Buffer.concat(peerMessage.bufs)]));
@@ -78,10 +96,14 @@ export function createVeth(socket: RouteSocket, host: { name: string; mtu: numbe
 
 function createLink(socket: RouteSocket, attrs: LinkAttrs, kind: string, data: Buffer): void {
   const linkinfo = attributes([1, Buffer.from(`${kind}\0`)], [2, data]);
-  socket.request(NEWLINK, createFlags.create | createFlags.exclusive, (out) => writeLink(out, {}, { ...attrs, linkinfo }));
+  socket.request(NEWLINK, createFlags.create | createFlags.exclusive, (out) =>
+    writeLink(out, {}, { ...attrs, linkinfo }),
+  );
 }
 
-/** Deletes all devices of a group in one go, off the event loop: each deletion waits for RCU, together they wait once. */
+/**
+ * Deletes all devices of a group in one go, off the event loop: each deletion waits for RCU, together they wait once.
+ */
 export async function deleteGroup(socket: RouteSocket, group: number): Promise<void> {
   await socket.requestOffLoop(DELLINK, 0, (out) => writeLink(out, {}, { group }));
 }
@@ -97,7 +119,9 @@ function changeAttrs({ name, mac, mtu, master, group, linkLocal }: LinkChange): 
     ...(mtu !== undefined && { mtu }),
     ...(master !== undefined && { master }),
     ...(group !== undefined && { group }),
-    ...(linkLocal !== undefined && { afSpec: new Map([[AF_INET6, attributes([8, putU8(linkLocal === 'eui64' ? 0 : 1)])]]) }),
+    ...(linkLocal !== undefined && {
+      afSpec: new Map([[AF_INET6, attributes([8, putU8(linkLocal === 'eui64' ? 0 : 1)])]]),
+    }),
   };
 }
 
@@ -115,7 +139,16 @@ export function attributes(...list: [type: number, data: Buffer][]): Buffer {
 
 /** Reads only what is needed: newer kernels add attributes that the library's full parser does not know. */
 function parseFacts(payload: Buffer): LinkFacts {
-  const facts: LinkFacts = { index: readS32.call(payload, 4), name: '', mac: '', mtu: 0, up: parseLink(payload.subarray(0, LINK_BYTES)).flags?.up ?? false, master: 0, group: 0, kind: '' };
+  const facts: LinkFacts = {
+    index: readS32.call(payload, 4),
+    name: '',
+    mac: '',
+    mtu: 0,
+    up: parseLink(payload.subarray(0, LINK_BYTES)).flags?.up ?? false,
+    master: 0,
+    group: 0,
+    kind: '',
+  };
   parseAttributes(payload.subarray(LINK_BYTES), ({ type, data }) => {
     if (type === attribute.name) facts.name = text(data);
     if (type === attribute.address && data.length === 6) facts.mac = formatMac(data);

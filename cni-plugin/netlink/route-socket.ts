@@ -14,8 +14,8 @@ const FLAG_DUMP = 0x300;
 export const createFlags = { create: 0x400, exclusive: 0x200, replace: 0x100, append: 0x800 } as const;
 
 /**
- * A routing netlink socket of the namespace it was opened in. The kernel does the work inside the call, so each request is
- * complete when it returns; throws KernelRefusal with the kernel's code (`EEXIST`) and words.
+ * A routing netlink socket of the namespace it was opened in. The kernel does the work inside the call, so each request
+ * is complete when it returns; throws KernelRefusal with the kernel's code (`EEXIST`) and words.
  */
 export class RouteSocket {
   readonly #fd = netlinkOpen(NETLINK_ROUTE);
@@ -31,7 +31,9 @@ export class RouteSocket {
     return readReply(netlinkRequest(this.#fd, encode(type, FLAG_REQUEST | FLAG_DUMP, write)));
   }
 
-  /** Like `request` on a pool thread, for what waits inside the kernel; needs a socket that nothing else uses meanwhile. */
+  /**
+   * Like `request` on a pool thread, for what waits inside the kernel; needs a socket that nothing else uses meanwhile.
+   */
   async requestOffLoop(type: number, flags: number, write: (out: AttrStream) => void): Promise<void> {
     const message = encode(type, flags | FLAG_REQUEST | FLAG_ACK, write);
     const turn = this.#offLoop.then(async () => readReply(await netlinkRequestOffLoop(this.#fd, message)));
@@ -53,7 +55,10 @@ function encode(type: number, flags: number, write: (out: AttrStream) => void): 
   const body = new AttrStream();
   write(body);
   const payload = Buffer.concat(body.bufs);
-  return Buffer.concat([formatHeader({ length: HEADER_LENGTH + payload.length, type, flags, seq: 1, port: 0 }), payload]);
+  return Buffer.concat([
+    formatHeader({ length: HEADER_LENGTH + payload.length, type, flags, seq: 1, port: 0 }),
+    payload,
+  ]);
 }
 
 /** Payloads of an answer; throws what the kernel refused. */

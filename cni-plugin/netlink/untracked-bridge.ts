@@ -1,4 +1,5 @@
-// Frames of a stable bridge must not meet connection tracking: a flow that comes back to a node would find state of its first stay and be dropped.
+// Frames of a stable bridge must not meet connection tracking: a flow that comes back to a node would find state of its
+// first stay and be dropped.
 import { closeSync } from 'node:fs';
 import { HEADER_LENGTH, formatHeader, putU32 } from 'netlink/dist/structs.js';
 import { netlinkOpen, netlinkRequest } from '#cni/native/addon.ts';
@@ -28,7 +29,13 @@ export function exemptFromTracking(bridge: string): void {
 
 /** Its undo, harmless when there is no such table. Throws KernelRefusal where the kernel has no nftables. */
 export function trackAgain(bridge: string): void {
-  request(Buffer.concat([message(batch.begin, 0, Buffer.alloc(0)), ...noTable(text(`godwit-${bridge}`), ACK), message(batch.end, 0, Buffer.alloc(0))]));
+  request(
+    Buffer.concat([
+      message(batch.begin, 0, Buffer.alloc(0)),
+      ...noTable(text(`godwit-${bridge}`), ACK),
+      message(batch.end, 0, Buffer.alloc(0)),
+    ]),
+  );
 }
 
 function request(messages: Buffer): void {
@@ -42,7 +49,10 @@ function request(messages: Buffer): void {
 
 /** A table is made before it is deleted: one that is not there cannot be. */
 function noTable(table: Buffer, flags = 0): Buffer[] {
-  return [nft(command.newTable, createFlags.create, attributes([1, table])), nft(command.deleteTable, flags, attributes([1, table]))];
+  return [
+    nft(command.newTable, createFlags.create, attributes([1, table])),
+    nft(command.deleteTable, flags, attributes([1, table])),
+  ];
 }
 
 function exemption(bridge: string): Buffer {
@@ -54,7 +64,11 @@ function exemption(bridge: string): Buffer {
     ...noTable(table),
     nft(command.newTable, createFlags.create, attributes([1, table])),
     nft(command.newChain, createFlags.create, attributes([1, table], [3, chain], [4, hook], [7, text('filter')])),
-    nft(command.newRule, createFlags.create | createFlags.append | ACK, attributes([1, table], [2, chain], [4, cameInOn(bridge)])),
+    nft(
+      command.newRule,
+      createFlags.create | createFlags.append | ACK,
+      attributes([1, table], [2, chain], [4, cameInOn(bridge)]),
+    ),
     message(batch.end, 0, Buffer.alloc(0)),
   ]);
 }
@@ -83,7 +97,11 @@ function message(type: number, flags: number, body: Buffer): Buffer {
   const isMark = type === batch.begin || type === batch.end;
   const payload = Buffer.concat([Buffer.of(isMark ? 0 : INET, 0, 0, isMark ? NFTABLES : 0), body]);
   const padding = Buffer.alloc(-payload.length & 3);
-  return Buffer.concat([formatHeader({ length: HEADER_LENGTH + payload.length, type, flags: flags | REQUEST, seq: 1, port: 0 }), payload, padding]);
+  return Buffer.concat([
+    formatHeader({ length: HEADER_LENGTH + payload.length, type, flags: flags | REQUEST, seq: 1, port: 0 }),
+    payload,
+    padding,
+  ]);
 }
 
 function be32(value: number): Buffer {

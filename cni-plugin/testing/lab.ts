@@ -72,7 +72,19 @@ export class Lab {
   /** Connects a namespace to the switch by a device `device`. */
   plug(name: string, device: string): void {
     this.#count += 1;
-    this.ip('switch', 'link', 'add', `p${this.#count}`, 'type', 'veth', 'peer', 'name', device, 'netns', this.id + name);
+    this.ip(
+      'switch',
+      'link',
+      'add',
+      `p${this.#count}`,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      device,
+      'netns',
+      this.id + name,
+    );
     this.ip('switch', 'link', 'set', `p${this.#count}`, 'master', 'sw', 'up');
     this.ip(name, 'link', 'set', device, 'up');
   }
@@ -83,11 +95,16 @@ export class Lab {
     this.plug(name, 'up0');
     const configDir = join(this.dir, name, 'net.d');
     mkdirSync(configDir, { recursive: true });
-    for (const [index, config] of configs.entries()) writeFileSync(join(configDir, `${index}.conf`), JSON.stringify(config));
+    for (const [index, config] of configs.entries())
+      writeFileSync(join(configDir, `${index}.conf`), JSON.stringify(config));
     const stateDir = join(this.dir, name, 'state');
-    const open = (): Promise<Links> => createLinks({ stateDir, networks: () => readNetworks(configDir, silentLog), netns, log: silentLog });
+    const open = (): Promise<Links> =>
+      createLinks({ stateDir, networks: () => readNetworks(configDir, silentLog), netns, log: silentLog });
     const node: LabNode = {
-      name, netns, stateDir, configDir,
+      name,
+      netns,
+      stateDir,
+      configDir,
       agent: await open(),
       async restart() {
         await node.agent.close();
@@ -104,7 +121,8 @@ export class Lab {
   client(name: string, ...addresses: string[]): void {
     this.namespace(name);
     this.plug(name, 'eth0');
-    for (const address of addresses) this.ip(name, 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+    for (const address of addresses)
+      this.ip(name, 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
   }
 
   async close(): Promise<void> {
@@ -154,8 +172,21 @@ export interface CallFields {
   env?: Record<string, string>;
 }
 
-export function cniCall({ command, containerId = 'c1', netns = '', ifName = 'net1', config = networkConfig(), env = {} }: CallFields): CniCall {
-  const base = { CNI_COMMAND: command, CNI_CONTAINERID: containerId, CNI_NETNS: netns, CNI_IFNAME: ifName, CNI_PATH: '/opt/cni/bin' };
+export function cniCall({
+  command,
+  containerId = 'c1',
+  netns = '',
+  ifName = 'net1',
+  config = networkConfig(),
+  env = {},
+}: CallFields): CniCall {
+  const base = {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: containerId,
+    CNI_NETNS: netns,
+    CNI_IFNAME: ifName,
+    CNI_PATH: '/opt/cni/bin',
+  };
   return { env: { ...base, ...env }, stdin: JSON.stringify(config) };
 }
 

@@ -1,4 +1,5 @@
-// Sockets of this process that live in another network namespace, so that tests can talk across a lab without child processes.
+// Sockets of this process that live in another network namespace, so that tests can talk across a lab without child
+// processes.
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { inNetns } from '#cni/native/addon.ts';
@@ -6,7 +7,11 @@ import { familyOf } from '#core/addresses/text.ts';
 import { withNetnsFd } from '../link/netns.ts';
 
 /** Node looks literal addresses up in a later turn; this does it at once, while the thread is in the namespace. */
-function sameTurnLookup(host: string, _options: unknown, done: (error: null, address: string, family: number) => void): void {
+function sameTurnLookup(
+  host: string,
+  _options: unknown,
+  done: (error: null, address: string, family: number) => void,
+): void {
   done(null, host, familyOf(host));
 }
 
@@ -33,7 +38,9 @@ export async function answers(netns: string, own: string, to: string, port: numb
   try {
     for (let attempt = 0; attempt < tries; attempt += 1) {
       socket.send('hello', port, to);
-      const late = new Promise<boolean>((resolve) => { setTimeout(resolve, 50, false); });
+      const late = new Promise<boolean>((resolve) => {
+        setTimeout(resolve, 50, false);
+      });
       if (await Promise.race([answered, late])) return true;
     }
     return false;

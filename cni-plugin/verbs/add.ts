@@ -16,19 +16,26 @@ export async function add(context: NodeContext, request: CniRequest): Promise<st
   const wishes = readWishes(request);
   requireForeignNetns(context, request);
   const { containerId, ifName, netns } = request;
-  const lease = wishes.claim === undefined
-    ? await attach(context, { network, containerId, ifName, netns, requested: wishes.ips, mac: wishes.mac })
-    : await attachParked(context, { network, containerId, ifName, netns }, wishes.claim);
+  const lease =
+    wishes.claim === undefined
+      ? await attach(context, { network, containerId, ifName, netns, requested: wishes.ips, mac: wishes.mac })
+      : await attachParked(context, { network, containerId, ifName, netns }, wishes.claim);
   return describe(context, network, lease, request);
 }
 
 function requireForeignNetns({ host }: NodeContext, { netns, netnsMayBeOwn }: CniRequest): void {
   const inode = netnsInode(netns);
   if (inode === undefined) throw new GodwitError('ERR_CNI_NETNS', `there is no network namespace ${netns}`);
-  if (inode === host.inode && !netnsMayBeOwn) throw new GodwitError('ERR_CNI_NETNS', `${netns} is the node's own network namespace`);
+  if (inode === host.inode && !netnsMayBeOwn)
+    throw new GodwitError('ERR_CNI_NETNS', `${netns} is the node's own network namespace`);
 }
 
-function describe({ host }: NodeContext, network: Network, lease: AttachedLease, { cniVersion, config, netns }: CniRequest): string {
+function describe(
+  { host }: NodeContext,
+  network: Network,
+  lease: AttachedLease,
+  { cniVersion, config, netns }: CniRequest,
+): string {
   const { ifName, hostName } = lease.container;
   const bridge = findLink(host.route, lease.bridge);
   const port = findLink(host.route, hostName);

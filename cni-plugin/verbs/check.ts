@@ -20,21 +20,37 @@ const previousSchema = z.object({
 export function check(context: NodeContext, request: CniRequest): void {
   const network = parseNetwork(request.config);
   const previous = previousSchema.safeParse(request.config.prevResult);
-  if (!previous.success) throw new GodwitError('ERR_CNI_CONFIG', 'CHECK needs the result of ADD as prevResult', { cause: previous.error });
+  if (!previous.success)
+    throw new GodwitError('ERR_CNI_CONFIG', 'CHECK needs the result of ADD as prevResult', { cause: previous.error });
   const lease = context.leases.get(leaseId(network.name, request.containerId, request.ifName));
-  if (lease === undefined || !isAttached(lease)) throw new GodwitError('ERR_LINK_CHECK', 'the lease of the container is missing');
-  const faults = [...hostFaults(context, lease), ...promised(previous.data, request, lease), ...podFaults(request, lease, routesFor(network, lease.addresses).map(({ destination }) => formatCidr(destination)))];
+  if (lease === undefined || !isAttached(lease))
+    throw new GodwitError('ERR_LINK_CHECK', 'the lease of the container is missing');
+  const faults = [
+    ...hostFaults(context, lease),
+    ...promised(previous.data, request, lease),
+    ...podFaults(
+      request,
+      lease,
+      routesFor(network, lease.addresses).map(({ destination }) => formatCidr(destination)),
+    ),
+  ];
   if (faults.length > 0) throw new GodwitError('ERR_LINK_CHECK', faults.join('; '), { details: { faults } });
 }
 
 /** Whether the lease is what ADD had promised. */
-function promised({ interfaces, ips }: z.infer<typeof previousSchema>, { ifName, netns }: CniRequest, lease: AttachedLease): string[] {
+function promised(
+  { interfaces, ips }: z.infer<typeof previousSchema>,
+  { ifName, netns }: CniRequest,
+  lease: AttachedLease,
+): string[] {
   const index = interfaces.findIndex(({ name, sandbox }) => name === ifName && sandbox === netns);
   if (index === -1) return [`prevResult has no interface ${ifName}`];
   const given = ips.filter((ip) => ip.interface === index).map(({ address }) => address);
   const mac = interfaces[index]?.mac;
   return [
-    ...given.filter((address) => !lease.addresses.includes(formatCidr(parseCidr(address)))).map((address) => `the lease has no ${address}`),
+    ...given
+      .filter((address) => !lease.addresses.includes(formatCidr(parseCidr(address))))
+      .map((address) => `the lease has no ${address}`),
     ...(mac !== undefined && mac !== lease.mac ? [`the lease has MAC ${lease.mac}, not ${mac}`] : []),
   ];
 }
@@ -44,10 +60,16 @@ function hostFaults({ host }: NodeContext, { container, bridge, state }: Attache
   const port = findLink(host.route, container.hostName);
   const master = findLink(host.route, bridge);
   if (port === undefined) return [`the host end ${container.hostName} is missing`];
-  return state === 'active' && port.master !== 0 && port.master !== master?.index ? [`${container.hostName} is not on ${bridge}`] : [];
+  return state === 'active' && port.master !== 0 && port.master !== master?.index
+    ? [`${container.hostName} is not on ${bridge}`]
+    : [];
 }
 
-function podFaults({ netns, ifName }: CniRequest, { addresses, mac }: AttachedLease, routes: readonly string[]): string[] {
+function podFaults(
+  { netns, ifName }: CniRequest,
+  { addresses, mac }: AttachedLease,
+  routes: readonly string[],
+): string[] {
   return insideNetns(netns, (inside) => {
     const link = findLink(inside, ifName);
     if (link === undefined) return [`interface ${ifName} is missing`];

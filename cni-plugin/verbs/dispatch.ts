@@ -19,7 +19,10 @@ export interface CniCall {
 export type HandleCni = (call: CniCall) => Promise<CniReply>;
 
 const silentSuccess: CniReply = { exitCode: 0, stdout: '' };
-const versionReply: CniReply = { exitCode: 0, stdout: `${JSON.stringify({ cniVersion: newestVersion, supportedVersions })}\n` };
+const versionReply: CniReply = {
+  exitCode: 0,
+  stdout: `${JSON.stringify({ cniVersion: newestVersion, supportedVersions })}\n`,
+};
 
 export function createDispatcher(context: NodeContext): HandleCni {
   return async ({ env, stdin }) => {
@@ -27,12 +30,20 @@ export function createDispatcher(context: NodeContext): HandleCni {
     if (command === '') return silentSuccess;
     if (command === 'VERSION') return versionReply;
     try {
-      if (!isVerb(command) || command === 'VERSION') throw new GodwitError('ERR_CNI_ENV', `unknown CNI_COMMAND: ${JSON.stringify(command)}`);
+      if (!isVerb(command) || command === 'VERSION')
+        throw new GodwitError('ERR_CNI_ENV', `unknown CNI_COMMAND: ${JSON.stringify(command)}`);
       return { exitCode: 0, stdout: await run(context, parseRequest(command, env, stdin)) };
     } catch (error) {
       const failure = linkError(error);
-      context.log.warn({ err: failure, verb: command, container: env.CNI_CONTAINERID, ifName: env.CNI_IFNAME }, 'CNI call failed');
-      return errorReply(failure, replyVersion(stdin), command === 'STATUS' && isUnavailable(failure) ? NOT_AVAILABLE : undefined);
+      context.log.warn(
+        { err: failure, verb: command, container: env.CNI_CONTAINERID, ifName: env.CNI_IFNAME },
+        'CNI call failed',
+      );
+      return errorReply(
+        failure,
+        replyVersion(stdin),
+        command === 'STATUS' && isUnavailable(failure) ? NOT_AVAILABLE : undefined,
+      );
     }
   };
 }

@@ -31,18 +31,32 @@ export function formatResult(version: CniVersion, facts: ResultFacts, prevResult
     cniVersion: version,
     interfaces: [...interfaces, device(version, facts.bridge), device(version, facts.host), device(version, facts.pod)],
     ips: [...ips, ...facts.addresses.map((address) => ip(version, address, facts.gatewayOf(bare(address)), podIndex))],
-    routes: [...routes, ...facts.routes.map(({ destination, gateway }) => ({ dst: formatCidr(destination), ...(gateway !== undefined && { gw: gateway }) }))],
+    routes: [
+      ...routes,
+      ...facts.routes.map(({ destination, gateway }) => ({
+        dst: formatCidr(destination),
+        ...(gateway !== undefined && { gw: gateway }),
+      })),
+    ],
     dns,
   };
   return `${JSON.stringify(result)}\n`;
 }
 
 /** `mtu` is new in 1.1.0. */
-function device(version: CniVersion, { name, mac, mtu, sandbox }: { name: string; mac: string; mtu: number; sandbox?: string }): object {
+function device(
+  version: CniVersion,
+  { name, mac, mtu, sandbox }: { name: string; mac: string; mtu: number; sandbox?: string },
+): object {
   return { name, mac, ...(version === '1.1.0' && { mtu }), ...(sandbox !== undefined && { sandbox }) };
 }
 
 /** `version` went with 1.0.0. */
 function ip(version: CniVersion, address: string, gateway: string | undefined, index: number): object {
-  return { ...(version === '0.4.0' && { version: String(familyOf(address)) }), address, ...(gateway !== undefined && { gateway }), interface: index };
+  return {
+    ...(version === '0.4.0' && { version: String(familyOf(address)) }),
+    address,
+    ...(gateway !== undefined && { gateway }),
+    interface: index,
+  };
 }

@@ -10,5 +10,11 @@ import type { CniRequest } from './request.ts';
 export function status({ host, leases, cursors, log }: NodeContext, { config }: CniRequest): void {
   const network = parseNetwork(config);
   ensureBridge({ host, log }, network);
-  chooseAddresses({ network: network.name, ranges: network.parsedRanges, requested: [], taken: takenAddresses(leases.all(), network.name), cursors: new Map(cursors) });
+  chooseAddresses({
+    network: network.name,
+    ranges: network.parsedRanges,
+    requested: [],
+    taken: takenAddresses(leases.all(), network.name),
+    cursors: new Map(cursors),
+  });
 }

@@ -10,7 +10,10 @@ const lab = new Lab();
 test.after.always(() => lab.close());
 const dual = networkConfig({
   ipam: {
-    ranges: [{ subnet: '198.18.0.0/24', rangeStart: '198.18.0.10', rangeEnd: '198.18.0.199', gateway: '198.18.0.1' }, { subnet: 'fd00:18::/64', gateway: 'fd00:18::1' }],
+    ranges: [
+      { subnet: '198.18.0.0/24', rangeStart: '198.18.0.10', rangeEnd: '198.18.0.199', gateway: '198.18.0.1' },
+      { subnet: 'fd00:18::/64', gateway: 'fd00:18::1' },
+    ],
     routes: [{ dst: '198.19.0.0/16' }, { dst: 'fd00:19::/64' }],
   },
 });
@@ -55,7 +58,10 @@ test.serial('ADD prints interfaces, addresses of both families, routes', async (
     { address: '198.18.0.10/24', gateway: '198.18.0.1', interface: 2 },
     { address: 'fd00:18::2/64', gateway: 'fd00:18::1', interface: 2 },
   ]);
-  t.deepEqual(result.routes, [{ dst: '198.19.0.0/16', gw: '198.18.0.1' }, { dst: 'fd00:19::/64', gw: 'fd00:18::1' }]);
+  t.deepEqual(result.routes, [
+    { dst: '198.19.0.0/16', gw: '198.18.0.1' },
+    { dst: 'fd00:19::/64', gw: 'fd00:18::1' },
+  ]);
   const shown = lab.ip(name, 'addr', 'show', 'net1');
   t.true(shown.includes('198.18.0.10/24') && shown.includes('fd00:18::2/64'));
   t.false(/tentative|dadfailed/.test(shown));
@@ -63,7 +69,11 @@ test.serial('ADD prints interfaces, addresses of both families, routes', async (
   t.true(lab.ip(name, 'route').includes('198.19.0.0/16 via 198.18.0.1'));
 });
 
-for (const [version, mtu, ipVersion] of [['0.4.0', undefined, '4'], ['1.0.0', undefined, undefined], ['1.1.0', 1500, undefined]] as const) {
+for (const [version, mtu, ipVersion] of [
+  ['0.4.0', undefined, '4'],
+  ['1.0.0', undefined, undefined],
+  ['1.1.0', 1500, undefined],
+] as const) {
   test.serial(`the result has the form of ${version}`, async (t) => {
     const { netns, containerId } = pod();
     const result = JSON.parse(await add({ netns, containerId, config: { ...dual, cniVersion: version } }));
@@ -90,7 +100,12 @@ test.serial('ADD twice fails and leaves the first one whole', async (t) => {
 
 test.serial('ADD extends the result of an earlier plugin', async (t) => {
   const { netns, containerId } = pod();
-  const prevResult = { cniVersion: '1.1.0', interfaces: [{ name: 'eth0', sandbox: netns }], ips: [{ address: '198.19.9.9/24', interface: 0 }], dns: { domain: 'x' } };
+  const prevResult = {
+    cniVersion: '1.1.0',
+    interfaces: [{ name: 'eth0', sandbox: netns }],
+    ips: [{ address: '198.19.9.9/24', interface: 0 }],
+    dns: { domain: 'x' },
+  };
   const result = JSON.parse(await add({ netns, containerId, config: { ...dual, prevResult } }));
   t.is(result.interfaces[0].name, 'eth0');
   t.is(result.ips[0].interface, 0);
@@ -105,29 +120,41 @@ for (const ifName of ['a234567890123456', 'a/b', 'a:b', 'a b', '.', '..']) {
   });
 }
 
-test.serial('the node\'s own namespace is refused', async (t) => {
+test.serial("the node's own namespace is refused", async (t) => {
   t.is((await fails({ command: 'ADD', netns: node.netns })).code, 8);
   t.is((await fails({ command: 'ADD', netns: '/run/netns/missing' })).code, 8);
   t.is((await fails({ command: 'ADD', netns: '/etc/hostname' })).code, 8);
 });
 
-test.serial('requested addresses: runtimeConfig before args before CNI_ARGS; taken and strange ones are refused', async (t) => {
-  const [one, two, three, four] = [pod(), pod(), pod(), pod()];
-  const wishes = { ...dual, runtimeConfig: { ips: ['198.18.0.50/24'] }, args: { cni: { ips: ['198.18.0.51'] } } };
-  const first = JSON.parse(await add({ ...one, config: wishes, env: { CNI_ARGS: 'IgnoreUnknown=1;IP=198.18.0.52' } }));
-  t.is(first.ips[0].address, '198.18.0.50/24');
-  t.is(first.ips.length, 2);
-  const second = JSON.parse(await add({ ...two, config: { ...dual, args: { cni: { ips: ['198.18.0.51'] } } }, env: { CNI_ARGS: 'IP=198.18.0.52' } }));
-  t.is(second.ips[0].address, '198.18.0.51/24');
-  const third = JSON.parse(await add({ ...three, env: { CNI_ARGS: 'IP=198.18.0.52;MAC=02:11:22:33:44:55' } }));
-  t.is(third.ips[0].address, '198.18.0.52/24');
-  t.is(third.interfaces[2].mac, '02:11:22:33:44:55');
-  const refused = (ip: string): Promise<{ code: number }> => fails({ command: 'ADD', ...four, config: { ...dual, runtimeConfig: { ips: [ip] } } });
-  t.is((await refused('198.18.0.50')).code, 101);
-  t.is((await refused('198.19.0.1')).code, 7);
-  t.is((await refused('198.18.0.60/16')).code, 7);
-  t.is((await refused('nonsense')).code, 7);
-});
+test.serial(
+  'requested addresses: runtimeConfig before args before CNI_ARGS; taken and strange ones are refused',
+  async (t) => {
+    const [one, two, three, four] = [pod(), pod(), pod(), pod()];
+    const wishes = { ...dual, runtimeConfig: { ips: ['198.18.0.50/24'] }, args: { cni: { ips: ['198.18.0.51'] } } };
+    const first = JSON.parse(
+      await add({ ...one, config: wishes, env: { CNI_ARGS: 'IgnoreUnknown=1;IP=198.18.0.52' } }),
+    );
+    t.is(first.ips[0].address, '198.18.0.50/24');
+    t.is(first.ips.length, 2);
+    const second = JSON.parse(
+      await add({
+        ...two,
+        config: { ...dual, args: { cni: { ips: ['198.18.0.51'] } } },
+        env: { CNI_ARGS: 'IP=198.18.0.52' },
+      }),
+    );
+    t.is(second.ips[0].address, '198.18.0.51/24');
+    const third = JSON.parse(await add({ ...three, env: { CNI_ARGS: 'IP=198.18.0.52;MAC=02:11:22:33:44:55' } }));
+    t.is(third.ips[0].address, '198.18.0.52/24');
+    t.is(third.interfaces[2].mac, '02:11:22:33:44:55');
+    const refused = (ip: string): Promise<{ code: number }> =>
+      fails({ command: 'ADD', ...four, config: { ...dual, runtimeConfig: { ips: [ip] } } });
+    t.is((await refused('198.18.0.50')).code, 101);
+    t.is((await refused('198.19.0.1')).code, 7);
+    t.is((await refused('198.18.0.60/16')).code, 7);
+    t.is((await refused('nonsense')).code, 7);
+  },
+);
 
 test.serial('DEL succeeds in each of five states and frees the address', async (t) => {
   const gone = pod();
@@ -161,7 +188,10 @@ test.serial('a failed ADD leaves nothing', async (t) => {
   const count = leases().length;
   const { code } = await fails({ command: 'ADD', ...it, config: { ...dual, bridge: 'br-none', uplink: 'none0' } });
   t.is(code, 7);
-  const routeless = { ...dual, ipam: { ranges: [{ subnet: '198.18.0.0/24' }], routes: [{ dst: '198.19.0.0/16', gw: '203.0.113.1' }] } };
+  const routeless = {
+    ...dual,
+    ipam: { ranges: [{ subnet: '198.18.0.0/24' }], routes: [{ dst: '198.19.0.0/16', gw: '203.0.113.1' }] },
+  };
   t.is((await fails({ command: 'ADD', ...it, config: routeless })).code, 107);
   t.is(leases().length, count);
   t.false(lab.ip(it.name, '-o', 'link').includes('net1'));
@@ -194,7 +224,13 @@ test.serial('GC removes what is not in the list, nothing without a list, nothing
   t.is(leases().length, count);
   await succeed(node, { command: 'GC', config: { ...config, name: 'foreign', 'cni.dev/valid-attachments': [] } });
   t.is(leases().length, count);
-  t.is(await succeed(node, { command: 'GC', config: { ...config, 'cni.dev/attachments': [{ containerID: keep.containerId, ifname: 'net1' }] } }), '');
+  t.is(
+    await succeed(node, {
+      command: 'GC',
+      config: { ...config, 'cni.dev/attachments': [{ containerID: keep.containerId, ifname: 'net1' }] },
+    }),
+    '',
+  );
   t.is(leases().length, count - 1);
   t.false(lab.ip(drop.name, '-o', 'link').includes('net1'));
   await succeed(node, { command: 'GC', config: { ...config, 'cni.dev/valid-attachments': [] } });
@@ -202,7 +238,13 @@ test.serial('GC removes what is not in the list, nothing without a list, nothing
 });
 
 test.serial('STATUS: served, exhausted, uplink gone', async (t) => {
-  const tiny = { ...dual, name: 'tiny', bridge: 'br-tiny', uplink: undefined, ipam: { ranges: [{ subnet: '198.18.9.0/30' }] } };
+  const tiny = {
+    ...dual,
+    name: 'tiny',
+    bridge: 'br-tiny',
+    uplink: undefined,
+    ipam: { ranges: [{ subnet: '198.18.9.0/30' }] },
+  };
   await succeed(node, { command: 'STATUS', config: tiny });
   await add({ ...pod(), config: tiny });
   await add({ ...pod(), config: tiny });
@@ -213,16 +255,32 @@ test.serial('STATUS: served, exhausted, uplink gone', async (t) => {
 
 test.serial('50 ADDs at once get 50 addresses', async (t) => {
   const it = pod();
-  const results = await Promise.all(Array.from({ length: 50 }, (_, index) => add({ netns: it.netns, containerId: `many${index}`, ifName: `n${index}` })));
+  const results = await Promise.all(
+    Array.from({ length: 50 }, (_, index) =>
+      add({ netns: it.netns, containerId: `many${index}`, ifName: `n${index}` }),
+    ),
+  );
   const addresses = results.flatMap((text) => JSON.parse(text).ips.map(({ address }: { address: string }) => address));
   t.is(new Set(addresses).size, 100);
-  await Promise.all(Array.from({ length: 50 }, (_, index) => succeed(node, { command: 'DEL', config: dual, netns: it.netns, containerId: `many${index}`, ifName: `n${index}` })));
+  await Promise.all(
+    Array.from({ length: 50 }, (_, index) =>
+      succeed(node, {
+        command: 'DEL',
+        config: dual,
+        netns: it.netns,
+        containerId: `many${index}`,
+        ifName: `n${index}`,
+      }),
+    ),
+  );
 });
 
 test.serial('two ADDs race for one address: one wins', async (t) => {
   const [one, two] = [pod(), pod()];
   const config = { ...dual, runtimeConfig: { ips: ['198.18.0.180'] } };
-  const replies = await Promise.all([one, two].map(async (it) => node.agent.handleCni(cniCall({ command: 'ADD', config, ...it }))));
+  const replies = await Promise.all(
+    [one, two].map(async (it) => node.agent.handleCni(cniCall({ command: 'ADD', config, ...it }))),
+  );
   t.deepEqual(new Set(replies.map(({ exitCode }) => exitCode)), new Set([0, 1]));
 });
 
@@ -235,7 +293,10 @@ test.serial('leases survive a restart; leftovers without a lease do not; recorde
   lab.removeNamespace(dead.name);
   lab.ip('node', 'link', 'add', 'gdwleftover', 'type', 'veth', 'peer', 'name', 'gdwpeer');
   mkdirSync(join(node.stateDir, 'pending-del'), { recursive: true });
-  writeFileSync(join(node.stateDir, 'pending-del', '1-late'), encodeCall(cniCall({ command: 'DEL', config: dual, ...late })));
+  writeFileSync(
+    join(node.stateDir, 'pending-del', '1-late'),
+    encodeCall(cniCall({ command: 'DEL', config: dual, ...late })),
+  );
   await node.restart();
   await succeed(node, { command: 'CHECK', ...alive, config });
   t.is(leases().length, count - 2);
@@ -254,11 +315,34 @@ test.serial('VERSION reads no input; unknown verbs are refused; no verb is a cal
 test.serial('whatever comes in, JSON or nothing comes out, and no lease is left', async (t) => {
   const count = leases().length;
   const verb = fc.constantFrom('ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION', 'X');
-  const keyed = fc.record({ cniVersion: fc.constantFrom('0.4.0', '1.1.0', '9'), name: fc.string(), runtimeConfig: fc.jsonValue(), args: fc.jsonValue(), prevResult: fc.jsonValue(), ipam: fc.jsonValue() }, { requiredKeys: [] });
-  const stdin = fc.oneof(fc.string(), fc.json(), keyed.map((changes) => JSON.stringify({ ...dual, ...changes })));
+  const keyed = fc.record(
+    {
+      cniVersion: fc.constantFrom('0.4.0', '1.1.0', '9'),
+      name: fc.string(),
+      runtimeConfig: fc.jsonValue(),
+      args: fc.jsonValue(),
+      prevResult: fc.jsonValue(),
+      ipam: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  );
+  const stdin = fc.oneof(
+    fc.string(),
+    fc.json(),
+    keyed.map((changes) => JSON.stringify({ ...dual, ...changes })),
+  );
   await fc.assert(
     fc.asyncProperty(verb, stdin, fc.string(), async (command, text, id) => {
-      const reply = await node.agent.handleCni({ env: { CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: '/etc/hostname', CNI_IFNAME: 'net1', CNI_PATH: '/' }, stdin: text });
+      const reply = await node.agent.handleCni({
+        env: {
+          CNI_COMMAND: command,
+          CNI_CONTAINERID: id,
+          CNI_NETNS: '/etc/hostname',
+          CNI_IFNAME: 'net1',
+          CNI_PATH: '/',
+        },
+        stdin: text,
+      });
       return reply.stdout === '' ? reply.exitCode === 0 : typeof JSON.parse(reply.stdout) === 'object';
     }),
     { numRuns: 400 },

@@ -1,4 +1,5 @@
-// What the runtime asks for beyond the configuration: addresses, a MAC, or a claim on an address that another node holds.
+// What the runtime asks for beyond the configuration: addresses, a MAC, or a claim on an address that another node
+// holds.
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import type { LeaseClaim } from '../port.ts';
@@ -31,7 +32,9 @@ const claimSchema = z.object({
   epoch: z.number().int().nonnegative(),
 }) satisfies z.ZodType<LeaseClaim>;
 
-/** runtimeConfig before args.cni before CNI_ARGS, each wish for itself. ERR_CNI_CONFIG for a wish that cannot be read. */
+/**
+ * runtimeConfig before args.cni before CNI_ARGS, each wish for itself. ERR_CNI_CONFIG for a wish that cannot be read.
+ */
 export function readWishes({ config, args, network, ifName }: CniRequest): Wishes {
   const parsed = requestSchema.safeParse(config);
   if (!parsed.success) throw new GodwitError('ERR_CNI_CONFIG', z.prettifyError(parsed.error), { cause: parsed.error });
@@ -52,9 +55,13 @@ function firstFilled(...lists: (string[] | undefined)[]): string[] {
 function readClaim(value: unknown, network: string, ifName: string): LeaseClaim | undefined {
   if (value === undefined) return undefined;
   const parsed = claimSchema.safeParse(typeof value === 'string' ? parseJson(value) : value);
-  if (!parsed.success) throw new GodwitError('ERR_CNI_CONFIG', `args.cni["${claimKey}"] is not a claim: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new GodwitError('ERR_CNI_CONFIG', `args.cni["${claimKey}"] is not a claim: ${z.prettifyError(parsed.error)}`);
   if (parsed.data.network !== network || parsed.data.ifName !== ifName) {
-    throw new GodwitError('ERR_CNI_CONFIG', `the claim is for ${parsed.data.ifName} in network ${parsed.data.network}, the call for ${ifName} in ${network}`);
+    throw new GodwitError(
+      'ERR_CNI_CONFIG',
+      `the claim is for ${parsed.data.ifName} in network ${parsed.data.network}, the call for ${ifName} in ${network}`,
+    );
   }
   return parsed.data;
 }

@@ -27,6 +27,10 @@ test('one that was made a moment ago is not replaced by another replica that was
   const first = await clusterAuthority(api, namespace, clock);
   let looks = 0;
   /** Its first look was before the other replica wrote. */
-  const late: typeof api = { ...api, find: async (resource, name) => (resource.plural === 'secrets' && (looks += 1) === 1 ? undefined : api.find(resource, name)) };
+  const late: typeof api = {
+    ...api,
+    find: async (resource, name) =>
+      resource.plural === 'secrets' && (looks += 1) === 1 ? undefined : api.find(resource, name),
+  };
   t.is((await clusterAuthority(late, namespace, clock)).certificate, first.certificate);
 });

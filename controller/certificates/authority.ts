@@ -26,12 +26,17 @@ async function storedAuthority(api: KubeApi, namespace: string, clock: Clock): P
   return usablePair(await api.find(secrets, { name: secretName, namespace }), clock);
 }
 
-function usablePair(secret: { data?: Record<string, string> | undefined } | undefined, clock: Clock): CertificatePair | undefined {
+function usablePair(
+  secret: { data?: Record<string, string> | undefined } | undefined,
+  clock: Clock,
+): CertificatePair | undefined {
   const data = secret?.data;
   const [certificate, key] = [data?.['tls.crt'], data?.['tls.key']];
   if (certificate === undefined || key === undefined) return undefined;
   const pair = { certificate: decode(certificate), key: decode(key) };
-  return new X509Certificate(pair.certificate).validToDate.getTime() - clock.date().getTime() > renewBeforeMs ? pair : undefined;
+  return new X509Certificate(pair.certificate).validToDate.getTime() - clock.date().getTime() > renewBeforeMs
+    ? pair
+    : undefined;
 }
 
 async function makeAuthority(api: KubeApi, namespace: string, clock: Clock): Promise<CertificatePair> {
@@ -41,7 +46,8 @@ async function makeAuthority(api: KubeApi, namespace: string, clock: Clock): Pro
   const other = usablePair(earlier, clock);
   if (other !== undefined) return other; // another replica was faster
   try {
-    if (earlier === undefined) await api.create(secrets, { metadata: { name: secretName, namespace }, type: 'kubernetes.io/tls', data });
+    if (earlier === undefined)
+      await api.create(secrets, { metadata: { name: secretName, namespace }, type: 'kubernetes.io/tls', data });
     else await api.replace(secrets, { ...earlier, data });
     return pair;
   } catch (error) {

@@ -1,7 +1,18 @@
-// Signs the agents' certificates: only for an agent's own service account, and only for the node that its token is bound to.
+// Signs the agents' certificates: only for an agent's own service account, and only for the node that its token is
+// bound to.
 import 'reflect-metadata';
 import { webcrypto, createPrivateKey } from 'node:crypto';
-import { BasicConstraintsExtension, ExtendedKeyUsage, ExtendedKeyUsageExtension, KeyUsageFlags, KeyUsagesExtension, Pkcs10CertificateRequest, SubjectAlternativeNameExtension, X509Certificate, X509CertificateGenerator } from '@peculiar/x509';
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  SubjectAlternativeNameExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
 import { nodeUri, type CertificatePair } from '#core/certificates.ts';
 import { nodeSigner } from '#core/api/names.ts';
 import type { Clock } from '#core/clock.ts';
@@ -14,16 +25,29 @@ const subjectAltNameOid = '2.5.29.17';
 const skewMs = 5 * 60 * 1000;
 const nodeNameExtra = 'authentication.kubernetes.io/node-name';
 
-export type SigningDecision = { decision: 'ignore' } | { decision: 'sign'; node: string } | { decision: 'deny'; message: string };
+export type SigningDecision =
+  | { decision: 'ignore' }
+  | { decision: 'sign'; node: string }
+  | { decision: 'deny'; message: string };
 
 /** @param agent user name of the agents' service account */
-export function decideSigning({ spec, status }: CertificateRequest, agent: string, requestedUris: readonly string[]): SigningDecision {
+export function decideSigning(
+  { spec, status }: CertificateRequest,
+  agent: string,
+  requestedUris: readonly string[],
+): SigningDecision {
   if (spec.signerName !== nodeSigner || (status?.certificate ?? '') !== '') return { decision: 'ignore' };
-  if (status?.conditions?.some(({ type }) => type === 'Denied' || type === 'Failed') === true) return { decision: 'ignore' };
-  if (spec.username !== agent) return { decision: 'deny', message: `${spec.username ?? 'nobody'} is not the node agents' service account` };
+  if (status?.conditions?.some(({ type }) => type === 'Denied' || type === 'Failed') === true)
+    return { decision: 'ignore' };
+  if (spec.username !== agent)
+    return { decision: 'deny', message: `${spec.username ?? 'nobody'} is not the node agents' service account` };
   const [node] = spec.extra?.[nodeNameExtra] ?? [];
   if (node === undefined) return { decision: 'deny', message: 'the token of the request is not bound to a node' };
-  if (requestedUris.length !== 1 || requestedUris[0] !== nodeUri(node)) return { decision: 'deny', message: `an agent on ${node} may not have the identity ${requestedUris.join(', ') || '(none)'}` };
+  if (requestedUris.length !== 1 || requestedUris[0] !== nodeUri(node))
+    return {
+      decision: 'deny',
+      message: `an agent on ${node} may not have the identity ${requestedUris.join(', ') || '(none)'}`,
+    };
   return { decision: 'sign', node };
 }
 
@@ -54,13 +78,25 @@ export class NodeSigner {
   async #sign(request: CertificateRequest, csr: Pkcs10CertificateRequest, node: string): Promise<void> {
     const approved = await this.#condition(request, 'Approved', `The token is bound to node ${node}`);
     const certificate = await this.#issue(csr, node, request.spec.expirationSeconds);
-    await this.#api.replace(certificateRequests, { ...approved, status: { ...approved.status, certificate: Buffer.from(certificate).toString('base64') } }, 'status');
+    await this.#api.replace(
+      certificateRequests,
+      { ...approved, status: { ...approved.status, certificate: Buffer.from(certificate).toString('base64') } },
+      'status',
+    );
   }
 
-  async #condition(request: CertificateRequest, type: 'Approved' | 'Denied', message: string): Promise<CertificateRequest> {
+  async #condition(
+    request: CertificateRequest,
+    type: 'Approved' | 'Denied',
+    message: string,
+  ): Promise<CertificateRequest> {
     if (request.status?.conditions?.some((condition) => condition.type === type) === true) return request;
     const conditions = [...(request.status?.conditions ?? []), { type, status: 'True', reason: 'GodwitNode', message }];
-    return this.#api.replace(certificateRequests, { ...request, status: { ...request.status, conditions } }, 'approval');
+    return this.#api.replace(
+      certificateRequests,
+      { ...request, status: { ...request.status, conditions } },
+      'approval',
+    );
   }
 
   async #issue(csr: Pkcs10CertificateRequest, node: string, seconds = longestLifeMs / 1000): Promise<string> {
@@ -79,7 +115,10 @@ export class NodeSigner {
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
         new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-        new SubjectAlternativeNameExtension([{ type: 'url', value: nodeUri(node) }, { type: 'dns', value: node }]),
+        new SubjectAlternativeNameExtension([
+          { type: 'url', value: nodeUri(node) },
+          { type: 'dns', value: node },
+        ]),
       ],
     });
     return `${certificate.toString('pem')}\n`;

@@ -1,4 +1,5 @@
-// What the controller writes when it claims a pod, in which order, and what is left when it is interrupted or overtaken.
+// What the controller writes when it claims a pod, in which order, and what is left when it is interrupted or
+// overtaken.
 import test, { type ExecutionContext } from 'ava';
 import { runningCluster, type Seed } from '#controller/testing/running-cluster.ts';
 import type { Migration, MigrationStatus } from '#core/api/migration.ts';
@@ -12,11 +13,31 @@ const set = { kind: 'StatefulSet', name: 'shop', uid: 'owner-uid' };
 const shop = { namespace: 'default', name: 'shop-0' };
 const move = { namespace: 'default', name: 'move' };
 
-const moving = (status: MigrationStatus = {}, metadata: Partial<Migration['metadata']> = {}, spec: Partial<Migration['spec']> = {}): Migration =>
-  migration({ metadata, spec, status: { conditions: [condition('Admitted'), condition('Held')], strategy: 'SameName', lineage: 'l1', generation: 3, source: { name: 'shop-0', uid: 'u1', nodeName: 'a', owner: set }, ...status } });
+const moving = (
+  status: MigrationStatus = {},
+  metadata: Partial<Migration['metadata']> = {},
+  spec: Partial<Migration['spec']> = {},
+): Migration =>
+  migration({
+    metadata,
+    spec,
+    status: {
+      conditions: [condition('Admitted'), condition('Held')],
+      strategy: 'SameName',
+      lineage: 'l1',
+      generation: 3,
+      source: { name: 'shop-0', uid: 'u1', nodeName: 'a', owner: set },
+      ...status,
+    },
+  });
 /** Came at second 60, and waits at the gate. */
 const gated = (metadata: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}): Pod =>
-  pod({ owner: 'StatefulSet', metadata: { uid: 'u2', creationTimestamp: at(60), ...metadata }, spec: { nodeName: undefined, schedulingGates: [{ name: claimGate }, { name: 'queue' }], ...spec }, status: { phase: 'Pending' } });
+  pod({
+    owner: 'StatefulSet',
+    metadata: { uid: 'u2', creationTimestamp: at(60), ...metadata },
+    spec: { nodeName: undefined, schedulingGates: [{ name: claimGate }, { name: 'queue' }], ...spec },
+    status: { phase: 'Pending' },
+  });
 const unseen = (nodeName: string | undefined): Pod => gated({}, { schedulingGates: undefined, nodeName });
 
 async function rig(t: ExecutionContext, seed: Seed) {
@@ -24,11 +45,26 @@ async function rig(t: ExecutionContext, seed: Seed) {
   const { cluster, server, api } = running;
   const claims = new Claims(cluster, { perNode: 2, perCluster: 5 });
   /** What was written since the last look. */
-  const writes = (): string[] => server.received.splice(0).filter(({ method }) => method !== 'GET').map(({ method, path }) => `${method} ${path.split('/').slice(-2).join('/')}`);
-  return { ...running, writes, look: (name = shop) => claims.reconcile(name), thePod: () => api.get(pods, shop), target: async () => (await api.get(migrations, move)).status?.target };
+  const writes = (): string[] =>
+    server.received
+      .splice(0)
+      .filter(({ method }) => method !== 'GET')
+      .map(({ method, path }) => `${method} ${path.split('/').slice(-2).join('/')}`);
+  return {
+    ...running,
+    writes,
+    look: (name = shop) => claims.reconcile(name),
+    thePod: () => api.get(pods, shop),
+    target: async () => (await api.get(migrations, move)).status?.target,
+  };
 }
 
-const claimed = { [annotations.migration]: 'm1', [annotations.migrationName]: 'move', [annotations.lineage]: 'l1', [annotations.generation]: '3' };
+const claimed = {
+  [annotations.migration]: 'm1',
+  [annotations.migrationName]: 'move',
+  [annotations.lineage]: 'l1',
+  [annotations.generation]: '3',
+};
 
 test('the Migration says whom it claims before the pod bears any sign of it; then the pod is let go to where it can be restored', async (t) => {
   const { look, writes, thePod, target } = await rig(t, { pods: [gated()], migrations: [moving()] });
@@ -52,7 +88,10 @@ test('a pod that nothing waits for loses its gate, and nothing else changes', as
 const waiting: [string, Seed][] = [
   ['no node can take it', { pods: [gated()], migrations: [moving()], nodes: [] }],
   ['its Migration is not held yet', { pods: [gated()], migrations: [moving({ conditions: [condition('Admitted')] })] }],
-  ['its former self may run though its move has failed', { pods: [gated()], migrations: [moving({ conditions: [condition('Held'), condition('Succeeded', 'False')] })] }],
+  [
+    'its former self may run though its move has failed',
+    { pods: [gated()], migrations: [moving({ conditions: [condition('Held'), condition('Succeeded', 'False')] })] },
+  ],
   ['it came past the gate and has no node yet', { pods: [unseen(undefined)], migrations: [moving()] }],
 ];
 for (const [what, seed] of waiting) {
@@ -77,12 +116,21 @@ test('a controller that dies in between claims the same pod again', async (t) =>
 });
 
 test('of two pods that come for one move the second is not claimed', async (t) => {
-  const both = ['x', 'y'].map((name) => gated({ name, uid: name, ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'shop', uid: 'owner-uid', controller: true }] }));
+  const both = ['x', 'y'].map((name) =>
+    gated({
+      name,
+      uid: name,
+      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'shop', uid: 'owner-uid', controller: true }],
+    }),
+  );
   const { look, api, target } = await rig(t, { pods: both, migrations: [moving({ strategy: 'AfterDelete' })] });
   await Promise.all([look({ namespace: 'default', name: 'x' }), look({ namespace: 'default', name: 'y' })]);
   const { items } = await api.list(pods);
   const bearers = items.filter(({ metadata }) => metadata.annotations?.[annotations.migration] !== undefined);
-  t.deepEqual(bearers.map(({ metadata }) => metadata.uid), [(await target())?.uid]);
+  t.deepEqual(
+    bearers.map(({ metadata }) => metadata.uid),
+    [(await target())?.uid],
+  );
 });
 
 test('no more are claimed for a node than may arrive there, though none has been placed yet', async (t) => {
@@ -90,7 +138,13 @@ test('no more are claimed for a node than may arrive there, though none has been
   const [first = move, second, third] = each.map((name) => ({ namespace: 'default', name }));
   const { look, api, put, caughtUp } = await rig(t, {
     pods: each.map((name) => gated({ name, uid: name })),
-    migrations: each.map((name) => moving({ source: { name, uid: `old-${name}`, nodeName: 'a', owner: set } }, { name, uid: `move-${name}` }, { podName: name })),
+    migrations: each.map((name) =>
+      moving(
+        { source: { name, uid: `old-${name}`, nodeName: 'a', owner: set } },
+        { name, uid: `move-${name}` },
+        { podName: name },
+      ),
+    ),
   });
   t.deepEqual(await Promise.all([look(first), look(second), look(third)]), [{}, {}, { requeueAfterMs: 300 }]);
   await caughtUp();
@@ -102,7 +156,10 @@ test('no more are claimed for a node than may arrive there, though none has been
 });
 
 test('who was claimed and is gone makes room for the next', async (t) => {
-  const { look, target } = await rig(t, { pods: [gated()], migrations: [moving({ target: { name: 'shop-0', uid: 'gone' } })] });
+  const { look, target } = await rig(t, {
+    pods: [gated()],
+    migrations: [moving({ target: { name: 'shop-0', uid: 'gone' } })],
+  });
   t.deepEqual(await look(), {});
   t.deepEqual(await target(), { name: 'shop-0', uid: 'u2' });
 });
@@ -136,16 +193,25 @@ test('one that came past the gate to the node of its source is left alone', asyn
 });
 
 const staying: MigrationStatus = { inPlace: { after: 2, why: 'nobody answers' } };
-const cordonedNode = node('a', { spec: { unschedulable: true, taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] } });
+const cordonedNode = node('a', {
+  spec: { unschedulable: true, taints: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }] },
+});
 
 test('when no other node is tried any more the pod is let go to where its source runs, though that is cordoned', async (t) => {
-  const { look, thePod, target } = await rig(t, { pods: [gated({}, { tolerations: [{ key: 'own', operator: 'Exists' }] })], migrations: [moving(staying)], nodes: [cordonedNode, node('b')] });
+  const { look, thePod, target } = await rig(t, {
+    pods: [gated({}, { tolerations: [{ key: 'own', operator: 'Exists' }] })],
+    migrations: [moving(staying)],
+    nodes: [cordonedNode, node('b')],
+  });
   t.deepEqual(await look(), {});
   t.is((await target())?.uid, 'u2');
   const { metadata, spec } = await thePod();
   t.deepEqual(metadata.annotations, claimed);
   t.true(JSON.stringify(spec.affinity).includes('"values":["a"]'));
-  t.deepEqual(spec.tolerations, [{ key: 'own', operator: 'Exists' }, { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' }]);
+  t.deepEqual(spec.tolerations, [
+    { key: 'own', operator: 'Exists' },
+    { key: 'node.kubernetes.io/unschedulable', operator: 'Exists', effect: 'NoSchedule' },
+  ]);
 });
 
 const unfit: [string, Node[]][] = [

@@ -37,13 +37,19 @@ export class Claims {
     const decision = decideClaim({
       pod,
       now: clock.date(),
-      siblings: owner === undefined ? [] : this.#cluster.podsOwnedBy(namespace, owner).filter(({ metadata }) => metadata.uid !== uid),
+      siblings:
+        owner === undefined
+          ? []
+          : this.#cluster.podsOwnedBy(namespace, owner).filter(({ metadata }) => metadata.uid !== uid),
       waiting: this.#cluster.underway(namespace).filter((migration) => this.#isFree(migration, pod)),
-      loose: this.#cluster.migrations.list(namespace).filter((migration) => sourceMayRun(migration, nodes.get({ name: migration.status?.source?.nodeName ?? '' }))),
+      loose: this.#cluster.migrations
+        .list(namespace)
+        .filter((migration) => sourceMayRun(migration, nodes.get({ name: migration.status?.source?.nodeName ?? '' }))),
     });
     try {
       if (decision.decision === 'keep') return { requeueAfterMs: lookAgainMs };
-      if (decision.decision === 'claim' && !(await this.#claim(pod, decision.migration))) return { requeueAfterMs: lookAgainMs };
+      if (decision.decision === 'claim' && !(await this.#claim(pod, decision.migration)))
+        return { requeueAfterMs: lookAgainMs };
       if (decision.decision === 'adopt') return await this.#adopt(pod, decision.migration);
       if (decision.decision === 'release') await this.#ungate(pod);
     } catch (error) {
@@ -61,12 +67,15 @@ export class Claims {
   #candidates(pod: Pod, migration: Migration): string[] {
     const { metadata, spec, status } = migration;
     const { nodes } = this.#cluster;
-    if (status?.inPlace !== undefined) return isPlaceFor(pod, migration, this.#cluster) ? [status.source?.nodeName ?? ''] : [];
+    if (status?.inPlace !== undefined)
+      return isPlaceFor(pod, migration, this.#cluster) ? [status.source?.nodeName ?? ''] : [];
     const underway = this.#cluster.underway();
     const incoming = incomingByNode(underway, claimantOf({ metadata, spec }), this.#limits.perNode);
-    for (const [node, count] of this.#unplaced.countsFor(metadata.uid ?? '', underway)) incoming.set(node, (incoming.get(node) ?? 0) + count);
+    for (const [node, count] of this.#unplaced.countsFor(metadata.uid ?? '', underway))
+      incoming.set(node, (incoming.get(node) ?? 0) + count);
     return candidates({
-      pod, targetNodeName: spec.targetNodeName,
+      pod,
+      targetNodeName: spec.targetNodeName,
       source: nodes.get({ name: status?.source?.nodeName ?? '' }),
       nodes: nodes.list(),
       incoming,
@@ -85,41 +94,84 @@ export class Claims {
       this.#unplaced.remove(uid);
       return false;
     }
-    const tolerations = migration.status?.inPlace === undefined ? {} : { tolerations: [...(pod.spec.tolerations ?? []), cordoned] };
-    await this.#ungate(pod, { affinity: affinityTo(names, pod, this.#cluster.nodes.list()), ...tolerations }, claimOf(migration));
-    this.#cluster.log.info({ migration: migration.metadata.name, pod: pod.metadata.name, candidates: names.length }, 'Replacement claimed');
+    const tolerations =
+      migration.status?.inPlace === undefined ? {} : { tolerations: [...(pod.spec.tolerations ?? []), cordoned] };
+    await this.#ungate(
+      pod,
+      { affinity: affinityTo(names, pod, this.#cluster.nodes.list()), ...tolerations },
+      claimOf(migration),
+    );
+    this.#cluster.log.info(
+      { migration: migration.metadata.name, pod: pod.metadata.name, candidates: names.length },
+      'Replacement claimed',
+    );
     return true;
   }
 
-  /** A pod that came past the gate, while no webhook answered, is claimed where it is; where it cannot be restored the move ends by itself. */
+  /**
+   * A pod that came past the gate, while no webhook answered, is claimed where it is; where it cannot be restored the
+   * move ends by itself.
+   */
   async #adopt(pod: Pod, migration: Migration): Promise<{ requeueAfterMs?: number }> {
-    const { metadata: { name, namespace, uid, resourceVersion }, spec: { nodeName } } = pod;
+    const {
+      metadata: { name, namespace, uid, resourceVersion },
+      spec: { nodeName },
+    } = pod;
     const { source, inPlace } = migration.status ?? {};
     if ((nodeName === source?.nodeName) !== (inPlace !== undefined)) return {};
-    if (nodeName === undefined || !(await this.#reserve(pod, migration))) return { requeueAfterMs: lookAgainMs }; // the scheduler has it
-    await this.#cluster.api.patch(pods, { name, namespace }, { metadata: { resourceVersion, uid, annotations: claimOf(migration) } });
-    this.#cluster.log.warn({ migration: migration.metadata.name, pod: name, node: nodeName }, 'Replacement that no webhook had seen was claimed');
+    // the scheduler has it
+    if (nodeName === undefined || !(await this.#reserve(pod, migration))) return { requeueAfterMs: lookAgainMs };
+    await this.#cluster.api.patch(
+      pods,
+      { name, namespace },
+      { metadata: { resourceVersion, uid, annotations: claimOf(migration) } },
+    );
+    this.#cluster.log.warn(
+      { migration: migration.metadata.name, pod: name, node: nodeName },
+      'Replacement that no webhook had seen was claimed',
+    );
     return {};
   }
 
   /** The Migration's status says which pod it is, once, before the pod bears any sign of it. */
-  async #reserve(pod: Pod, { metadata: { name, namespace, uid: migrationUid }, status: known }: Migration): Promise<boolean> {
+  async #reserve(
+    pod: Pod,
+    { metadata: { name, namespace, uid: migrationUid }, status: known }: Migration,
+  ): Promise<boolean> {
     const { name: podName, uid } = pod.metadata;
     let reserved = false;
     await mutateStatus(this.#cluster.api, migrations, { name, namespace }, (fresh) => {
-      reserved = fresh.metadata.uid === migrationUid && isUnderway(fresh) && this.#isFree(fresh, pod) && (fresh.status?.inPlace === undefined) === (known?.inPlace === undefined);
-      return reserved && fresh.status?.target?.uid !== uid ? { ...fresh, status: { ...fresh.status, target: { name: podName, uid } } } : undefined;
+      reserved =
+        fresh.metadata.uid === migrationUid &&
+        isUnderway(fresh) &&
+        this.#isFree(fresh, pod) &&
+        (fresh.status?.inPlace === undefined) === (known?.inPlace === undefined);
+      return reserved && fresh.status?.target?.uid !== uid
+        ? { ...fresh, status: { ...fresh.status, target: { name: podName, uid } } }
+        : undefined;
     });
     return reserved;
   }
 
   /** One update with everything: nobody sees half of it. */
-  async #ungate(pod: Pod, placed: Pick<Pod['spec'], 'affinity' | 'tolerations'> = {}, added?: Record<string, string>): Promise<void> {
+  async #ungate(
+    pod: Pod,
+    placed: Pick<Pod['spec'], 'affinity' | 'tolerations'> = {},
+    added?: Record<string, string>,
+  ): Promise<void> {
     const gates = (pod.spec.schedulingGates ?? []).filter(({ name }) => name !== claimGate);
-    await this.#cluster.api.patch(pods, { name: pod.metadata.name, namespace: pod.metadata.namespace }, {
-      metadata: { resourceVersion: pod.metadata.resourceVersion, uid: pod.metadata.uid, ...(added === undefined ? {} : { annotations: added }) },
-      spec: { schedulingGates: gates.length === 0 ? null : gates, ...placed },
-    });
+    await this.#cluster.api.patch(
+      pods,
+      { name: pod.metadata.name, namespace: pod.metadata.namespace },
+      {
+        metadata: {
+          resourceVersion: pod.metadata.resourceVersion,
+          uid: pod.metadata.uid,
+          ...(added === undefined ? {} : { annotations: added }),
+        },
+        spec: { schedulingGates: gates.length === 0 ? null : gates, ...placed },
+      },
+    );
   }
 }
 

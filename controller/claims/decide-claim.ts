@@ -28,31 +28,42 @@ export interface ClaimFacts {
 }
 
 export function decideClaim({ pod, waiting, loose, siblings, now }: ClaimFacts): ClaimDecision {
-  if (pod.metadata.deletionTimestamp !== undefined || isFinished(pod) || pod.spec.runtimeClassName !== runtimeClassName) return { decision: 'none' };
+  if (pod.metadata.deletionTimestamp !== undefined || isFinished(pod) || pod.spec.runtimeClassName !== runtimeClassName)
+    return { decision: 'none' };
   const wanting = waiting.filter((migration) => wants(migration, pod, siblings));
-  const ready = wanting.filter(({ status }) => hasCondition(status?.conditions, 'Held')).toSorted(byAge).at(-1);
+  const ready = wanting
+    .filter(({ status }) => hasCondition(status?.conditions, 'Held'))
+    .toSorted(byAge)
+    .at(-1);
   if (pod.spec.schedulingGates?.some(({ name }) => name === claimGate) !== true) return adopt(pod, ready);
   if (ready !== undefined) return { decision: 'claim', migration: ready };
   // Until it is held, or over; and never beside another incarnation of its name.
-  if (wanting.length > 0 || loose.some((migration) => isFormerSelf(migration, pod.metadata))) return { decision: 'keep' };
+  if (wanting.length > 0 || loose.some((migration) => isFormerSelf(migration, pod.metadata)))
+    return { decision: 'keep' };
   const ageMs = now.getTime() - Date.parse(pod.metadata.creationTimestamp ?? now.toISOString());
   return ageMs < keepMs && siblings.some(isLeaving) ? { decision: 'keep' } : { decision: 'release' };
 }
 
 /** A pod of an own name that came while no webhook answered would be a second instance. */
 function adopt(pod: Pod, migration: Migration | undefined): ClaimDecision {
-  const isOne = migration?.status?.strategy === 'SameName' && pod.metadata.annotations?.[annotations.migration] === undefined;
+  const isOne =
+    migration?.status?.strategy === 'SameName' && pod.metadata.annotations?.[annotations.migration] === undefined;
   return isOne ? { decision: 'adopt', migration } : { decision: 'none' };
 }
 
 /** Whether the pod could go on with what the Migration moves. */
 function wants({ spec, status, metadata }: Migration, pod: Pod, siblings: readonly Pod[]): boolean {
-  if (status?.source === undefined || status.commit?.decision === 'committed' || status.source.uid === pod.metadata.uid) return false;
+  if (status?.source === undefined || status.commit?.decision === 'committed' || status.source.uid === pod.metadata.uid)
+    return false;
   if (status.source.restoreHash !== undefined && status.source.restoreHash !== restoreHash(pod)) return false;
   if (status.source.owner?.uid !== controllerOf(pod)?.uid) return false;
-  if (status.strategy === 'SameName') return spec.podName === pod.metadata.name && metadata.namespace === pod.metadata.namespace;
-  if (status.strategy === 'AfterDelete') return status.source.completionIndex === pod.metadata.labels?.[completionIndexLabel];
-  return siblings.some(({ metadata: { uid, deletionTimestamp } }) => uid === status.source?.uid && deletionTimestamp !== undefined);
+  if (status.strategy === 'SameName')
+    return spec.podName === pod.metadata.name && metadata.namespace === pod.metadata.namespace;
+  if (status.strategy === 'AfterDelete')
+    return status.source.completionIndex === pod.metadata.labels?.[completionIndexLabel];
+  return siblings.some(
+    ({ metadata: { uid, deletionTimestamp } }) => uid === status.source?.uid && deletionTimestamp !== undefined,
+  );
 }
 
 /** It is being interrupted, and its Migration may only be about to be made. */

@@ -28,7 +28,8 @@ export class Unplaced {
     const targets = new Map(underway.map(({ metadata, status }) => [metadata.uid ?? '', status?.target]));
     const counts = new Map<string, number>();
     for (const [uid, { nodes, atMs }] of this.#claims) {
-      const isOver = !targets.has(uid) || targets.get(uid)?.nodeName !== undefined || this.#clock.nowMs() - atMs > placementMs;
+      const isOver =
+        !targets.has(uid) || targets.get(uid)?.nodeName !== undefined || this.#clock.nowMs() - atMs > placementMs;
       if (isOver) this.#claims.delete(uid);
       else if (uid !== migrationUid) for (const node of nodes) counts.set(node, (counts.get(node) ?? 0) + 1);
     }

@@ -16,12 +16,22 @@ export interface PolicyFacts {
 export type PolicyStatus = NonNullable<InterruptionPolicy['status']>;
 
 export function policyStatus({ policy, policies, pods, now }: PolicyFacts): PolicyStatus {
-  const { metadata: { generation }, spec, status } = policy;
+  const {
+    metadata: { generation },
+    spec,
+    status,
+  } = policy;
   const selected = pods.filter((pod) => isTreated(pod) && selects(spec.selector, pod.metadata.labels));
   const winners = new Set(selected.map((pod) => policyFor(policies, pod.metadata.labels)?.metadata.name ?? ''));
   const shadow = shadowing(selected.length > 0 && !winners.has(policy.metadata.name) ? [...winners].toSorted() : []);
-  const wanted = [readiness(policy), ...(shadow.status === 'True' || findCondition(status?.conditions, 'Shadowed') !== undefined ? [shadow] : [])];
-  const conditions = wanted.reduce<Condition[]>((list, condition) => withCondition(list, { ...condition, observedGeneration: generation }, now), status?.conditions ?? []);
+  const wanted = [
+    readiness(policy),
+    ...(shadow.status === 'True' || findCondition(status?.conditions, 'Shadowed') !== undefined ? [shadow] : []),
+  ];
+  const conditions = wanted.reduce<Condition[]>(
+    (list, condition) => withCondition(list, { ...condition, observedGeneration: generation }, now),
+    status?.conditions ?? [],
+  );
   return { observedGeneration: generation, conditions, pods: selected.length };
 }
 
@@ -41,5 +51,10 @@ function readiness({ spec }: InterruptionPolicy): NewCondition {
 function shadowing(winners: readonly string[]): NewCondition {
   return winners.length === 0
     ? { type: 'Shadowed', status: 'False', reason: 'Effective', message: policyReasons.Effective }
-    : { type: 'Shadowed', status: 'True', reason: 'HigherPrecedence', message: `For every pod that it selects ${winners.join(', ')} wins by precedence or name` };
+    : {
+        type: 'Shadowed',
+        status: 'True',
+        reason: 'HigherPrecedence',
+        message: `For every pod that it selects ${winners.join(', ')} wins by precedence or name`,
+      };
 }

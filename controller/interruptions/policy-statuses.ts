@@ -31,7 +31,14 @@ export class PolicyStatuses {
     const { api, clock, policies, pods } = this.#ports;
     const known = policies.get(name);
     if (known === undefined) return {};
-    await settleStatus(api, interruptionPolicies, known, (policy) => policyStatus({ policy, policies: policies.list(name.namespace), pods: pods.list(name.namespace), now: clock.date() }));
+    await settleStatus(api, interruptionPolicies, known, (policy) =>
+      policyStatus({
+        policy,
+        policies: policies.list(name.namespace),
+        pods: pods.list(name.namespace),
+        now: clock.date(),
+      }),
+    );
     return {};
   }
 }
@@ -40,16 +47,26 @@ export class PolicyStatuses {
 export function keepPolicyStatuses({ cluster, run, subscribe }: Leading): void {
   const { policies, pods } = cluster;
   const statuses = new PolicyStatuses(cluster);
-  const controller: Controller = run({ name: 'policy-statuses', reconcile: (name) => statuses.reconcile(name), workers: 1 });
+  const controller: Controller = run({
+    name: 'policy-statuses',
+    reconcile: (name) => statuses.reconcile(name),
+    workers: 1,
+  });
   const gather = (namespace: string | undefined): void => {
     for (const { metadata } of policies.list(namespace)) controller.addAfter(metadata, gatherMs);
   };
-  subscribe(policies.onChange(({ object }) => gather(object.metadata.namespace))); // also the others: which one wins may have changed
-  subscribe(pods.onChange(({ object, type, previous }) => {
-    const counts = isTreated(object);
-    const counted = previous !== undefined && isTreated(previous);
-    const countsAnew = type === 'deleted' || counts !== counted || !isDeepStrictEqual(previous?.metadata.labels, object.metadata.labels);
-    if ((counts || counted) && countsAnew) gather(object.metadata.namespace);
-  }));
+  // also the others: which one wins may have changed
+  subscribe(policies.onChange(({ object }) => gather(object.metadata.namespace)));
+  subscribe(
+    pods.onChange(({ object, type, previous }) => {
+      const counts = isTreated(object);
+      const counted = previous !== undefined && isTreated(previous);
+      const countsAnew =
+        type === 'deleted' ||
+        counts !== counted ||
+        !isDeepStrictEqual(previous?.metadata.labels, object.metadata.labels);
+      if ((counts || counted) && countsAnew) gather(object.metadata.namespace);
+    }),
+  );
   for (const { metadata } of policies.list()) controller.add(metadata);
 }

@@ -9,7 +9,10 @@ import { Uncordons } from './uncordons.ts';
 
 const cordoned = node('a', { spec: { unschedulable: true } });
 const open = node('a');
-const drained = (status: MigrationStatus = { source: { name: 'shop-0', nodeName: 'a' } }, spec: Partial<Migration['spec']> = {}): Migration => migration({ spec: { trigger: 'Drain', ...spec }, status });
+const drained = (
+  status: MigrationStatus = { source: { name: 'shop-0', nodeName: 'a' } },
+  spec: Partial<Migration['spec']> = {},
+): Migration => migration({ spec: { trigger: 'Drain', ...spec }, status });
 
 /** Whether the Migration is cancelled when somebody looks at node `a`. */
 async function isCancelled(t: ExecutionContext, nodeA: Node, moving: Migration, seed: Seed = {}): Promise<boolean> {
@@ -23,13 +26,33 @@ const stories: [string, Node, Migration, boolean][] = [
   ['its node is cordoned', cordoned, drained(), false],
   ['a user moves it', open, drained(undefined, { trigger: 'User' }), false],
   ['it leaves another node', open, drained({ source: { name: 'shop-0', nodeName: 'b' } }), false],
-  ['it is committed', open, drained({ source: { name: 'shop-0', nodeName: 'a' }, commit: { handover: 'h1', decision: 'committed', decidedAt: at(1) } }), false],
-  ['it goes on where it is', open, drained({ source: { name: 'shop-0', nodeName: 'a' }, inPlace: { after: 1, why: 'w' } }), false],
-  ['it is over', open, drained({ source: { name: 'shop-0', nodeName: 'a' }, conditions: [condition('Succeeded', 'False')] }), false],
+  [
+    'it is committed',
+    open,
+    drained({
+      source: { name: 'shop-0', nodeName: 'a' },
+      commit: { handover: 'h1', decision: 'committed', decidedAt: at(1) },
+    }),
+    false,
+  ],
+  [
+    'it goes on where it is',
+    open,
+    drained({ source: { name: 'shop-0', nodeName: 'a' }, inPlace: { after: 1, why: 'w' } }),
+    false,
+  ],
+  [
+    'it is over',
+    open,
+    drained({ source: { name: 'shop-0', nodeName: 'a' }, conditions: [condition('Succeeded', 'False')] }),
+    false,
+  ],
 ];
-for (const [what, nodeA, moving, wanted] of stories) test(`${what}: ${wanted ? 'cancelled' : 'it goes on'}`, async (t) => t.is(await isCancelled(t, nodeA, moving), wanted));
+for (const [what, nodeA, moving, wanted] of stories)
+  test(`${what}: ${wanted ? 'cancelled' : 'it goes on'}`, async (t) =>
+    t.is(await isCancelled(t, nodeA, moving), wanted));
 
-test('a Migration that nobody has looked at yet is cancelled by its pod\'s node', async (t) => {
+test("a Migration that nobody has looked at yet is cancelled by its pod's node", async (t) => {
   t.true(await isCancelled(t, open, drained({}), { pods: [pod({ spec: { nodeName: 'a' } })] }));
 });
 

@@ -1,4 +1,5 @@
-// The copy of a bare pod is the pod again: what the API server and a former claim added is gone, everything else is there.
+// The copy of a bare pod is the pod again: what the API server and a former claim added is gone, everything else is
+// there.
 import test from 'ava';
 import { annotations, claimGate } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
@@ -17,11 +18,28 @@ const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'settings'
 
 const lonely = pod({
   metadata: {
-    name: 'lonely', resourceVersion: '7', labels: { app: 'lonely' }, finalizers: ['example.com/wait'], deletionTimestamp: at(1), deletionGracePeriodSeconds: 30, ownerReferences,
-    annotations: { [annotations.migration]: 'm0', [annotations.migrationName]: 'move', [annotations.lineage]: 'l1', [annotations.generation]: '2', mine: 'x' },
+    name: 'lonely',
+    resourceVersion: '7',
+    labels: { app: 'lonely' },
+    finalizers: ['example.com/wait'],
+    deletionTimestamp: at(1),
+    deletionGracePeriodSeconds: 30,
+    ownerReferences,
+    annotations: {
+      [annotations.migration]: 'm0',
+      [annotations.migrationName]: 'move',
+      [annotations.lineage]: 'l1',
+      [annotations.generation]: '2',
+      mine: 'x',
+    },
   },
   spec: {
-    schedulingGates: [{ name: claimGate }], ephemeralContainers: [{ name: 'debugger' }], nodeSelector: { disk: 'ssd' }, tolerations: [{ key: 'gpu', operator: 'Exists' }], terminationGracePeriodSeconds: 5, serviceAccountName: 'shop',
+    schedulingGates: [{ name: claimGate }],
+    ephemeralContainers: [{ name: 'debugger' }],
+    nodeSelector: { disk: 'ssd' },
+    tolerations: [{ key: 'gpu', operator: 'Exists' }],
+    terminationGracePeriodSeconds: 5,
+    serviceAccountName: 'shop',
     containers: [{ name: 'app', image: 'i', volumeMounts: [cacheMount, tokenMount] }, { name: 'plain' }],
     initContainers: [{ name: 'init', volumeMounts: [tokenMount] }],
     volumes: [cache, token],
@@ -30,7 +48,13 @@ const lonely = pod({
 const copy = copyOf(lonely);
 
 test('name, labels, lineage and owners stay; identity, deletion and the former claim go', (t) => {
-  t.deepEqual(copy.metadata, { name: 'lonely', namespace: 'default', labels: { app: 'lonely' }, ownerReferences, annotations: { [annotations.lineage]: 'l1', [annotations.generation]: '2', mine: 'x' } });
+  t.deepEqual(copy.metadata, {
+    name: 'lonely',
+    namespace: 'default',
+    labels: { app: 'lonely' },
+    ownerReferences,
+    annotations: { [annotations.lineage]: 'l1', [annotations.generation]: '2', mine: 'x' },
+  });
   t.is(copy.status, undefined);
 });
 
@@ -38,13 +62,25 @@ test('it can be scheduled anew, under the rules of the user', (t) => {
   t.is(copy.spec.nodeName, undefined);
   t.is(copy.spec.schedulingGates, undefined);
   t.false('ephemeralContainers' in copy.spec, 'the API takes none at creation');
-  t.like(copy.spec, { nodeSelector: { disk: 'ssd' }, tolerations: [{ key: 'gpu', operator: 'Exists' }], terminationGracePeriodSeconds: 5, serviceAccountName: 'shop', runtimeClassName: 'godwit' });
+  t.like(copy.spec, {
+    nodeSelector: { disk: 'ssd' },
+    tolerations: [{ key: 'gpu', operator: 'Exists' }],
+    terminationGracePeriodSeconds: 5,
+    serviceAccountName: 'shop',
+    runtimeClassName: 'godwit',
+  });
 });
 
 test('the token that admission adds to every pod is left out everywhere, other volumes stay', (t) => {
   t.deepEqual(copy.spec.volumes, [cache]);
-  t.deepEqual(copy.spec.containers.map(({ volumeMounts }) => volumeMounts), [[cacheMount], undefined]);
-  t.deepEqual(copy.spec.initContainers?.map(({ volumeMounts }) => volumeMounts), [[]]);
+  t.deepEqual(
+    copy.spec.containers.map(({ volumeMounts }) => volumeMounts),
+    [[cacheMount], undefined],
+  );
+  t.deepEqual(
+    copy.spec.initContainers?.map(({ volumeMounts }) => volumeMounts),
+    [[]],
+  );
 });
 
 test('a pod without volumes, init containers and annotations gets none', (t) => {
@@ -64,10 +100,20 @@ test('the pod that is copied stays as it was', (t) => {
   t.is(lonely.spec.volumes?.length, 2);
 });
 
-const claimed = (own: Pod['spec']['affinity']): Pod => pod({ metadata: { annotations: { [annotations.migration]: 'm0' } }, spec: { affinity: affinityTo(['b'], pod({ spec: { affinity: own } }), [node('b')]) } });
+const claimed = (own: Pod['spec']['affinity']): Pod =>
+  pod({
+    metadata: { annotations: { [annotations.migration]: 'm0' } },
+    spec: { affinity: affinityTo(['b'], pod({ spec: { affinity: own } }), [node('b')]) },
+  });
 
 test('what a former claim added to the affinity goes, what the user wrote stays', (t) => {
-  const wished: Pod['spec']['affinity'] = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['z'] }] }] } } };
+  const wished: Pod['spec']['affinity'] = {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['z'] }] }],
+      },
+    },
+  };
   t.deepEqual(copyOf(claimed(undefined)).spec.affinity?.nodeAffinity, {});
   t.deepEqual(copyOf(claimed(wished)).spec.affinity, wished);
   t.deepEqual(copyOf(pod({ spec: { affinity: wished } })).spec.affinity, wished);

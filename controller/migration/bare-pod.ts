@@ -7,17 +7,38 @@ import { affinityWithout } from '#controller/placement/claimed-affinity.ts';
 const tokenVolume = /^kube-api-access-/;
 
 function withoutToken(list: Pod['spec']['containers']): Pod['spec']['containers'] {
-  return list.map((container) => ({ ...container, volumeMounts: container.volumeMounts?.filter(({ name }) => !tokenVolume.test(name)) }));
+  return list.map((container) => ({
+    ...container,
+    volumeMounts: container.volumeMounts?.filter(({ name }) => !tokenVolume.test(name)),
+  }));
 }
 
 export function copyOf(pod: Pod): Pod {
   const { metadata, spec } = pod;
-  const { [annotations.migration]: _migration, [annotations.migrationName]: _name, ...kept } = metadata.annotations ?? {};
-  const { nodeName: _node, schedulingGates: _gates, ephemeralContainers: _debug, volumes = [], containers, initContainers, ...rest } = spec;
+  const {
+    [annotations.migration]: _migration,
+    [annotations.migrationName]: _name,
+    ...kept
+  } = metadata.annotations ?? {};
+  const {
+    nodeName: _node,
+    schedulingGates: _gates,
+    ephemeralContainers: _debug,
+    volumes = [],
+    containers,
+    initContainers,
+    ...rest
+  } = spec;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: metadata.name, namespace: metadata.namespace, labels: metadata.labels, annotations: kept, ownerReferences: metadata.ownerReferences },
+    metadata: {
+      name: metadata.name,
+      namespace: metadata.namespace,
+      labels: metadata.labels,
+      annotations: kept,
+      ownerReferences: metadata.ownerReferences,
+    },
     spec: {
       ...rest,
       affinity: affinityWithout(pod),

@@ -1,9 +1,20 @@
-// What becomes of a Migration next: a pure answer from the object and what is around it. See docs/kubernetes-protocol.md.
+// What becomes of a Migration next: a pure answer from the object and what is around it. See
+// docs/kubernetes-protocol.md.
 import { isDeepStrictEqual } from 'node:util';
 import type { Note, Refusal } from '#core/api/handover.ts';
 import { findCondition, hasCondition, withCondition, type Condition } from '#core/api/conditions.ts';
 import { generationOf } from '#core/api/lineage.ts';
-import { isCancelled, isNodeGone, isUnderway, keptState, sourceMayRun, type Migration, type MigrationPhase, type MigrationStatus, type ReplacementStrategy } from '#core/api/migration.ts';
+import {
+  isCancelled,
+  isNodeGone,
+  isUnderway,
+  keptState,
+  sourceMayRun,
+  type Migration,
+  type MigrationPhase,
+  type MigrationStatus,
+  type ReplacementStrategy,
+} from '#core/api/migration.ts';
 import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts';
 import { restoreHash } from '#core/api/restore-hash.ts';
 import { completionIndexLabel } from '#core/api/names.ts';
@@ -24,25 +35,36 @@ export interface Observation {
   sourceNode: Node | undefined;
   /** What the API server says of the replacement; asked before admission, and again before the pod's object goes. */
   trial: Trial;
-  /** Whether the node of the source could take the replacement, when no other does; asked for while a held pod waits. */
+  /**
+   * Whether the node of the source could take the replacement, when no other does; asked for while a held pod waits.
+   */
   mayStay: boolean;
   /** Live pods that were claimed for it and are its replacement no longer, since no other node is tried any more. */
   outdated: readonly Pod[];
   /** What the API server told the owner, which made no replacement; asked for while a held pod waits. */
   setback?: string | undefined;
   /** Only asked for before admission. */
-  admission: {
-    refusals: Refusal[];
-    notes: Note[];
-    lineage: string;
-    /** Another Migration that moves the same pod, or whose replacement it is. */
-    rival: string | undefined;
-    /** Why no move may begin now; undefined: it may. */
-    wait: string | undefined;
-  } | undefined;
+  admission:
+    | {
+        refusals: Refusal[];
+        notes: Note[];
+        lineage: string;
+        /** Another Migration that moves the same pod, or whose replacement it is. */
+        rival: string | undefined;
+        /** Why no move may begin now; undefined: it may. */
+        wait: string | undefined;
+      }
+    | undefined;
 }
 
-export type Action = 'none' | 'adopt' | 'delete-pod' | 'delete-outdated' | 'create-copy' | 'delete-migration' | 'forget';
+export type Action =
+  | 'none'
+  | 'adopt'
+  | 'delete-pod'
+  | 'delete-outdated'
+  | 'create-copy'
+  | 'delete-migration'
+  | 'forget';
 
 export interface Decision {
   /** Undefined: nothing to write. */
@@ -68,15 +90,26 @@ export function strategyOf(pod: Pod, needsItsPlace: boolean): ReplacementStrateg
 export function decide(observation: Observation): Decision {
   const { migration, now } = observation;
   const { conditions = [], commit } = migration.status ?? {};
-  if (!isUnderway(migration) && observation.outdated.length > 0) return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
-  if (!isUnderway(migration)) return migration.metadata.deletionTimestamp === undefined ? retire(observation) : forget(observation);
-  if (commit?.decision === 'committed') return isReleased(observation) ? finishMoved(observation) : { action: 'none', ...changed(migration, migration.status ?? {}), requeueAfterMs: lookAgainMs };
+  if (!isUnderway(migration) && observation.outdated.length > 0)
+    return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
+  if (!isUnderway(migration))
+    return migration.metadata.deletionTimestamp === undefined ? retire(observation) : forget(observation);
+  if (commit?.decision === 'committed')
+    return isReleased(observation)
+      ? finishMoved(observation)
+      : { action: 'none', ...changed(migration, migration.status ?? {}), requeueAfterMs: lookAgainMs };
   if (isCancelled(migration)) return finish(observation, 'Cancelled');
   const leftMs = deadlineOf(migration, now) - now.getTime();
   if (leftMs <= 0) return expire(observation);
   const decision = hasCondition(conditions, 'Admitted') ? proceed(observation) : admit(observation);
   const untilReserveMs = leftMs - reserveMs(migration, now);
-  return { ...decision, requeueAfterMs: Math.min(decision.requeueAfterMs ?? Infinity, observation.mayStay && untilReserveMs > 0 ? untilReserveMs : leftMs) };
+  return {
+    ...decision,
+    requeueAfterMs: Math.min(
+      decision.requeueAfterMs ?? Infinity,
+      observation.mayStay && untilReserveMs > 0 ? untilReserveMs : leftMs,
+    ),
+  };
 }
 
 function finishMoved(observation: Observation): Decision {
@@ -101,18 +134,31 @@ const wait = (): Decision => ({ action: 'none' });
 /** A finished Migration goes when its time has come; a bare pod that it deleted comes back first. */
 function retire(observation: Observation): Decision {
   if (owesCopy(observation)) return { action: 'create-copy', requeueAfterMs: lookAgainMs };
-  const { migration: { spec, status }, now } = observation;
-  const leftMs = Date.parse(status?.finishedAt ?? now.toISOString()) + spec.ttlSecondsAfterFinished * 1000 - now.getTime();
+  const {
+    migration: { spec, status },
+    now,
+  } = observation;
+  const leftMs =
+    Date.parse(status?.finishedAt ?? now.toISOString()) + spec.ttlSecondsAfterFinished * 1000 - now.getTime();
   return leftMs <= 0 ? { action: 'delete-migration' } : { action: 'none', requeueAfterMs: leftMs };
 }
 
-/** A deleted Migration stays while its word is needed: the source may run without an object, or the replacement waits to be told that it may start. */
+/**
+ * A deleted Migration stays while its word is needed: the source may run without an object, or the replacement waits to
+ * be told that it may start.
+ */
 function forget(observation: Observation): Decision {
   if (owesCopy(observation)) return { action: 'create-copy', requeueAfterMs: lookAgainMs };
   const { migration, pod, replacement, sourceNode } = observation;
-  const objectIsThere = pod !== undefined && pod.metadata.uid === migration.status?.source?.uid && pod.metadata.deletionTimestamp === undefined;
+  const objectIsThere =
+    pod !== undefined &&
+    pod.metadata.uid === migration.status?.source?.uid &&
+    pod.metadata.deletionTimestamp === undefined;
   const sourceIsLoose = sourceMayRun(migration, sourceNode) && !objectIsThere;
-  const isAwaited = hasCondition(migration.status?.conditions, 'Succeeded', 'False') && replacement !== undefined && !hasStarted(replacement);
+  const isAwaited =
+    hasCondition(migration.status?.conditions, 'Succeeded', 'False') &&
+    replacement !== undefined &&
+    !hasStarted(replacement);
   return sourceIsLoose || isAwaited ? { action: 'none', requeueAfterMs: lookAgainMs } : { action: 'forget' };
 }
 
@@ -122,7 +168,9 @@ function owesCopy({ migration: { status }, pod }: Observation): boolean {
   return hasCondition(status.conditions, 'Succeeded', 'False') && status.handover?.state !== keptState;
 }
 
-const hasStarted = ({ status }: Pod): boolean => status?.containerStatuses?.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined) === true;
+const hasStarted = ({ status }: Pod): boolean =>
+  status?.containerStatuses?.some(({ state }) => state?.running !== undefined || state?.terminated !== undefined) ===
+  true;
 
 /** With what it waited for last, in the words of those who know. */
 function expire(observation: Observation): Decision {
@@ -134,7 +182,11 @@ function expire(observation: Observation): Decision {
   if (!hasCondition(conditions, 'Held') || replacement !== undefined) return finish(observation, 'DeadlineExceeded');
   const claimed = findCondition(conditions, 'Claimed');
   if (claimed?.reason === awaitedAnswer) return finish(observation, 'DeadlineExceeded', claimed.message);
-  return finish(observation, 'ReplacementMissing', setback ?? (claimed?.reason === refusedReplacement ? claimed.message : undefined));
+  return finish(
+    observation,
+    'ReplacementMissing',
+    setback ?? (claimed?.reason === refusedReplacement ? claimed.message : undefined),
+  );
 }
 
 function admit(observation: Observation): Decision {
@@ -149,27 +201,59 @@ function admit(observation: Observation): Decision {
   const waitsFor = admission.wait ?? trial.wait;
   if (rival !== undefined) return finish(observation, 'AlreadyMigrating', `Migration ${rival} moves the pod`);
   if (pod.spec.nodeName === undefined) return { action: 'none', requeueAfterMs: lookAgainMs };
-  if (refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals } } }, 'PreflightRefused', listed(refusals));
+  if (refusals.length > 0)
+    return finish(
+      { ...observation, migration: { ...migration, status: { ...status, refusals } } },
+      'PreflightRefused',
+      listed(refusals),
+    );
   const source = sourceOf(pod);
   const common = { ...status, source, observedGeneration: metadata.generation };
   if (waitsFor !== undefined && spec.dryRun) {
-    const refusal = { code: 'PREFLIGHT_NO_CANDIDATE', fact: waitsFor, remedy: 'Make room on a node that the pod may run on, or wait for the moves that are under way.' };
-    return finish({ ...observation, migration: { ...migration, status: { ...common, refusals: [refusal] } } }, 'PreflightRefused', listed([refusal]));
+    const refusal = {
+      code: 'PREFLIGHT_NO_CANDIDATE',
+      fact: waitsFor,
+      remedy: 'Make room on a node that the pod may run on, or wait for the moves that are under way.',
+    };
+    return finish(
+      { ...observation, migration: { ...migration, status: { ...common, refusals: [refusal] } } },
+      'PreflightRefused',
+      listed([refusal]),
+    );
   }
   if (waitsFor !== undefined) {
     const waiting = set(migration, common, 'Admitted', 'False', 'Waiting', waitsFor, now);
     return { action: 'none', requeueAfterMs: patienceMs(migration, now), ...changed(migration, waiting) };
   }
-  const admitted = set(migration, { ...common, notes, lineage, generation: generationOf(pod) + 1, strategy: strategyOf(pod, trial.needsItsPlace), startedAt: now.toISOString() }, 'Admitted', 'True', 'Admitted', 'Nothing in the API is in the way', now);
+  const admitted = set(
+    migration,
+    {
+      ...common,
+      notes,
+      lineage,
+      generation: generationOf(pod) + 1,
+      strategy: strategyOf(pod, trial.needsItsPlace),
+      startedAt: now.toISOString(),
+    },
+    'Admitted',
+    'True',
+    'Admitted',
+    'Nothing in the API is in the way',
+    now,
+  );
   return { action: 'adopt', status: withPhase(running(migration, admitted, now)) };
 }
 
 function sourceOf(pod: Pod): NonNullable<MigrationStatus['source']> {
-  const { metadata: { name, uid, labels = {} }, spec: { nodeName } } = pod;
+  const {
+    metadata: { name, uid, labels = {} },
+    spec: { nodeName },
+  } = pod;
   const owner = controllerOf(pod);
   const completionIndex = labels[completionIndexLabel];
   return {
-    name, restoreHash: restoreHash(pod),
+    name,
+    restoreHash: restoreHash(pod),
     ...(uid === undefined ? {} : { uid }),
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(owner === undefined ? {} : { owner: { kind: owner.kind, name: owner.name, uid: owner.uid } }),
@@ -180,7 +264,11 @@ function sourceOf(pod: Pod): NonNullable<MigrationStatus['source']> {
 /** What the owner itself says; the other reasons speak for themselves. */
 const hopes: Partial<Record<Prospect, string>> = { unwanted: 'It was scaled down or deleted, or has come to its end.' };
 
-const hopeless = { unwanted: 'ReplacementMissing', different: 'ReplacementDiffers', misplaced: 'ReplacementMisplaced' } as const satisfies Record<Exclude<Prospect, 'coming'>, MigrationReason>;
+const hopeless = {
+  unwanted: 'ReplacementMissing',
+  different: 'ReplacementDiffers',
+  misplaced: 'ReplacementMisplaced',
+} as const satisfies Record<Exclude<Prospect, 'coming'>, MigrationReason>;
 
 /** The source agent has the word first; then the source's object goes, and the replacement is waited for. */
 function proceed(observation: Observation): Decision {
@@ -188,25 +276,43 @@ function proceed(observation: Observation): Decision {
   const { status = {} } = migration;
   const { conditions = [], strategy, target } = status;
   const refusals = status.refusals ?? [];
-  if (hasCondition(conditions, 'Held', 'False')) return migration.spec.dryRun && refusals.length === 0 ? finish(observation, 'Planned') : finish(observation, 'PreflightRefused', listed(refusals));
+  if (hasCondition(conditions, 'Held', 'False'))
+    return migration.spec.dryRun && refusals.length === 0
+      ? finish(observation, 'Planned')
+      : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
-  if (status.inPlace !== undefined && observation.outdated.length > 0) return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
+  if (status.inPlace !== undefined && observation.outdated.length > 0)
+    return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
   if (observation.mayStay && isToStay(observation)) return stay(observation);
   if (isSpent(status)) return finish(observation, 'HandoverFailed');
-  if (replacement === undefined && observation.prospect !== 'coming') return finish(observation, hopeless[observation.prospect], hopes[observation.prospect]);
+  if (replacement === undefined && observation.prospect !== 'coming')
+    return finish(observation, hopeless[observation.prospect], hopes[observation.prospect]);
   if (isToBeDeleted(migration, pod)) return releaseObject(observation);
   const next = withTarget(observation);
   const update = changed(migration, next);
-  if (strategy === 'SameName' && pod === undefined && target === undefined) return { action: 'create-copy', requeueAfterMs: lookAgainMs, ...update };
+  if (strategy === 'SameName' && pod === undefined && target === undefined)
+    return { action: 'create-copy', requeueAfterMs: lookAgainMs, ...update };
   return { action: 'none', ...(replacement === undefined ? { requeueAfterMs: lookAgainMs } : {}), ...update };
 }
 
 /** The replacement that was to run elsewhere is none any more; the next one may come to the node of the source only. */
 function stay({ migration, replacement, now }: Observation): Decision {
   const { target: _former, ...status } = migration.status ?? {};
-  const why = status.handover?.error?.message ?? (replacement?.spec.nodeName === undefined ? 'No other node could take it in time.' : 'It could not be handed over in time.');
+  const why =
+    status.handover?.error?.message ??
+    (replacement?.spec.nodeName === undefined
+      ? 'No other node could take it in time.'
+      : 'It could not be handed over in time.');
   const claimed = `No other node has taken it: the replacement may come to ${status.source?.nodeName ?? 'its node'}`;
-  const next = set(migration, { ...status, inPlace: { after: status.attempts ?? 0, why } }, 'Claimed', 'False', 'StaysInPlace', claimed, now);
+  const next = set(
+    migration,
+    { ...status, inPlace: { after: status.attempts ?? 0, why } },
+    'Claimed',
+    'False',
+    'StaysInPlace',
+    claimed,
+    now,
+  );
   return { action: 'none', status: withPhase(next), requeueAfterMs: lookAgainMs };
 }
 
@@ -214,10 +320,26 @@ function stay({ migration, replacement, now }: Observation): Decision {
 function releaseObject(observation: Observation): Decision {
   const { migration, trial } = observation;
   const status = migration.status ?? {};
-  if (trial.refusals.length > 0) return finish({ ...observation, migration: { ...migration, status: { ...status, refusals: trial.refusals } } }, 'PreflightRefused', listed(trial.refusals));
-  if (trial.wait !== undefined) return { action: 'none', requeueAfterMs: lookAgainMs, ...changed(migration, set(migration, status, 'Claimed', 'False', awaitedAnswer, trial.wait, observation.now)) };
+  if (trial.refusals.length > 0)
+    return finish(
+      { ...observation, migration: { ...migration, status: { ...status, refusals: trial.refusals } } },
+      'PreflightRefused',
+      listed(trial.refusals),
+    );
+  if (trial.wait !== undefined)
+    return {
+      action: 'none',
+      requeueAfterMs: lookAgainMs,
+      ...changed(migration, set(migration, status, 'Claimed', 'False', awaitedAnswer, trial.wait, observation.now)),
+    };
   const next = withTarget(observation);
-  return { action: 'delete-pod', ...changed(migration, trial.needsItsPlace && next.strategy === 'NewName' ? { ...next, strategy: 'AfterDelete' } : next) };
+  return {
+    action: 'delete-pod',
+    ...changed(
+      migration,
+      trial.needsItsPlace && next.strategy === 'NewName' ? { ...next, strategy: 'AfterDelete' } : next,
+    ),
+  };
 }
 
 /** A claimed replacement that is gone is forgotten: the next one can be claimed. */
@@ -225,31 +347,79 @@ function withTarget({ migration, replacement, setback, now }: Observation): Migr
   const { target: _former, ...status } = migration.status ?? {};
   if (replacement === undefined) {
     if (setback !== undefined) return set(migration, status, 'Claimed', 'False', refusedReplacement, setback, now);
-    if (findCondition(status.conditions, 'Claimed')?.reason === awaitedAnswer) return set(migration, status, 'Claimed', 'False', 'Awaited', 'The replacement is waited for', now);
-    return hasCondition(status.conditions, 'Claimed') ? set(migration, status, 'Claimed', 'False', 'ReplacementGone', 'The replacement is gone; another one is waited for', now) : status;
+    if (findCondition(status.conditions, 'Claimed')?.reason === awaitedAnswer)
+      return set(migration, status, 'Claimed', 'False', 'Awaited', 'The replacement is waited for', now);
+    return hasCondition(status.conditions, 'Claimed')
+      ? set(
+          migration,
+          status,
+          'Claimed',
+          'False',
+          'ReplacementGone',
+          'The replacement is gone; another one is waited for',
+          now,
+        )
+      : status;
   }
   const { nodeName } = replacement.spec;
-  const target = { name: replacement.metadata.name, uid: replacement.metadata.uid, ...(nodeName === undefined ? {} : { nodeName }) };
+  const target = {
+    name: replacement.metadata.name,
+    uid: replacement.metadata.uid,
+    ...(nodeName === undefined ? {} : { nodeName }),
+  };
   if (nodeName === undefined) return { ...status, target };
-  return set(migration, { ...status, target }, 'Claimed', 'True', 'Scheduled', `The replacement ${target.name} runs on ${nodeName}`, now);
+  return set(
+    migration,
+    { ...status, target },
+    'Claimed',
+    'True',
+    'Scheduled',
+    `The replacement ${target.name} runs on ${nodeName}`,
+    now,
+  );
 }
 
 function finish({ migration, now }: Observation, reason: MigrationReason, detail?: string): Decision {
   const succeeded = reason === 'Moved' || reason === 'Planned';
-  const message = detail === undefined || detail === '' ? migrationReasons[reason] : `${migrationReasons[reason]} ${detail}`;
-  const status = set(migration, { ...migration.status, finishedAt: now.toISOString() }, 'Succeeded', succeeded ? 'True' : 'False', reason, message, now);
+  const message =
+    detail === undefined || detail === '' ? migrationReasons[reason] : `${migrationReasons[reason]} ${detail}`;
+  const status = set(
+    migration,
+    { ...migration.status, finishedAt: now.toISOString() },
+    'Succeeded',
+    succeeded ? 'True' : 'False',
+    reason,
+    message,
+    now,
+  );
   return { action: 'none', status: withPhase(status), requeueAfterMs: migration.spec.ttlSecondsAfterFinished * 1000 };
 }
 
-function set({ metadata }: Migration, status: MigrationStatus, type: string, value: Condition['status'], reason: string, message: string, now: Date): MigrationStatus {
-  return { ...status, conditions: withCondition(status.conditions ?? [], { type, status: value, reason, message, observedGeneration: metadata.generation }, now) };
+function set(
+  { metadata }: Migration,
+  status: MigrationStatus,
+  type: string,
+  value: Condition['status'],
+  reason: string,
+  message: string,
+  now: Date,
+): MigrationStatus {
+  return {
+    ...status,
+    conditions: withCondition(
+      status.conditions ?? [],
+      { type, status: value, reason, message, observedGeneration: metadata.generation },
+      now,
+    ),
+  };
 }
 
 function running(migration: Migration, status: MigrationStatus, now: Date): MigrationStatus {
   return set(migration, status, 'Succeeded', 'Unknown', 'Running', migrationReasons.Running, now);
 }
 
-const listed = (refusals: readonly Refusal[]): string => refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ');
+const listed = (refusals: readonly Refusal[]): string =>
+  refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ');
 
 function changed({ status }: Migration, wanted: MigrationStatus): { status?: MigrationStatus } {
   const next = withPhase(wanted);

@@ -39,8 +39,10 @@ export function isSpent(status: MigrationStatus): boolean {
 export function isToStay({ migration, pod, now }: { migration: Migration; pod: Pod | undefined; now: Date }): boolean {
   const { spec, status = {} } = migration;
   const isRunning = status.handover !== undefined && !isRolledBack(status);
-  if (status.inPlace !== undefined || isRunning || !staying.has(spec.trigger) || isToBeDeleted(migration, pod)) return false;
-  if (status.source?.owner === undefined || status.source.owner.kind === 'Job') return false; // of one more pod a Job counts a failure, and nobody makes a bare one
+  if (status.inPlace !== undefined || isRunning || !staying.has(spec.trigger) || isToBeDeleted(migration, pod))
+    return false;
+  // of one more pod a Job counts a failure, and nobody makes a bare one
+  if (status.source?.owner === undefined || status.source.owner.kind === 'Job') return false;
   const leftMs = deadlineOf(migration, now) - now.getTime();
   return leftMs >= leastReserveMs && (isSpent(status) || leftMs <= reserveMs(migration, now));
 }

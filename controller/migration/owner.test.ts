@@ -13,8 +13,14 @@ test('an owner is found by kind and name; it is gone when another one has its na
     ['ReplicaSet', await api.create(replicaSets, { metadata })],
     ['Job', await api.create(jobs, { metadata })],
   ] as const;
-  const find = (kind: string, name: string, uid: string) => ownerOf(api, 'default', { source: { name: 'shop-0', owner: { kind, name, uid } } });
-  for (const [kind, { metadata: { uid = '' } }] of owners) {
+  const find = (kind: string, name: string, uid: string) =>
+    ownerOf(api, 'default', { source: { name: 'shop-0', owner: { kind, name, uid } } });
+  for (const [
+    kind,
+    {
+      metadata: { uid = '' },
+    },
+  ] of owners) {
     t.like(await find(kind, 'shop', uid), { kind, object: { metadata: { uid } } });
     t.is(await find(kind, 'shop', 'former'), 'gone');
     t.is(await find(kind, 'bank', uid), 'gone');

@@ -13,7 +13,10 @@ import type { MigrationStatus } from '#core/api/migration.ts';
  */
 export type Prospect = 'coming' | 'unwanted' | 'different' | 'misplaced';
 
-export type Owner = { kind: 'StatefulSet'; object: StatefulSet } | { kind: 'ReplicaSet'; object: ReplicaSet } | { kind: 'Job'; object: Job };
+export type Owner =
+  | { kind: 'StatefulSet'; object: StatefulSet }
+  | { kind: 'ReplicaSet'; object: ReplicaSet }
+  | { kind: 'Job'; object: Job };
 
 export interface ProspectFacts {
   status: MigrationStatus;
@@ -26,11 +29,19 @@ export interface ProspectFacts {
   siblings: readonly Pod[];
 }
 
-export function prospectOf({ status: { source, strategy, copyMade, podManifest, inPlace }, podName, pod, owner, siblings }: ProspectFacts): Prospect {
+export function prospectOf({
+  status: { source, strategy, copyMade, podManifest, inPlace },
+  podName,
+  pod,
+  owner,
+  siblings,
+}: ProspectFacts): Prospect {
   if (strategy === 'SameName' && pod !== undefined) {
     if (pod.metadata.uid === source?.uid) return 'coming';
     if (source?.restoreHash !== undefined && restoreHash(pod) !== source.restoreHash) return 'different';
-    return inPlace === undefined && pod.spec.nodeName !== undefined && pod.spec.nodeName === source?.nodeName ? 'misplaced' : 'coming';
+    return inPlace === undefined && pod.spec.nodeName !== undefined && pod.spec.nodeName === source?.nodeName
+      ? 'misplaced'
+      : 'coming';
   }
   // A bare pod's copy is made by the controller, once; without a manifest it was a user who deleted the pod.
   if (owner === undefined) return copyMade === true || podManifest === undefined ? 'unwanted' : 'coming';
@@ -39,7 +50,12 @@ export function prospectOf({ status: { source, strategy, copyMade, podManifest, 
     case 'StatefulSet':
       return hasOrdinalOf(owner.object, podName) ? 'coming' : 'unwanted';
     case 'ReplicaSet':
-      return lacksPods(owner.object, siblings.filter(({ metadata }) => metadata.uid !== source?.uid)) ? 'coming' : 'unwanted';
+      return lacksPods(
+        owner.object,
+        siblings.filter(({ metadata }) => metadata.uid !== source?.uid),
+      )
+        ? 'coming'
+        : 'unwanted';
     case 'Job':
       return isRunningJob(owner.object) ? 'coming' : 'unwanted';
     default:
@@ -51,5 +67,8 @@ export function prospectOf({ status: { source, strategy, copyMade, podManifest, 
 function lacksPods({ metadata, spec }: ReplicaSet, others: readonly Pod[]): boolean {
   if (metadata.deletionTimestamp !== undefined) return false;
   const active = others.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod));
-  return active.length < (spec?.replicas ?? 1) || active.some(({ spec: { schedulingGates = [] } }) => schedulingGates.some(({ name }) => name === claimGate));
+  return (
+    active.length < (spec?.replicas ?? 1) ||
+    active.some(({ spec: { schedulingGates = [] } }) => schedulingGates.some(({ name }) => name === claimGate))
+  );
 }

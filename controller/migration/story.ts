@@ -16,13 +16,24 @@ export function turnsOf(migration: Migration): Turn[] {
   const itself = about({ apiVersion: groupVersion, kind: 'Migration', ...migration.metadata });
   const sourcePod = podOf(migration, status.source);
   const waiting = findCondition(status.conditions, 'Admitted');
-  const turns: Turn[] = waiting?.status === 'False' ? [{ regarding: itself, type: 'Normal', action, reason: waiting.reason, note: waiting.message }] : [];
+  const turns: Turn[] =
+    waiting?.status === 'False'
+      ? [{ regarding: itself, type: 'Normal', action, reason: waiting.reason, note: waiting.message }]
+      : [];
   for (const type of ['Admitted', 'Held', 'Claimed', 'Committed']) {
     const condition = findCondition(status.conditions, type);
-    if (condition?.status === 'True') turns.push({ regarding: itself, type: 'Normal', action, reason: type, note: condition.message });
+    if (condition?.status === 'True')
+      turns.push({ regarding: itself, type: 'Normal', action, reason: type, note: condition.message });
   }
   if (sourcePod !== undefined && hasCondition(status.conditions, 'Held')) {
-    turns.push({ regarding: sourcePod, related: itself, type: 'Normal', action, reason: 'Migrating', note: `Migration ${migration.metadata.name} moves the pod to another node (${spec.trigger})` });
+    turns.push({
+      regarding: sourcePod,
+      related: itself,
+      type: 'Normal',
+      action,
+      reason: 'Migrating',
+      note: `Migration ${migration.metadata.name} moves the pod to another node (${spec.trigger})`,
+    });
   }
   return [...turns, ...endOf(migration, itself)];
 }
@@ -32,18 +43,41 @@ function endOf(migration: Migration, itself: Regarding): Turn[] {
   const { spec, status: { conditions, source, target, freezeMs } = {} } = migration;
   const { status, reason = 'Unknown', message = '' } = findCondition(conditions, 'Succeeded') ?? {};
   const moved = status === 'True' && target !== undefined;
-  const note = moved ? `${spec.podName} moved from ${source?.nodeName} to ${target.nodeName}; it stood still for ${freezeMs ?? '?'} ms` : message;
+  const note = moved
+    ? `${spec.podName} moved from ${source?.nodeName} to ${target.nodeName}; it stood still for ${freezeMs ?? '?'} ms`
+    : message;
   const turn = { type: status === 'True' ? 'Normal' : 'Warning', action, reason, note } as const;
   const pod = podOf(migration, hasHandedOver(migration) && target !== undefined ? target : source);
   return [{ ...turn, regarding: itself }, ...(pod === undefined ? [] : [{ ...turn, regarding: pod, related: itself }])];
 }
 
-function podOf({ metadata: { namespace } }: Migration, pod: { name: string; uid?: string | undefined } | undefined): Regarding | undefined {
+function podOf(
+  { metadata: { namespace } }: Migration,
+  pod: { name: string; uid?: string | undefined } | undefined,
+): Regarding | undefined {
   return pod === undefined ? undefined : about({ apiVersion: 'v1', kind: 'Pod', namespace, ...pod });
 }
 
-function about({ apiVersion, kind, name, namespace, uid }: { apiVersion: string; kind: string; name: string; namespace?: string | undefined; uid?: string | undefined }): Regarding {
-  return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }) };
+function about({
+  apiVersion,
+  kind,
+  name,
+  namespace,
+  uid,
+}: {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  namespace?: string | undefined;
+  uid?: string | undefined;
+}): Regarding {
+  return {
+    apiVersion,
+    kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+  };
 }
 
 export class Story {
@@ -59,7 +93,10 @@ export class Story {
 
   /** Tells what is new. */
   async tell(migration: Migration): Promise<void> {
-    const { metadata: { uid = '' }, status } = migration;
+    const {
+      metadata: { uid = '' },
+      status,
+    } = migration;
     const isOver = !isUnderway(migration);
     if (isOver && this.#clock.date().getTime() - Date.parse(status?.finishedAt ?? '') > newsMs) {
       this.#told.delete(uid);

@@ -5,7 +5,10 @@ import { addressReasons, type AddressReason } from '#core/api/reasons.ts';
 import { isHolder, type Keeper, type KeeperFacts } from '#controller/network/keeper.ts';
 
 /** Undefined: it stays as it is, as while the workload moves, or before the first pod holds the address. */
-export function addressCondition({ address, pods, node }: Pick<KeeperFacts, 'address' | 'pods' | 'node'>, keeper: Keeper | undefined): NewCondition | undefined {
+export function addressCondition(
+  { address, pods, node }: Pick<KeeperFacts, 'address' | 'pods' | 'node'>,
+  keeper: Keeper | undefined,
+): NewCondition | undefined {
   const { status } = address;
   if (status === undefined || keeper === 'move') return undefined;
   if (keeper === undefined) return condition('False', 'Released');
@@ -16,4 +19,9 @@ export function addressCondition({ address, pods, node }: Pick<KeeperFacts, 'add
   return last === undefined || isNodeReady(last) ? condition('True', 'Held') : condition('Unknown', 'NodeNotReady');
 }
 
-const condition = (status: NewCondition['status'], reason: AddressReason): NewCondition => ({ type: 'Ready', status, reason, message: addressReasons[reason] });
+const condition = (status: NewCondition['status'], reason: AddressReason): NewCondition => ({
+  type: 'Ready',
+  status,
+  reason,
+  message: addressReasons[reason],
+});

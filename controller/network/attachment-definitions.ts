@@ -16,7 +16,12 @@ const missingNamespaceMs = 5_000;
 function attached(missing: readonly string[]): NewCondition {
   return missing.length === 0
     ? { type: 'Attached', status: 'True', reason: 'Attached', message: 'Every namespace has its attachment definition' }
-    : { type: 'Attached', status: 'False', reason: 'NamespaceMissing', message: `There is no namespace ${missing.join(', ')}; in all others the network can be used` };
+    : {
+        type: 'Attached',
+        status: 'False',
+        reason: 'NamespaceMissing',
+        message: `There is no namespace ${missing.join(', ')}; in all others the network can be used`,
+      };
 }
 
 export class AttachmentDefinitions {
@@ -32,10 +37,15 @@ export class AttachmentDefinitions {
     if (network === undefined) return {};
     const config = networkConfig(network);
     const missing: string[] = [];
-    for (const namespace of servedNamespaces(network, this.#cluster.namespaces.list())) if (!(await this.#ensure({ name: network.metadata.name, namespace }, config))) missing.push(namespace);
+    for (const namespace of servedNamespaces(network, this.#cluster.namespaces.list()))
+      if (!(await this.#ensure({ name: network.metadata.name, namespace }, config))) missing.push(namespace);
     await settleStatus(api, stableNetworks, network, ({ status, metadata }) => ({
       ...status,
-      conditions: withCondition(status?.conditions ?? [], { ...attached(missing), observedGeneration: metadata.generation }, clock.date()),
+      conditions: withCondition(
+        status?.conditions ?? [],
+        { ...attached(missing), observedGeneration: metadata.generation },
+        clock.date(),
+      ),
     }));
     return missing.length > 0 ? { requeueAfterMs: missingNamespaceMs } : {};
   }
@@ -50,7 +60,8 @@ export class AttachmentDefinitions {
       if (earlier === undefined) await api.create(attachmentDefinitions, { metadata: name, spec: { config } });
       else await api.patch(attachmentDefinitions, name, { spec: { config } });
     } catch (error) {
-      if (!hasCode(error, 'ERR_KUBE_NOT_FOUND') && !hasCode(error, 'ERR_KUBE_FORBIDDEN')) throw error; // not there yet, or on its way out
+      // not there yet, or on its way out
+      if (!hasCode(error, 'ERR_KUBE_NOT_FOUND') && !hasCode(error, 'ERR_KUBE_FORBIDDEN')) throw error;
       return false;
     }
     return true;

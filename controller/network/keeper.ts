@@ -27,17 +27,25 @@ export type Keeper = 'move' | 'pod' | 'source' | 'node' | 'owner';
 
 /** Undefined: nobody; the address can be released. */
 export function keeperOf({ address, pods, migrations, node, owner }: KeeperFacts): Keeper | undefined {
-  const { spec: { workload }, status } = address;
+  const {
+    spec: { workload },
+    status,
+  } = address;
   const moves = migrations.filter((migration) => migration.status?.lineage === workload.lineage);
   if (moves.some((move) => isUnderway(move) && !move.spec.dryRun)) return 'move';
-  if (pods.some((pod) => !isFinished(pod) && (bears(pod, workload.lineage, moves) || isHolder(address, pod)))) return 'pod';
+  if (pods.some((pod) => !isFinished(pod) && (bears(pod, workload.lineage, moves) || isHolder(address, pod))))
+    return 'pod';
   if (moves.some((move) => sourceMayRun(move, node(move.status?.source?.nodeName ?? '')))) return 'source';
   const last = node(status?.holder?.nodeName ?? '');
   if (last !== undefined && !isNodeGone(last) && !isNodeReady(last)) return 'node';
-  return owner !== undefined && owner.metadata.uid === workload.owner?.uid && hasOrdinalOf(owner, workload.podName) ? 'owner' : undefined;
+  return owner !== undefined && owner.metadata.uid === workload.owner?.uid && hasOrdinalOf(owner, workload.podName)
+    ? 'owner'
+    : undefined;
 }
 
 /** Whether the address is that pod's now. */
 export function isHolder({ spec, status }: StableIP, { metadata }: Pod): boolean {
-  return metadata.uid !== undefined && metadata.uid === status?.holder?.uid && metadata.namespace === spec.workload.namespace;
+  return (
+    metadata.uid !== undefined && metadata.uid === status?.holder?.uid && metadata.namespace === spec.workload.namespace
+  );
 }

@@ -1,4 +1,5 @@
-// What speaks against a StableNetwork: each check is one pure look at its spec and at what is around it; the first that finds something counts.
+// What speaks against a StableNetwork: each check is one pure look at its spec and at what is around it; the first that
+// finds something counts.
 import { commonAddress, giveableSpans, type FamilySpan } from '#core/addresses/giveable.ts';
 import { parseRange, spanOf, type Range } from '#core/addresses/ranges.ts';
 import { bitsOf, familyOf, parseCidr } from '#core/addresses/text.ts';
@@ -21,7 +22,16 @@ export interface NetworkProblem {
 }
 
 /** RFC 6890: no host has them, or only on its own link. */
-const special = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/127', '::ffff:0:0/96', 'fe80::/10', 'ff00::/8'];
+const special = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/3',
+  '::/127',
+  '::ffff:0:0/96',
+  'fe80::/10',
+  'ff00::/8',
+];
 
 type Check = (facts: NetworkFacts, spans: readonly FamilySpan[]) => string | undefined;
 
@@ -64,7 +74,9 @@ function overlap({ network, networks }: NetworkFacts, spans: readonly FamilySpan
 
 function halfSharedSegment({ network, networks }: NetworkFacts): string | undefined {
   const other = networks.find((one) => isEarlier(one, network) && sharesHalf(one, network));
-  return other === undefined ? undefined : `StableNetwork ${other.metadata.name} has ${segmentOf(other)}, this one ${segmentOf(network)}`;
+  return other === undefined
+    ? undefined
+    : `StableNetwork ${other.metadata.name} has ${segmentOf(other)}, this one ${segmentOf(network)}`;
 }
 
 /** Undefined for ranges that are none. */
@@ -76,14 +88,19 @@ export function giveableOf(network: StableNetwork): FamilySpan[] | undefined {
   }
 }
 
-const rangesOf = ({ spec }: StableNetwork): Range[] => spec.ranges.map(({ cidr, ...others }) => parseRange({ subnet: cidr, ...others }));
+const rangesOf = ({ spec }: StableNetwork): Range[] =>
+  spec.ranges.map(({ cidr, ...others }) => parseRange({ subnet: cidr, ...others }));
 
 function reserved(nodes: readonly Node[]): { cidr: string; what: string }[] {
   return [
     ...special.map((cidr) => ({ cidr, what: `in ${cidr}, whose addresses no workload can have` })),
     ...nodes.flatMap(({ metadata: { name }, spec, status }) => [
-      ...(spec?.podCIDR === undefined ? [] : [{ cidr: spec.podCIDR, what: `in ${spec.podCIDR}, the pod network of node ${name}` }]),
-      ...(status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => ({ cidr: address, what: `an address of node ${name}` })),
+      ...(spec?.podCIDR === undefined
+        ? []
+        : [{ cidr: spec.podCIDR, what: `in ${spec.podCIDR}, the pod network of node ${name}` }]),
+      ...(status?.addresses ?? [])
+        .filter(({ type }) => type === 'InternalIP')
+        .map(({ address }) => ({ cidr: address, what: `an address of node ${name}` })),
     ]),
   ];
 }
@@ -107,6 +124,12 @@ function sharesHalf(a: StableNetwork, b: StableNetwork): boolean {
 const bridgeOf = ({ metadata, spec }: StableNetwork): string => spec.bridge ?? defaultBridge(metadata.name);
 
 /** What connects the bridges of the nodes. */
-const legOf = ({ spec }: StableNetwork): string | undefined => (spec.vxlan === undefined ? (spec.uplink === undefined ? undefined : `uplink ${spec.uplink}`) : `VXLAN id ${spec.vxlan.id}`);
+const legOf = ({ spec }: StableNetwork): string | undefined =>
+  spec.vxlan === undefined
+    ? spec.uplink === undefined
+      ? undefined
+      : `uplink ${spec.uplink}`
+    : `VXLAN id ${spec.vxlan.id}`;
 
-const segmentOf = (network: StableNetwork): string => `bridge ${bridgeOf(network)} with ${legOf(network) ?? 'no uplink'}`;
+const segmentOf = (network: StableNetwork): string =>
+  `bridge ${bridgeOf(network)} with ${legOf(network) ?? 'no uplink'}`;

@@ -20,8 +20,16 @@ export function networkStatus(facts: NetworkStatusFacts): NetworkStatus {
   const { network, addresses, now } = facts;
   const spans = giveableOf(network) ?? [];
   const wanted = [...readiness(facts), ...width(facts), ...(spans.length === 0 ? [] : [exhaustion(spans, addresses)])];
-  const conditions = wanted.reduce<Condition[]>((list, condition) => withCondition(list, { ...condition, observedGeneration: network.metadata.generation }, now), network.status?.conditions ?? []);
-  return { ...network.status, observedGeneration: network.metadata.generation, conditions, addresses: { used: addresses.length, total: capped(countOf(spans)) } };
+  const conditions = wanted.reduce<Condition[]>(
+    (list, condition) => withCondition(list, { ...condition, observedGeneration: network.metadata.generation }, now),
+    network.status?.conditions ?? [],
+  );
+  return {
+    ...network.status,
+    observedGeneration: network.metadata.generation,
+    conditions,
+    addresses: { used: addresses.length, total: capped(countOf(spans)) },
+  };
 }
 
 /** What attaching found is told by whoever attaches, in condition Attached; before that there is nothing to tell. */
@@ -31,7 +39,11 @@ function readiness(facts: NetworkStatusFacts): NewCondition[] {
   const attached = findCondition(facts.network.status?.conditions, 'Attached');
   if (attached === undefined) return [];
   const { reason, message } = attached;
-  return [attached.status === 'True' ? { type: 'Ready', status: 'True', reason: 'Attached', message: networkReasons.Attached } : { type: 'Ready', status: 'False', reason, message }];
+  return [
+    attached.status === 'True'
+      ? { type: 'Ready', status: 'True', reason: 'Attached', message: networkReasons.Attached }
+      : { type: 'Ready', status: 'False', reason, message },
+  ];
 }
 
 /** Nothing before an agent has said what its node takes. */
@@ -39,18 +51,24 @@ function width({ network, nodes }: NetworkStatusFacts): NewCondition[] {
   const { mtu } = network.spec;
   const ways = waysOf(network.metadata.name, nodes);
   const narrow = narrowNodes(ways, mtu);
-  if (narrow.length === 0) return ways.length === 0 ? [] : [{ type: 'Narrow', status: 'False', reason: 'MtuFits', message: mtuReasons.MtuFits }];
+  if (narrow.length === 0)
+    return ways.length === 0
+      ? []
+      : [{ type: 'Narrow', status: 'False', reason: 'MtuFits', message: mtuReasons.MtuFits }];
   const message = `Packets of ${mtu} bytes do not get through everywhere: ${narrow.join(', ')}`;
   return [{ type: 'Narrow', status: 'True', reason: 'MtuTooSmall', message }];
 }
 
 /** Addresses that pods asked for by name may lie outside of what is given by itself: they use up nothing. */
 function exhaustion(spans: readonly FamilySpan[], addresses: readonly StableIP[]): NewCondition {
-  const texts = addresses.map(({ spec }) => spec.address.split('/')[0] ?? '').filter((address) => covers(spans, address));
+  const texts = addresses
+    .map(({ spec }) => spec.address.split('/')[0] ?? '')
+    .filter((address) => covers(spans, address));
   for (const family of new Set(spans.map((span) => span.family))) {
     const total = countOf(spans.filter((span) => span.family === family));
     const used = texts.filter((address) => familyOf(address) === family).length;
-    if (BigInt(used) >= total) return { type: 'Exhausted', status: 'True', reason: 'AddressPoolExhausted', message: exhausted(family, total) };
+    if (BigInt(used) >= total)
+      return { type: 'Exhausted', status: 'True', reason: 'AddressPoolExhausted', message: exhausted(family, total) };
   }
   return { type: 'Exhausted', status: 'False', reason: 'AddressesFree', message: 'Addresses of every family are free' };
 }
@@ -58,4 +76,5 @@ function exhaustion(spans: readonly FamilySpan[], addresses: readonly StableIP[]
 const exhausted = (family: Family, total: bigint): string =>
   `All ${total} IPv${family} addresses are in use: pods that need a new one do not start. Add a range, or free addresses (kubectl get stableips).`;
 
-const capped = (count: bigint): number => Number(count > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : count);
+const capped = (count: bigint): number =>
+  Number(count > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : count);

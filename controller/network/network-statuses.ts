@@ -20,7 +20,11 @@ export interface NetworkStatusPorts {
 }
 
 /** What is worth an event when it becomes so: type and status of a condition. */
-const troubles = [['Ready', 'False'], ['Exhausted', 'True'], ['Narrow', 'True']] as const;
+const troubles = [
+  ['Ready', 'False'],
+  ['Exhausted', 'True'],
+  ['Narrow', 'True'],
+] as const;
 
 export class NetworkStatuses {
   readonly #ports: NetworkStatusPorts;
@@ -36,7 +40,8 @@ export class NetworkStatuses {
     const known = networks.get(name);
     if (known === undefined) return {};
     const addresses = stableIPs.list().filter(({ spec }) => spec.network === name.name);
-    const next = (network: StableNetwork): NetworkStatus => networkStatus({ network, networks: networks.list(), nodes: nodes.list(), addresses, now: clock.date() });
+    const next = (network: StableNetwork): NetworkStatus =>
+      networkStatus({ network, networks: networks.list(), nodes: nodes.list(), addresses, now: clock.date() });
     const settled = await settleStatus(api, stableNetworks, known, next);
     if (settled !== undefined) await this.#tell(known, settled);
     return {};
@@ -47,8 +52,19 @@ export class NetworkStatuses {
       const now = findCondition(status?.conditions, type);
       const then = findCondition(before.status?.conditions, type);
       if (now?.status !== trouble || (then?.status === trouble && then.reason === now.reason)) continue;
-      const regarding = { apiVersion: groupVersion, kind: 'StableNetwork', name: metadata.name, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
-      await this.#events.tell({ regarding, type: 'Warning', reason: now.reason, action: 'GiveAddresses', note: now.message });
+      const regarding = {
+        apiVersion: groupVersion,
+        kind: 'StableNetwork',
+        name: metadata.name,
+        ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
+      };
+      await this.#events.tell({
+        regarding,
+        type: 'Warning',
+        reason: now.reason,
+        action: 'GiveAddresses',
+        note: now.message,
+      });
     }
   }
 }

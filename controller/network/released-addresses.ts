@@ -31,7 +31,9 @@ const conflictMs = 500;
 
 export class ReleasedAddresses {
   readonly #ports: AddressPorts;
-  /** When an address was first seen without a keeper (monotonic ms), by name; another object of that name starts anew. */
+  /**
+   * When an address was first seen without a keeper (monotonic ms), by name; another object of that name starts anew.
+   */
   readonly #idle = new Map<string, { uid: string | undefined; sinceMs: number }>();
 
   constructor(ports: AddressPorts) {
@@ -60,12 +62,21 @@ export class ReleasedAddresses {
     return leftMs > 0 ? { requeueAfterMs: leftMs } : this.#release(address);
   }
 
-  /** An address that is still in use would be given twice: the server has the last word, not the watches, which may be late. */
+  /**
+   * An address that is still in use would be given twice: the server has the last word, not the watches, which may be
+   * late.
+   */
   async #release(address: StableIP): Promise<{ requeueAfterMs?: number }> {
     const { api, log } = this.#ports;
-    const { metadata: { name, uid, resourceVersion }, spec: { workload } } = address;
+    const {
+      metadata: { name, uid, resourceVersion },
+      spec: { workload },
+    } = address;
     const { namespace } = workload;
-    const live = { pods: (await api.list(pods, { namespace })).items, migrations: (await api.list(migrations, { namespace })).items };
+    const live = {
+      pods: (await api.list(pods, { namespace })).items,
+      migrations: (await api.list(migrations, { namespace })).items,
+    };
     if (keeperOf({ ...(await this.#observe(address)), ...live }) !== undefined) return { requeueAfterMs: lookAgainMs };
     try {
       await api.delete(stableIPs, { name }, { uid, resourceVersion });
@@ -80,12 +91,26 @@ export class ReleasedAddresses {
   async #observe(address: StableIP): Promise<KeeperFacts> {
     const { nodes, ...watched } = this.#ports;
     const { namespace } = address.spec.workload;
-    const facts = { address, pods: watched.pods.list(namespace), migrations: watched.migrations.list(namespace), node: (name: string) => nodes.get({ name }) };
-    return { ...facts, owner: keeperOf({ ...facts, owner: undefined }) === undefined ? await this.#ownerOf(address) : undefined };
+    const facts = {
+      address,
+      pods: watched.pods.list(namespace),
+      migrations: watched.migrations.list(namespace),
+      node: (name: string) => nodes.get({ name }),
+    };
+    return {
+      ...facts,
+      owner: keeperOf({ ...facts, owner: undefined }) === undefined ? await this.#ownerOf(address) : undefined,
+    };
   }
 
-  async #ownerOf({ spec: { workload: { owner, namespace } } }: StableIP): Promise<StatefulSet | undefined> {
-    return owner?.kind === 'StatefulSet' ? this.#ports.api.find(statefulSets, { name: owner.name, namespace }) : undefined;
+  async #ownerOf({
+    spec: {
+      workload: { owner, namespace },
+    },
+  }: StableIP): Promise<StatefulSet | undefined> {
+    return owner?.kind === 'StatefulSet'
+      ? this.#ports.api.find(statefulSets, { name: owner.name, namespace })
+      : undefined;
   }
 
   async #tell(facts: KeeperFacts, keeper: Keeper | undefined): Promise<void> {
@@ -94,7 +119,9 @@ export class ReleasedAddresses {
       await settleStatus(api, stableIPs, facts.address, (address) => {
         const { status } = address;
         const wanted = addressCondition({ ...facts, address }, keeper);
-        return status === undefined || wanted === undefined ? status : { ...status, conditions: withCondition(status.conditions ?? [], wanted, clock.date()) };
+        return status === undefined || wanted === undefined
+          ? status
+          : { ...status, conditions: withCondition(status.conditions ?? [], wanted, clock.date()) };
       });
     } catch (error) {
       if (!hasCode(error, 'ERR_KUBE_NOT_FOUND')) throw error; // released meanwhile: the watch says so

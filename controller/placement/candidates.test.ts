@@ -7,21 +7,44 @@ import { affinityTo } from './claimed-affinity.ts';
 import { candidates, type PlacementRequest } from './candidates.ts';
 import { allocatableOf } from './room.ts';
 
-const rooms = (used = new Map<string, bigint>()): PlacementRequest['rooms'] => ({ of: (each) => ({ allocatable: allocatableOf(each), used }) });
+const rooms = (used = new Map<string, bigint>()): PlacementRequest['rooms'] => ({
+  of: (each) => ({ allocatable: allocatableOf(each), used }),
+});
 const ask = (target: Node, more: Partial<PlacementRequest> = {}) =>
-  candidates({ pod: pod(), source: node('a'), nodes: [node('a'), target], incoming: new Map(), maxIncoming: 2, rooms: rooms(), ...more });
+  candidates({
+    pod: pod(),
+    source: node('a'),
+    nodes: [node('a'), target],
+    incoming: new Map(),
+    maxIncoming: 2,
+    rooms: rooms(),
+    ...more,
+  });
 
-test('a node like the source\'s can take the pod; the source itself cannot', (t) => {
+test("a node like the source's can take the pod; the source itself cannot", (t) => {
   t.deepEqual(ask(node('b')), { names: ['b'], rejected: [{ node: 'a', reason: 'the pod runs there' }] });
 });
 
-const tainted = (effect: string, value?: string): Node => node('b', { spec: { taints: [{ key: 'gpu', effect, ...(value === undefined ? {} : { value }) }] } });
-const tolerating = (...tolerations: NonNullable<Pod['spec']['tolerations']>): Partial<PlacementRequest> => ({ pod: pod({ spec: { tolerations } }) });
+const tainted = (effect: string, value?: string): Node =>
+  node('b', { spec: { taints: [{ key: 'gpu', effect, ...(value === undefined ? {} : { value }) }] } });
+const tolerating = (...tolerations: NonNullable<Pod['spec']['tolerations']>): Partial<PlacementRequest> => ({
+  pod: pod({ spec: { tolerations } }),
+});
 
 const rejected: [string, Node, Partial<PlacementRequest>, RegExp][] = [
   ['another is named', node('b'), { targetNodeName: 'c' }, /names c/],
-  ['no hostname to keep the replacement to', { ...node('b'), metadata: { ...node('b').metadata, labels: { [labels.agentReady]: 'true' } } }, {}, /no label kubernetes\.io\/hostname/],
-  ['the hostname of the source', node('b', { labels: { 'kubernetes.io/hostname': 'a' } }), {}, /label kubernetes\.io\/hostname is that of the pod's node/],
+  [
+    'no hostname to keep the replacement to',
+    { ...node('b'), metadata: { ...node('b').metadata, labels: { [labels.agentReady]: 'true' } } },
+    {},
+    /no label kubernetes\.io\/hostname/,
+  ],
+  [
+    'the hostname of the source',
+    node('b', { labels: { 'kubernetes.io/hostname': 'a' } }),
+    {},
+    /label kubernetes\.io\/hostname is that of the pod's node/,
+  ],
   ['not ready', node('b', { ready: { status: 'False' } }), {}, /not ready/],
   ['nobody knows whether it is ready', node('b', { ready: { status: 'Unknown' } }), {}, /not ready/],
   ['it has said nothing yet', { ...node('b'), status: {} }, {}, /not ready/],
@@ -36,8 +59,18 @@ const rejected: [string, Node, Partial<PlacementRequest>, RegExp][] = [
   ['a taint', tainted('NoSchedule'), {}, /taint gpu/],
   ['a taint that evicts', tainted('NoExecute'), {}, /taint gpu/],
   ['a toleration of another key', tainted('NoSchedule'), tolerating({ key: 'other', operator: 'Exists' }), /taint gpu/],
-  ['a toleration of another effect', tainted('NoSchedule'), tolerating({ key: 'gpu', operator: 'Exists', effect: 'NoExecute' }), /taint gpu/],
-  ['a toleration of another value', tainted('NoSchedule', 'x'), tolerating({ key: 'gpu', operator: 'Equal', value: 'y' }), /taint gpu/],
+  [
+    'a toleration of another effect',
+    tainted('NoSchedule'),
+    tolerating({ key: 'gpu', operator: 'Exists', effect: 'NoExecute' }),
+    /taint gpu/,
+  ],
+  [
+    'a toleration of another value',
+    tainted('NoSchedule', 'x'),
+    tolerating({ key: 'gpu', operator: 'Equal', value: 'y' }),
+    /taint gpu/,
+  ],
   ['a toleration of no value', tainted('NoSchedule', 'x'), tolerating({ key: 'gpu' }), /taint gpu/],
   ['an empty key that is to be equal', tainted('NoSchedule'), tolerating({ key: '', operator: 'Equal' }), /taint gpu/],
 ];
@@ -55,20 +88,51 @@ const taken: [string, Node, Partial<PlacementRequest>][] = [
   ['a taint whose key is tolerated', tainted('NoSchedule', 'x'), tolerating({ key: 'gpu', operator: 'Exists' })],
   ['a taint whose value is tolerated', tainted('NoSchedule', 'x'), tolerating({ key: 'gpu', value: 'x' })],
   ['a taint without a value', tainted('NoSchedule'), tolerating({ key: 'gpu', operator: 'Equal', value: '' })],
-  ['a taint of the tolerated effect', tainted('NoExecute'), tolerating({ key: 'gpu', operator: 'Exists', effect: 'NoExecute' })],
+  [
+    'a taint of the tolerated effect',
+    tainted('NoExecute'),
+    tolerating({ key: 'gpu', operator: 'Exists', effect: 'NoExecute' }),
+  ],
   ['everything is tolerated', tainted('NoExecute', 'x'), tolerating({ operator: 'Exists' })],
-  ['everything is tolerated, with an empty key', tainted('NoExecute', 'x'), tolerating({ key: '', operator: 'Exists', effect: '' })],
+  [
+    'everything is tolerated, with an empty key',
+    tainted('NoExecute', 'x'),
+    tolerating({ key: '', operator: 'Exists', effect: '' }),
+  ],
   ['more CPU features than the source', node('b', { facts: { cpuFlags: ['avx', 'avx2', 'sse2'] } }), {}],
-  ['facts of another version, which the agents compare', { ...node('b'), metadata: { ...node('b').metadata, annotations: { [nodeFactsAnnotation]: '{"kernel":' } } }, {}],
-  ['a source node that is gone', node('b', { facts: { architecture: 'arm64' } }), { source: undefined, nodes: [node('b')] }],
+  [
+    'facts of another version, which the agents compare',
+    { ...node('b'), metadata: { ...node('b').metadata, annotations: { [nodeFactsAnnotation]: '{"kernel":' } } },
+    {},
+  ],
+  [
+    'a source node that is gone',
+    node('b', { facts: { architecture: 'arm64' } }),
+    { source: undefined, nodes: [node('b')] },
+  ],
   ['a hostname that is not its name', node('b', { labels: { 'kubernetes.io/hostname': 'ip-10-0-0-1' } }), {}],
   ['fewer moves than its share', node('b'), { incoming: new Map([['b', 1]]) }],
-  ['what a former claim asked for does not count', node('b'), { pod: pod({ metadata: { annotations: { 'godwit.dev/migration': 'm0' } }, spec: { affinity: affinityTo(['c'], pod(), [node('c')]) } }) }],
+  [
+    'what a former claim asked for does not count',
+    node('b'),
+    {
+      pod: pod({
+        metadata: { annotations: { 'godwit.dev/migration': 'm0' } },
+        spec: { affinity: affinityTo(['c'], pod(), [node('c')]) },
+      }),
+    },
+  ],
 ];
-for (const [what, target, more] of taken) test(`can take it: ${what}`, (t) => t.deepEqual(ask(target, more).names, ['b']));
+for (const [what, target, more] of taken)
+  test(`can take it: ${what}`, (t) => t.deepEqual(ask(target, more).names, ['b']));
 
 test('every node is a candidate or has a reason', (t) => {
-  const { names, rejected: others } = ask(node('b'), { nodes: [node('a'), node('b'), node('c'), node('d', { spec: { unschedulable: true } })] });
+  const { names, rejected: others } = ask(node('b'), {
+    nodes: [node('a'), node('b'), node('c'), node('d', { spec: { unschedulable: true } })],
+  });
   t.deepEqual(names, ['b', 'c']);
-  t.deepEqual(others.map(({ node: name }) => name), ['a', 'd']);
+  t.deepEqual(
+    others.map(({ node: name }) => name),
+    ['a', 'd'],
+  );
 });

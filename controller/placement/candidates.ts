@@ -50,7 +50,10 @@ type Check = (node: Node, facts: PlacementFacts) => string | undefined;
 
 /** What any node has to be, also the one where the pod runs. */
 const ready: readonly Check[] = [
-  ({ status }) => (status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true ? undefined : 'not ready'),
+  ({ status }) =>
+    status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true
+      ? undefined
+      : 'not ready',
   (node, { pod }) => untolerated(node, pod),
   (node, { pod }) => unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }),
   ({ metadata }) => (metadata.labels?.[labels.agentReady] === 'true' ? undefined : 'no node agent is ready there'),
@@ -59,19 +62,31 @@ const roomy: Check = (node, { rooms, wanted }) => shortage(rooms.of(node), wante
 
 const checks: readonly Check[] = [
   ({ metadata }, { source }) => (metadata.name === source?.metadata.name ? 'the pod runs there' : undefined),
-  ({ metadata }, { targetNodeName }) => (targetNodeName !== undefined && metadata.name !== targetNodeName ? `the Migration names ${targetNodeName}` : undefined),
+  ({ metadata }, { targetNodeName }) =>
+    targetNodeName !== undefined && metadata.name !== targetNodeName
+      ? `the Migration names ${targetNodeName}`
+      : undefined,
   ({ metadata }, { source }) => indistinct(metadata.labels?.[hostnameLabel], source?.metadata.labels?.[hostnameLabel]),
   ({ spec }) => (spec?.unschedulable === true ? 'cordoned' : undefined),
   ...ready,
   (node, { mismatch }) => mismatch(node),
-  ({ metadata }, { incoming, maxIncoming }) => ((incoming.get(metadata.name) ?? 0) >= maxIncoming ? `${maxIncoming} moves arrive there already` : undefined),
+  ({ metadata }, { incoming, maxIncoming }) =>
+    (incoming.get(metadata.name) ?? 0) >= maxIncoming ? `${maxIncoming} moves arrive there already` : undefined,
   roomy,
 ];
 
 /** Why the node where the pod runs could not take its replacement; undefined: it could, cordoned or not. */
 export function rejectionInPlace(node: Node, request: Pick<PlacementRequest, 'pod' | 'rooms'>): string | undefined {
   const taints = (node.spec?.taints ?? []).filter(({ key }) => key !== cordonTaint);
-  const facts = { ...request, source: node, nodes: [node], incoming: new Map(), maxIncoming: Infinity, wanted: requestsOf(request.pod), mismatch: () => undefined };
+  const facts = {
+    ...request,
+    source: node,
+    nodes: [node],
+    incoming: new Map(),
+    maxIncoming: Infinity,
+    wanted: requestsOf(request.pod),
+    mismatch: () => undefined,
+  };
   return rejection({ ...node, spec: { ...node.spec, taints } }, facts, [...ready, roomy]);
 }
 
@@ -130,7 +145,8 @@ function parsedFacts(text: string | undefined): ComparedFacts | undefined {
 function incompatible(source: ComparedFacts | undefined, target: ComparedFacts | undefined): string | undefined {
   if (source === undefined || target === undefined) return undefined;
   if (source.architecture !== target.architecture) return `${target.architecture} instead of ${source.architecture}`;
-  if (source.cgroupVersion !== target.cgroupVersion) return `cgroup v${target.cgroupVersion} instead of v${source.cgroupVersion}`;
+  if (source.cgroupVersion !== target.cgroupVersion)
+    return `cgroup v${target.cgroupVersion} instead of v${source.cgroupVersion}`;
   const known = new Set(target.cpuFlags);
   const missing = source.cpuFlags.filter((flag) => !known.has(flag));
   return missing.length === 0 ? undefined : `its CPU lacks ${missing.slice(0, 5).join(', ')}`;

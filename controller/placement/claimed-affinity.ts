@@ -6,10 +6,13 @@ import type { Node, Pod } from '#core/api/pod.ts';
 export const hostnameLabel = 'kubernetes.io/hostname';
 
 type Affinity = NonNullable<Pod['spec']['affinity']>;
-type Term = NonNullable<NonNullable<Affinity['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']>['nodeSelectorTerms'][number];
+type Term = NonNullable<
+  NonNullable<Affinity['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+>['nodeSelectorTerms'][number];
 
 /** Such a term selects no node, and the API server lets nobody add to it. */
-const isEmpty = ({ matchExpressions = [], matchFields = [] }: Term): boolean => matchExpressions.length + matchFields.length === 0;
+const isEmpty = ({ matchExpressions = [], matchFields = [] }: Term): boolean =>
+  matchExpressions.length + matchFields.length === 0;
 
 /** Undo of `affinityTo`, for the copy of a pod that was a replacement itself. */
 export function affinityWithout({ metadata, spec }: Pod): Pod['spec']['affinity'] {
@@ -20,12 +23,20 @@ export function affinityWithout({ metadata, spec }: Pod): Pod['spec']['affinity'
     return isEmpty(loosened) && !isEmpty(term) ? [] : [loosened]; // all of it was ours
   });
   const { requiredDuringSchedulingIgnoredDuringExecution: _ours, ...preferred } = spec.affinity?.nodeAffinity ?? {};
-  return { ...spec.affinity, nodeAffinity: own.length === 0 ? preferred : { ...preferred, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: own } } };
+  return {
+    ...spec.affinity,
+    nodeAffinity:
+      own.length === 0
+        ? preferred
+        : { ...preferred, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: own } },
+  };
 }
 
 function withoutLast(term: Term): Term {
   const last = term.matchExpressions?.at(-1);
-  return last?.key === hostnameLabel && last.operator === 'In' ? { ...term, matchExpressions: term.matchExpressions?.slice(0, -1) } : term;
+  return last?.key === hostnameLabel && last.operator === 'In'
+    ? { ...term, matchExpressions: term.matchExpressions?.slice(0, -1) }
+    : term;
 }
 
 /**
@@ -34,12 +45,20 @@ function withoutLast(term: Term): Term {
  */
 export function affinityTo(names: readonly string[], { spec }: Pod, nodes: readonly Node[]): Affinity {
   const chosen = new Set(names);
-  const values = nodes.flatMap(({ metadata }) => (chosen.has(metadata.name) ? (metadata.labels?.[hostnameLabel] ?? []) : []));
+  const values = nodes.flatMap(({ metadata }) =>
+    chosen.has(metadata.name) ? (metadata.labels?.[hostnameLabel] ?? []) : [],
+  );
   const only = { key: hostnameLabel, operator: 'In', values };
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const tighten = (term: Term): Term => (isEmpty(term) ? term : { ...term, matchExpressions: [...(term.matchExpressions ?? []), only] });
+  const tighten = (term: Term): Term =>
+    isEmpty(term) ? term : { ...term, matchExpressions: [...(term.matchExpressions ?? []), only] };
   return {
     ...spec.affinity,
-    nodeAffinity: { ...spec.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: required?.nodeSelectorTerms.map(tighten) ?? [{ matchExpressions: [only] }] } },
+    nodeAffinity: {
+      ...spec.affinity?.nodeAffinity,
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: required?.nodeSelectorTerms.map(tighten) ?? [{ matchExpressions: [only] }],
+      },
+    },
   };
 }

@@ -12,7 +12,10 @@ export interface PlaceFacts {
   rooms: PlacementRequest['rooms'];
 }
 
-/** Whether the node of the Migration's source could take `pod`, and nothing else would: the label that keeps it there is that of one node. */
+/**
+ * Whether the node of the Migration's source could take `pod`, and nothing else would: the label that keeps it there is
+ * that of one node.
+ */
 export function isPlaceFor(pod: Pod, { status }: Migration, { nodes, rooms }: PlaceFacts): boolean {
   const node = nodes.get({ name: status?.source?.nodeName ?? '' });
   const hostname = node?.metadata.labels?.[hostnameLabel];

@@ -4,12 +4,30 @@ import type { Pod } from '#core/api/pod.ts';
 import { node } from '#core/testing/objects.ts';
 import { unselected } from './node-selection.ts';
 
-type Terms = NonNullable<NonNullable<NonNullable<Pod['spec']['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']>['nodeSelectorTerms'];
+type Terms = NonNullable<
+  NonNullable<NonNullable<Pod['spec']['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+>['nodeSelectorTerms'];
 
-const own = node('b', { labels: { zone: 'z1', cores: '8', minus: '-3', half: '8.5', blank: '', vast: '9223372036854775808', wide: '9007199254740993' } });
-const required = (...nodeSelectorTerms: Terms): Pod['spec']['affinity'] => ({ nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } });
-const label = (key: string, operator: string, ...values: string[]): Terms[number] => ({ matchExpressions: [{ key, operator, values }] });
-const field = (operator: string, ...values: string[]): Terms[number] => ({ matchFields: [{ key: 'metadata.name', operator, values }] });
+const own = node('b', {
+  labels: {
+    zone: 'z1',
+    cores: '8',
+    minus: '-3',
+    half: '8.5',
+    blank: '',
+    vast: '9223372036854775808',
+    wide: '9007199254740993',
+  },
+});
+const required = (...nodeSelectorTerms: Terms): Pod['spec']['affinity'] => ({
+  nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+});
+const label = (key: string, operator: string, ...values: string[]): Terms[number] => ({
+  matchExpressions: [{ key, operator, values }],
+});
+const field = (operator: string, ...values: string[]): Terms[number] => ({
+  matchFields: [{ key: 'metadata.name', operator, values }],
+});
 
 const cases: [string, Terms, boolean][] = [
   ['In', [label('zone', 'In', 'z0', 'z1')], true],
@@ -47,12 +65,34 @@ const cases: [string, Terms, boolean][] = [
   ['DoesNotExist of a label that only every object has', [label('constructor', 'DoesNotExist')], true],
   ['NotIn of a label that only every object has', [label('toString', 'NotIn', 'x')], true],
   ['an operator that nobody knows', [label('zone', 'Like', 'z1')], false],
-  ['the node\'s name', [field('In', 'b')], true],
-  ['another node\'s name', [field('In', 'a')], false],
-  ['not another node\'s name', [field('NotIn', 'a')], true],
+  ["the node's name", [field('In', 'b')], true],
+  ["another node's name", [field('In', 'a')], false],
+  ["not another node's name", [field('NotIn', 'a')], true],
   ['a field that nobody knows', [{ matchFields: [{ key: 'metadata.uid', operator: 'In', values: ['b'] }] }], false],
-  ['two expressions of one term', [{ matchExpressions: [{ key: 'zone', operator: 'Exists' }, { key: 'cores', operator: 'Exists' }] }], true],
-  ['two expressions of which one fails', [{ matchExpressions: [{ key: 'zone', operator: 'Exists' }, { key: 'rack', operator: 'Exists' }] }], false],
+  [
+    'two expressions of one term',
+    [
+      {
+        matchExpressions: [
+          { key: 'zone', operator: 'Exists' },
+          { key: 'cores', operator: 'Exists' },
+        ],
+      },
+    ],
+    true,
+  ],
+  [
+    'two expressions of which one fails',
+    [
+      {
+        matchExpressions: [
+          { key: 'zone', operator: 'Exists' },
+          { key: 'rack', operator: 'Exists' },
+        ],
+      },
+    ],
+    false,
+  ],
   ['a label that fits and a name that does not', [{ ...label('zone', 'Exists'), ...field('In', 'a') }], false],
   ['one of several terms', [label('rack', 'Exists'), field('In', 'b')], true],
   ['an empty term', [{}], false],
@@ -60,7 +100,11 @@ const cases: [string, Terms, boolean][] = [
   ['no term at all', [], false],
 ];
 for (const [what, terms, selected] of cases) {
-  test(`${what}: ${selected ? 'allowed' : 'kept away'}`, (t) => t.is(unselected(own, { affinity: required(...terms) }), selected ? undefined : 'not selected by the required node affinity'));
+  test(`${what}: ${selected ? 'allowed' : 'kept away'}`, (t) =>
+    t.is(
+      unselected(own, { affinity: required(...terms) }),
+      selected ? undefined : 'not selected by the required node affinity',
+    ));
 }
 
 test('nothing that is required keeps the pod from no node', (t) => {
@@ -72,9 +116,15 @@ test('nothing that is required keeps the pod from no node', (t) => {
 test('nodeSelector wants every one of its labels', (t) => {
   t.is(unselected(own, { nodeSelector: { zone: 'z1', cores: '8' } }), undefined);
   t.is(unselected(own, { nodeSelector: { zone: 'z1', cores: '4' } }), 'not selected by nodeSelector cores=4');
-  t.is(unselected({ metadata: { name: 'bare' } }, { nodeSelector: { zone: 'z1' } }), 'not selected by nodeSelector zone=z1');
+  t.is(
+    unselected({ metadata: { name: 'bare' } }, { nodeSelector: { zone: 'z1' } }),
+    'not selected by nodeSelector zone=z1',
+  );
 });
 
 test('nodeSelector and affinity both have to allow it', (t) => {
-  t.is(unselected(own, { nodeSelector: { zone: 'z1' }, affinity: required(label('rack', 'Exists')) }), 'not selected by the required node affinity');
+  t.is(
+    unselected(own, { nodeSelector: { zone: 'z1' }, affinity: required(label('rack', 'Exists')) }),
+    'not selected by the required node affinity',
+  );
 });

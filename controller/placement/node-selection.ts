@@ -3,22 +3,36 @@ import { labelOf } from '#core/api/label-of.ts';
 import type { Node, Pod } from '#core/api/pod.ts';
 
 type Affinity = NonNullable<Pod['spec']['affinity']>;
-type Term = NonNullable<NonNullable<Affinity['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']>['nodeSelectorTerms'][number];
+type Term = NonNullable<
+  NonNullable<Affinity['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+>['nodeSelectorTerms'][number];
 type Expression = NonNullable<Term['matchExpressions']>[number];
 
 /** Undefined: it is allowed; else what of the pod keeps it away. */
-export function unselected({ metadata }: Node, { nodeSelector = {}, affinity }: Pick<Pod['spec'], 'nodeSelector' | 'affinity'>): string | undefined {
+export function unselected(
+  { metadata }: Node,
+  { nodeSelector = {}, affinity }: Pick<Pod['spec'], 'nodeSelector' | 'affinity'>,
+): string | undefined {
   const labels = metadata.labels ?? {};
   const missing = Object.entries(nodeSelector).find(([key, value]) => labelOf(labels, key) !== value);
   if (missing !== undefined) return `not selected by nodeSelector ${missing[0]}=${missing[1]}`;
   const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  return terms === undefined || terms.some((term) => matches(term, labels, metadata.name)) ? undefined : 'not selected by the required node affinity';
+  return terms === undefined || terms.some((term) => matches(term, labels, metadata.name))
+    ? undefined
+    : 'not selected by the required node affinity';
 }
 
 /** A term without expressions selects nothing. */
-function matches({ matchExpressions = [], matchFields = [] }: Term, labels: Readonly<Record<string, string>>, name: string): boolean {
+function matches(
+  { matchExpressions = [], matchFields = [] }: Term,
+  labels: Readonly<Record<string, string>>,
+  name: string,
+): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false;
-  return matchExpressions.every((expression) => holds(expression, labelOf(labels, expression.key))) && matchFields.every((expression) => holds(expression, expression.key === 'metadata.name' ? name : undefined));
+  return (
+    matchExpressions.every((expression) => holds(expression, labelOf(labels, expression.key))) &&
+    matchFields.every((expression) => holds(expression, expression.key === 'metadata.name' ? name : undefined))
+  );
 }
 
 function holds({ operator, values = [] }: Expression, value: string | undefined): boolean {
@@ -41,7 +55,11 @@ function holds({ operator, values = [] }: Expression, value: string | undefined)
 }
 
 /** Both have to be integers of 64 bits, and there is one bound: else nothing is greater or less. */
-function isOrdered(bounds: readonly string[], value: string | undefined, ordered: (bound: bigint, own: bigint) => boolean): boolean {
+function isOrdered(
+  bounds: readonly string[],
+  value: string | undefined,
+  ordered: (bound: bigint, own: bigint) => boolean,
+): boolean {
   const [bound, own] = [integer(bounds[0]), integer(value)];
   return bounds.length === 1 && bound !== undefined && own !== undefined && ordered(bound, own);
 }

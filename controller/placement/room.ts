@@ -17,7 +17,8 @@ type Quantities = Readonly<Record<string, string | number>>;
 const nano = 10n ** 9n;
 /** Of these the scheduler counts thousandths, of all others whole ones. */
 const nanoOfUnit = (name: string): bigint => (name === 'cpu' ? nano / 1000n : nano);
-const isBytes = (name: string): boolean => name === 'memory' || name === 'ephemeral-storage' || name.startsWith('hugepages-');
+const isBytes = (name: string): boolean =>
+  name === 'memory' || name === 'ephemeral-storage' || name.startsWith('hugepages-');
 /** What a pod can ask for as a whole (KEP-2837). */
 const isPodLevel = (name: string): boolean => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
 
@@ -26,12 +27,14 @@ const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 function combined(parts: readonly Amounts[], combine: (a: bigint, b: bigint) => bigint): Amounts {
   const result = new Map<string, bigint>();
-  for (const part of parts) for (const [name, amount] of part) result.set(name, combine(result.get(name) ?? 0n, amount));
+  for (const part of parts)
+    for (const [name, amount] of part) result.set(name, combine(result.get(name) ?? 0n, amount));
   return result;
 }
 
 /** In 10^-9; the API server lets nothing else than quantities through. */
-const amountsOf = (quantities: Quantities = {}): Amounts => new Map(Object.entries(quantities).map(([name, value]) => [name, nanoOf(String(value)) ?? 0n]));
+const amountsOf = (quantities: Quantities = {}): Amounts =>
+  new Map(Object.entries(quantities).map(([name, value]) => [name, nanoOf(String(value)) ?? 0n]));
 
 type Part = Pick<Pod['spec']['containers'][number], 'resources'>;
 
@@ -42,11 +45,13 @@ const amountsOfPart = {
 };
 
 /** In the units that the scheduler counts in. */
-const inUnits = (amounts: Amounts): Amounts => new Map([...amounts].map(([name, amount]) => [name, divideUp(amount, nanoOfUnit(name))]));
+const inUnits = (amounts: Amounts): Amounts =>
+  new Map([...amounts].map(([name, amount]) => [name, divideUp(amount, nanoOfUnit(name))]));
 
 /**
- * Requests or limits of a pod, in 10^-9: containers and sidecars together, or the largest init container with the sidecars before it;
- * what the pod asks for as a whole instead; and its overhead. As `PodRequests` and `PodLimits` of Kubernetes' component-helpers.
+ * Requests or limits of a pod, in 10^-9: containers and sidecars together, or the largest init container with the
+ * sidecars before it; what the pod asks for as a whole instead; and its overhead. As `PodRequests` and `PodLimits` of
+ * Kubernetes' component-helpers.
  */
 export function totalsOf({ spec }: Pick<Pod, 'spec'>, which: 'requests' | 'limits'): Amounts {
   const ofPart = amountsOfPart[which];
@@ -77,12 +82,16 @@ export function allocatableOf({ status }: Node): Amounts {
   return inUnits(amountsOf(status?.allocatable));
 }
 
-/** Undefined: there is room; else what is short, and by how much. The node has nothing of what it does not list, as the scheduler sees it. */
+/**
+ * Undefined: there is room; else what is short, and by how much. The node has nothing of what it does not list, as the
+ * scheduler sees it.
+ */
 export function shortage({ allocatable, used }: Room, requests: Amounts): string | undefined {
   for (const [name, wanted] of requests) {
     const all = allocatable.get(name) ?? 0n;
     const missing = wanted + (used.get(name) ?? 0n) - all;
-    if (wanted > 0n && missing > 0n) return `not enough ${name}: ${all === 0n ? 'the node has none' : shortfall(name, missing, all)}`;
+    if (wanted > 0n && missing > 0n)
+      return `not enough ${name}: ${all === 0n ? 'the node has none' : shortfall(name, missing, all)}`;
   }
   return undefined;
 }

@@ -16,7 +16,14 @@ function rig(...pods: Pod[]) {
     (name) => (counted.push(name), pods.filter(({ spec }) => spec.nodeName === name)),
   );
   const taken = (...names: string[]) => names.map((name) => rooms.of(node(name)).used.get('pods') ?? 0n);
-  return { rooms, pods, counted, taken, podChanged: (...change: Parameters<Listener<Pod>>) => listeners.pods.forEach((told) => told(...change)), nodeChanged: (...change: Parameters<Listener<Node>>) => listeners.nodes.forEach((told) => told(...change)) };
+  return {
+    rooms,
+    pods,
+    counted,
+    taken,
+    podChanged: (...change: Parameters<Listener<Pod>>) => listeners.pods.forEach((told) => told(...change)),
+    nodeChanged: (...change: Parameters<Listener<Node>>) => listeners.nodes.forEach((told) => told(...change)),
+  };
 }
 
 test('what nobody has changed is not counted again', (t) => {

@@ -1,4 +1,5 @@
-// What every node has and what its pods take, counted once: a decision asks about thousands of nodes, few of which have changed since the last.
+// What every node has and what its pods take, counted once: a decision asks about thousands of nodes, few of which have
+// changed since the last.
 import type { Node, Pod } from '#core/api/pod.ts';
 import type { ObjectCache } from '#core/kube/port.ts';
 import { allocatableOf, usedBy, type Room } from '#controller/placement/room.ts';
@@ -8,7 +9,11 @@ export class Rooms {
   readonly #counted = new Map<string, Room>();
 
   /** @param podsOn the cached pods of a node */
-  constructor(nodes: Pick<ObjectCache<Node>, 'onChange'>, pods: Pick<ObjectCache<Pod>, 'onChange'>, podsOn: (node: string) => Pod[]) {
+  constructor(
+    nodes: Pick<ObjectCache<Node>, 'onChange'>,
+    pods: Pick<ObjectCache<Pod>, 'onChange'>,
+    podsOn: (node: string) => Pod[],
+  ) {
     this.#podsOn = podsOn;
     nodes.onChange(({ object }) => this.#counted.delete(object.metadata.name));
     pods.onChange(({ object, previous }) => {

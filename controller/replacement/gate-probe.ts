@@ -1,4 +1,5 @@
-// Whether Godwit's own webhook answers the API server: a replacement that is made while it does not comes without its gate, and starts afresh.
+// Whether Godwit's own webhook answers the API server: a replacement that is made while it does not comes without its
+// gate, and starts afresh.
 import { claimGate, runtimeClassName, systemNamespace } from '#core/api/names.ts';
 import type { Pod } from '#core/api/pod.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -13,7 +14,10 @@ export function gateWait({ spec: { nodeName, schedulingGates = [] } }: Pod): str
   return 'the webhook of Godwit does not answer the API server: the replacement would come without its gate, and start afresh';
 }
 
-/** Where the replacement itself was not answered for: a pod of the class in Godwit's own namespace, which no quota of a tenant hinders. */
+/**
+ * Where the replacement itself was not answered for: a pod of the class in Godwit's own namespace, which no quota of a
+ * tenant hinders.
+ */
 const probe: Pod = {
   metadata: { name: 'godwit-webhook-probe', namespace: systemNamespace },
   spec: { runtimeClassName, containers: [{ name: 'probe', image: 'none.invalid/none' }] },
@@ -24,7 +28,8 @@ export async function probeWait(api: KubeApi): Promise<string | undefined> {
     return gateWait(await api.create(pods, probe, { dryRun: true }));
   } catch (thrown) {
     const error = asGodwitError(thrown);
-    if (hasCode(error, 'ERR_KUBE_FORBIDDEN') || hasCode(error, 'ERR_KUBE_INVALID')) return `whether the webhook of Godwit answers is not known: ${error.message}`;
+    if (hasCode(error, 'ERR_KUBE_FORBIDDEN') || hasCode(error, 'ERR_KUBE_INVALID'))
+      return `whether the webhook of Godwit answers is not known: ${error.message}`;
     throw error;
   }
 }

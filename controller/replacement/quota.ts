@@ -22,10 +22,12 @@ export function parseExcess(said: string): QuotaExcess | undefined {
 }
 
 const parseAmounts = (text: string): Amounts =>
-  new Map(text.split(',').map((part) => {
-    const [name = '', amount = ''] = part.split('=');
-    return [name, nanoOf(amount) ?? 0n];
-  }));
+  new Map(
+    text.split(',').map((part) => {
+      const [name = '', amount = ''] = part.split('=');
+      return [name, nanoOf(amount) ?? 0n];
+    }),
+  );
 
 const onePod = 10n ** 9n;
 /** Of these a quota counts requests under their bare names, too. */
@@ -37,14 +39,19 @@ export function quotaUseOf(pod: Pick<Pod, 'spec'>): Amounts {
   const requests = [...totalsOf(pod, 'requests')];
   const bare = requests.filter(([name]) => barelyNamed.has(name) || isHugePages(name));
   return new Map([
-    ['pods', onePod], ['count/pods', onePod], ...bare,
+    ['pods', onePod],
+    ['count/pods', onePod],
+    ...bare,
     ...requests.map(([name, amount]) => [`requests.${name}`, amount] as const),
     ...[...totalsOf(pod, 'limits')].map(([name, amount]) => [`limits.${name}`, amount] as const),
   ]);
 }
 
 /** What is missing although `leaving` makes room: its object is gone when the next pod is made. Undefined: nothing. */
-export function missingBeside({ requested, used, limited }: QuotaExcess, leaving: Pick<Pod, 'spec'>): string | undefined {
+export function missingBeside(
+  { requested, used, limited }: QuotaExcess,
+  leaving: Pick<Pod, 'spec'>,
+): string | undefined {
   const freed = quotaUseOf(leaving);
   const short = [...requested].filter(([name, wanted]) => {
     const left = (used.get(name) ?? 0n) - (freed.get(name) ?? 0n);

@@ -13,13 +13,22 @@ const ownersEventSchema = z.looseObject({
 });
 type OwnersEvent = z.infer<typeof ownersEventSchema>;
 /** Of the core group: owners write theirs there, and it can be asked for them by the UID of what they are about. */
-const ownersEvents = resource({ group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }, ownersEventSchema);
+const ownersEvents = resource(
+  { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true },
+  ownersEventSchema,
+);
 
 /** Undefined: it was told nothing since the move began. */
-export async function setbackOf(api: KubeApi, { metadata: { namespace, creationTimestamp = '' }, status }: Migration): Promise<string | undefined> {
+export async function setbackOf(
+  api: KubeApi,
+  { metadata: { namespace, creationTimestamp = '' }, status }: Migration,
+): Promise<string | undefined> {
   const owner = status?.source?.owner;
   if (owner === undefined) return undefined;
-  const { items } = await api.list(ownersEvents, { namespace, fieldSelector: `involvedObject.uid=${owner.uid},reason=FailedCreate` });
+  const { items } = await api.list(ownersEvents, {
+    namespace,
+    fieldSelector: `involvedObject.uid=${owner.uid},reason=FailedCreate`,
+  });
   const since = Date.parse(status?.startedAt ?? creationTimestamp);
   const [newest] = items.filter((event) => !(timeOf(event) < since)).toSorted((a, b) => timeOf(b) - timeOf(a));
   return newest === undefined ? undefined : `${owner.kind} ${owner.name}: ${newest.message ?? 'FailedCreate'}`;

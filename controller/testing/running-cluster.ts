@@ -32,25 +32,49 @@ export interface RunningCluster extends Pick<TestCluster, 'api' | 'server'> {
   caughtUp(): Promise<void>;
 }
 
-const kindsOf = { pods: '/api/v1/pods', nodes: '/api/v1/nodes', migrations: `/apis/${groupVersion}/migrations`, policies: `/apis/${groupVersion}/interruptionpolicies`, budgets: '/apis/policy/v1/poddisruptionbudgets' };
+const kindsOf = {
+  pods: '/api/v1/pods',
+  nodes: '/api/v1/nodes',
+  migrations: `/apis/${groupVersion}/migrations`,
+  policies: `/apis/${groupVersion}/interruptionpolicies`,
+  budgets: '/apis/policy/v1/poddisruptionbudgets',
+};
 
 /** @param seconds the time, since everything was made; nodes `a` and `b` are there unless the seed says otherwise */
-export async function runningCluster(t: ExecutionContext, { pods = [], nodes = [node('a'), node('b')], migrations = [], policies = [policy()], budgets = [] }: Seed, seconds = 61): Promise<RunningCluster> {
+export async function runningCluster(
+  t: ExecutionContext,
+  { pods = [], nodes = [node('a'), node('b')], migrations = [], policies = [policy()], budgets = [] }: Seed,
+  seconds = 61,
+): Promise<RunningCluster> {
   const { api, connection, server } = await testCluster(t);
   server.admit = withGates;
-  for (const [kind, objects] of Object.entries({ pods, nodes, migrations, policies, budgets })) for (const object of objects) write(server, kind, object);
+  for (const [kind, objects] of Object.entries({ pods, nodes, migrations, policies, budgets }))
+    for (const object of objects) write(server, kind, object);
   const clock = new HandClock(0, time(seconds));
   const cluster = new Cluster({ api, connection, clock, log: silentLog });
   await cluster.start();
   t.teardown(() => cluster.close());
-  const isKnown = (): boolean => [[cluster.pods, kindsOf.pods] as const, [cluster.migrations, kindsOf.migrations] as const].every(([watch, kinds]) => versions(watch.list()) === versions(server.store.list({ kinds, namespace: undefined })));
-  return { api, server, cluster, clock, put: (object) => write(server, object.kind === 'Migration' ? 'migrations' : 'pods', object), caughtUp: () => until(isKnown, 'the watches hear of everything') };
+  const isKnown = (): boolean =>
+    [[cluster.pods, kindsOf.pods] as const, [cluster.migrations, kindsOf.migrations] as const].every(
+      ([watch, kinds]) => versions(watch.list()) === versions(server.store.list({ kinds, namespace: undefined })),
+    );
+  return {
+    api,
+    server,
+    cluster,
+    clock,
+    put: (object) => write(server, object.kind === 'Migration' ? 'migrations' : 'pods', object),
+    caughtUp: () => until(isKnown, 'the watches hear of everything'),
+  };
 }
 
 /** The API server's part of the webhook for pods; everything counts as made by the controller itself. */
 export function withGates(kinds: string, object: unknown): unknown {
   if (kinds !== kindsOf.pods) return object;
-  const verdict = mutatePod({ uid: 'review', operation: 'CREATE', namespace: 'default', object, userInfo: { username: 'controller' } }, ['controller']);
+  const verdict = mutatePod(
+    { uid: 'review', operation: 'CREATE', namespace: 'default', object, userInfo: { username: 'controller' } },
+    ['controller'],
+  );
   return verdict.allowed ? applyPatch(Object(object), verdict.patch ?? []) : object;
 }
 
@@ -59,4 +83,8 @@ function write(server: ApiServer, kind: string, object: object & { metadata: Pod
   server.store.write(kinds, object);
 }
 
-const versions = (objects: readonly { metadata: Pod['metadata'] }[]): string => objects.map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`).toSorted().join();
+const versions = (objects: readonly { metadata: Pod['metadata'] }[]): string =>
+  objects
+    .map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`)
+    .toSorted()
+    .join();

@@ -29,9 +29,12 @@ export const allowed: Verdict = { allowed: true };
 export function reviewAnswer(uid: string, verdict: Verdict): object {
   const response = verdict.allowed
     ? {
-        uid, allowed: true,
+        uid,
+        allowed: true,
         ...(verdict.warnings === undefined ? {} : { warnings: verdict.warnings }),
-        ...(verdict.patch === undefined || verdict.patch.length === 0 ? {} : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(verdict.patch)).toString('base64') }),
+        ...(verdict.patch === undefined || verdict.patch.length === 0
+          ? {}
+          : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(verdict.patch)).toString('base64') }),
       }
     : { uid, allowed: false, status: { code: verdict.code, reason: verdict.reason, message: verdict.message } };
   return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response };

@@ -1,4 +1,5 @@
-// An eviction of a pod that can move becomes a move: 429 until it has moved, for a bounded time, so that `kubectl drain` waits and tries again.
+// An eviction of a pod that can move becomes a move: 429 until it has moved, for a bounded time, so that `kubectl
+// drain` waits and tries again.
 import { findCondition } from '#core/api/conditions.ts';
 import type { InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { gaveUpLately, isUnderway, type Migration } from '#core/api/migration.ts';
@@ -31,9 +32,18 @@ const inProgress = 'Eviction triggered evacuation';
 /** `kubectl drain` tries again every 5 s, by name: for so long a retry may mean the pod that has left. */
 const retryMs = 30_000;
 
-/** An eviction that is meant for the pod's former incarnation: gone from the node that is drained, which is what was asked for. */
+/**
+ * An eviction that is meant for the pod's former incarnation: gone from the node that is drained, which is what was
+ * asked for.
+ */
 function isMeantForSource({ arrivedBy, namesUid, nodeIsCordoned, now }: EvictionFacts): boolean {
-  if (arrivedBy === undefined || namesUid || nodeIsCordoned || (arrivedBy.spec.trigger !== 'Drain' && arrivedBy.spec.trigger !== 'Eviction')) return false;
+  if (
+    arrivedBy === undefined ||
+    namesUid ||
+    nodeIsCordoned ||
+    (arrivedBy.spec.trigger !== 'Drain' && arrivedBy.spec.trigger !== 'Eviction')
+  )
+    return false;
   const { finishedAt, inPlace } = arrivedBy.status ?? {};
   if (inPlace !== undefined) return false; // it is on the node that it was to leave
   return finishedAt === undefined || now.getTime() - Date.parse(finishedAt) < retryMs;
@@ -42,25 +52,53 @@ function isMeantForSource({ arrivedBy, namesUid, nodeIsCordoned, now }: Eviction
 export function decideEviction(facts: EvictionFacts): EvictionDecision {
   const { pod, policy, migration, arrivedBy, exhaustedBudgets, own, now } = facts;
   const pass: EvictionDecision = { verdict: allowed, begin: false };
-  if (own || pod === undefined || pod.spec.runtimeClassName !== runtimeClassName || policy?.spec.action !== 'Migrate') return pass;
-  const staying = arrivedBy !== undefined && isUnderway(arrivedBy) && arrivedBy.status?.inPlace !== undefined ? arrivedBy : undefined;
-  if (staying !== undefined) return { verdict: denied(`${inProgress} of pod ${pod.metadata.name} (Migration ${staying.metadata.name}): no other node has taken it, and it goes on where it was`), begin: false };
+  if (own || pod === undefined || pod.spec.runtimeClassName !== runtimeClassName || policy?.spec.action !== 'Migrate')
+    return pass;
+  const staying =
+    arrivedBy !== undefined && isUnderway(arrivedBy) && arrivedBy.status?.inPlace !== undefined ? arrivedBy : undefined;
+  if (staying !== undefined)
+    return {
+      verdict: denied(
+        `${inProgress} of pod ${pod.metadata.name} (Migration ${staying.metadata.name}): no other node has taken it, and it goes on where it was`,
+      ),
+      begin: false,
+    };
   if (isFinished(pod) || pod.spec.nodeName === undefined || pod.metadata.deletionTimestamp !== undefined) return pass;
   if (isMeantForSource(facts)) {
     const message = `the pod ${pod.metadata.name} that was to be evicted has moved to ${pod.spec.nodeName}`;
     return { verdict: { allowed: false, code: 404, reason: 'NotFound', message }, begin: false };
   }
   if (migration === undefined || !isUnderway(migration)) {
-    if (migration !== undefined && gaveUpLately(migration, now, policy.spec.evictionDeadlineSeconds)) return { verdict: { allowed: true, warnings: [failedWarning(migration)] }, begin: false };
-    if (exhaustedBudgets.length > 0 && policy.spec.disruptionBudgets === 'Respect') return pass; // the API server refuses it by the budget, in its own words
+    if (migration !== undefined && gaveUpLately(migration, now, policy.spec.evictionDeadlineSeconds))
+      return { verdict: { allowed: true, warnings: [failedWarning(migration)] }, begin: false };
+    // the API server refuses it by the budget, in its own words
+    if (exhaustedBudgets.length > 0 && policy.spec.disruptionBudgets === 'Respect') return pass;
     const until = new Date(now.getTime() + policy.spec.evictionDeadlineSeconds * 1000);
-    return { verdict: denied(`${inProgress} of pod ${pod.metadata.name}: it moves to another node; evictions are let through at ${until.toISOString()}`), begin: true };
+    return {
+      verdict: denied(
+        `${inProgress} of pod ${pod.metadata.name}: it moves to another node; evictions are let through at ${until.toISOString()}`,
+      ),
+      begin: true,
+    };
   }
-  const until = Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + policy.spec.evictionDeadlineSeconds * 1000;
-  if (now.getTime() >= until) return { verdict: { allowed: true, warnings: [`Migration ${migration.metadata.name} took too long: the eviction is let through`] }, begin: false };
+  const until =
+    Date.parse(migration.metadata.creationTimestamp ?? now.toISOString()) + policy.spec.evictionDeadlineSeconds * 1000;
+  if (now.getTime() >= until)
+    return {
+      verdict: {
+        allowed: true,
+        warnings: [`Migration ${migration.metadata.name} took too long: the eviction is let through`],
+      },
+      begin: false,
+    };
   const { message = '' } = findCondition(migration.status?.conditions, 'Admitted') ?? {};
   const phase = migration.status?.phase ?? 'Pending';
-  return { verdict: denied(`${inProgress} of pod ${pod.metadata.name} (Migration ${migration.metadata.name}: ${phase}${phase === 'Pending' && message !== '' ? `, ${message}` : ''}); evictions are let through at ${new Date(until).toISOString()}`), begin: false };
+  return {
+    verdict: denied(
+      `${inProgress} of pod ${pod.metadata.name} (Migration ${migration.metadata.name}: ${phase}${phase === 'Pending' && message !== '' ? `, ${message}` : ''}); evictions are let through at ${new Date(until).toISOString()}`,
+    ),
+    begin: false,
+  };
 }
 
 function denied(message: string): Verdict {

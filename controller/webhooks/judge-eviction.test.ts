@@ -11,8 +11,17 @@ async function rig(t: ExecutionContext, seed: Seed) {
   const { cluster, api, server } = await runningCluster(t, seed);
   const codes: number[] = [];
   const settings = { own: [], onEviction: (code: number) => void codes.push(code) };
-  const judge = (request: object = {}) => judgeEviction(cluster, settings, { uid: 'review', operation: 'CREATE', object: undefined, name: 'shop-0', namespace: 'default', ...request });
-  const begun = async () => (await api.list(migrations, { namespace: 'default' })).items.map(({ spec }) => spec.trigger);
+  const judge = (request: object = {}) =>
+    judgeEviction(cluster, settings, {
+      uid: 'review',
+      operation: 'CREATE',
+      object: undefined,
+      name: 'shop-0',
+      namespace: 'default',
+      ...request,
+    });
+  const begun = async () =>
+    (await api.list(migrations, { namespace: 'default' })).items.map(({ spec }) => spec.trigger);
   return { cluster, server, judge, begun, codes };
 }
 
@@ -25,7 +34,11 @@ test('it is refused, and begins a move', async (t) => {
 
 test('a Migration of the name that it would have, which moves nothing, does not keep the pod from moving', async (t) => {
   const { judge, begun, server } = await rig(t, { pods: [pod()] });
-  const squat = (name: string) => server.store.write(`/apis/${groupVersion}/migrations`, migration({ metadata: { name, uid: undefined }, spec: { podUID: 'u1', dryRun: true } }));
+  const squat = (name: string) =>
+    server.store.write(
+      `/apis/${groupVersion}/migrations`,
+      migration({ metadata: { name, uid: undefined }, spec: { podUID: 'u1', dryRun: true } }),
+    );
   squat(interruptionMigration(pod(), 'Eviction', 900, undefined).metadata.name);
   t.like(await judge(), { allowed: false, code: 429 });
   t.deepEqual((await begun()).toSorted(), ['Eviction', 'User']);

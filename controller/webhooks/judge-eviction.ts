@@ -18,25 +18,40 @@ export interface EvictionSettings {
   onEviction(code: number): void;
 }
 
-const evictionSchema = z.looseObject({ deleteOptions: z.looseObject({ preconditions: z.looseObject({ uid: z.string().optional() }).optional() }).optional() });
+const evictionSchema = z.looseObject({
+  deleteOptions: z.looseObject({ preconditions: z.looseObject({ uid: z.string().optional() }).optional() }).optional(),
+});
 
-export async function judgeEviction(cluster: Cluster, { own, onEviction }: EvictionSettings, request: AdmissionRequest): Promise<Verdict> {
+export async function judgeEviction(
+  cluster: Cluster,
+  { own, onEviction }: EvictionSettings,
+  request: AdmissionRequest,
+): Promise<Verdict> {
   const { api, clock, migrations } = cluster;
   const { name = '', namespace, dryRun, userInfo } = request;
   const pod = await api.find(pods, { name, namespace });
-  const { policy, node, exhaustedBudgets } = pod?.spec.runtimeClassName === runtimeClassName ? await around(api, pod) : nothingAround;
+  const { policy, node, exhaustedBudgets } =
+    pod?.spec.runtimeClassName === runtimeClassName ? await around(api, pod) : nothingAround;
   const migration = newestOf(migrations.list(namespace), pod?.metadata.uid);
   const arrived = pod?.metadata.annotations?.[annotations.migration];
   const nodeIsCordoned = node?.spec?.unschedulable === true;
   const decision = decideEviction({
-    pod, policy, migration, nodeIsCordoned, exhaustedBudgets,
-    arrivedBy: arrived === undefined ? undefined : migrations.list(namespace).find(({ metadata }) => metadata.uid === arrived),
+    pod,
+    policy,
+    migration,
+    nodeIsCordoned,
+    exhaustedBudgets,
+    arrivedBy:
+      arrived === undefined ? undefined : migrations.list(namespace).find(({ metadata }) => metadata.uid === arrived),
     namesUid: evictionSchema.safeParse(request.object).data?.deleteOptions?.preconditions?.uid !== undefined,
     own: own.includes(userInfo?.username ?? '') || namespace === systemNamespace,
     now: clock.date(),
   });
   if (decision.begin && dryRun !== true && pod !== undefined && policy !== undefined) {
-    await ensureMigration(api, interruptionMigration(pod, nodeIsCordoned ? 'Drain' : 'Eviction', policy.spec.evictionDeadlineSeconds, migration));
+    await ensureMigration(
+      api,
+      interruptionMigration(pod, nodeIsCordoned ? 'Drain' : 'Eviction', policy.spec.evictionDeadlineSeconds, migration),
+    );
   }
   onEviction(decision.verdict.allowed ? 200 : decision.verdict.code);
   return decision.verdict;
@@ -44,10 +59,26 @@ export async function judgeEviction(cluster: Cluster, { own, onEviction }: Evict
 
 const nothingAround = { policy: undefined, node: undefined, exhaustedBudgets: [] };
 
-/** Asked of the API server: `kubectl drain` evicts right after it has cordoned, and a watch that is late about a policy would let the pod go. */
+/**
+ * Asked of the API server: `kubectl drain` evicts right after it has cordoned, and a watch that is late about a policy
+ * would let the pod go.
+ */
 async function around(api: KubeApi, pod: Pod) {
-  const { metadata: { namespace, labels }, spec: { nodeName = '' } } = pod;
-  const [policies, node, budgets] = await Promise.all([api.list(interruptionPolicies, { namespace }), api.find(nodes, { name: nodeName }), api.list(podDisruptionBudgets, { namespace })]);
-  const exhausted = budgets.items.filter((budget) => isBudgetOf(budget, pod) && (budget.status?.disruptionsAllowed ?? 0) === 0);
-  return { policy: policyFor(policies.items, labels), node, exhaustedBudgets: exhausted.map(({ metadata }) => metadata.name) };
+  const {
+    metadata: { namespace, labels },
+    spec: { nodeName = '' },
+  } = pod;
+  const [policies, node, budgets] = await Promise.all([
+    api.list(interruptionPolicies, { namespace }),
+    api.find(nodes, { name: nodeName }),
+    api.list(podDisruptionBudgets, { namespace }),
+  ]);
+  const exhausted = budgets.items.filter(
+    (budget) => isBudgetOf(budget, pod) && (budget.status?.disruptionsAllowed ?? 0) === 0,
+  );
+  return {
+    policy: policyFor(policies.items, labels),
+    node,
+    exhaustedBudgets: exhausted.map(({ metadata }) => metadata.name),
+  };
 }

@@ -9,19 +9,23 @@ import { pod } from '#core/testing/objects.ts';
 import { mutatePod } from './pod-mutation.ts';
 
 /** As it is before it has a node, and before anybody has looked at it. */
-const fresh = (metadata: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}, owner?: string): Pod => pod({ owner, metadata, spec: { nodeName: undefined, ...spec } });
+const fresh = (metadata: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}, owner?: string): Pod =>
+  pod({ owner, metadata, spec: { nodeName: undefined, ...spec } });
 
 const controller = 'system:serviceaccount:godwit-system:godwit-controller';
 
 function patchOf(object: unknown, uid = 'request-1', username = 'alice') {
-  const verdict = mutatePod({ uid, namespace: 'default', operation: 'CREATE', object, userInfo: { username } }, [controller]);
+  const verdict = mutatePod({ uid, namespace: 'default', operation: 'CREATE', object, userInfo: { username } }, [
+    controller,
+  ]);
   if (!verdict.allowed) throw new Error(verdict.message);
   return verdict.patch ?? [];
 }
 function admitted(object: object, uid?: string, username?: string): Pod {
   return podSchema.parse(applyPatch(object, patchOf(object, uid, username)));
 }
-const annotationsOf = (object: object, uid?: string, username?: string): Record<string, string> => admitted(object, uid, username).metadata.annotations ?? {};
+const annotationsOf = (object: object, uid?: string, username?: string): Record<string, string> =>
+  admitted(object, uid, username).metadata.annotations ?? {};
 
 test('a pod gets the gate and generation 0', (t) => {
   const { metadata, spec } = admitted(fresh());
@@ -41,7 +45,13 @@ const foreign: [string, Pod][] = [
 ];
 for (const [what, object] of foreign) test(`a pod of ${what} is left alone`, (t) => t.deepEqual(patchOf(object), []));
 
-const claimed = { [annotations.migration]: 'm1', [annotations.migrationName]: 'move', [annotations.lineage]: 'stolen', [annotations.generation]: '7', mine: 'x' };
+const claimed = {
+  [annotations.migration]: 'm1',
+  [annotations.migrationName]: 'move',
+  [annotations.lineage]: 'stolen',
+  [annotations.generation]: '7',
+  mine: 'x',
+};
 
 test('a pod that has its node already cannot wait for one, and is not believed either', (t) => {
   const { metadata, spec } = admitted(fresh({ annotations: claimed }, { nodeName: 'a' }));
@@ -58,13 +68,18 @@ test('a pod that says itself whose replacement it is, and which lineage it conti
 });
 
 test('a pod that the controller makes keeps lineage and generation; whom it replaces is said at the gate', (t) => {
-  t.deepEqual(annotationsOf(fresh({ annotations: claimed }), 'request-1', controller), { [annotations.lineage]: 'stolen', [annotations.generation]: '7', mine: 'x' });
+  t.deepEqual(annotationsOf(fresh({ annotations: claimed }), 'request-1', controller), {
+    [annotations.lineage]: 'stolen',
+    [annotations.generation]: '7',
+    mine: 'x',
+  });
   t.is(annotationsOf(fresh(), 'request-1', controller)[annotations.generation], '0');
 });
 
-const lineage = (owner: string | undefined, uid: string): string | undefined => annotationsOf(fresh({ uid: undefined }, {}, owner), uid)[annotations.lineage];
+const lineage = (owner: string | undefined, uid: string): string | undefined =>
+  annotationsOf(fresh({ uid: undefined }, {}, owner), uid)[annotations.lineage];
 
-test('a StatefulSet\'s pod shows the lineage of every incarnation, any other pod none', (t) => {
+test("a StatefulSet's pod shows the lineage of every incarnation, any other pod none", (t) => {
   t.is(lineage('StatefulSet', 'request-1'), lineageOf(pod({ owner: 'StatefulSet' })));
   for (const owner of ['ReplicaSet', 'Job', undefined]) t.is(lineage(owner, 'request-1'), undefined, owner);
 });
@@ -80,15 +95,26 @@ test('what is no pod is not judged', (t) => {
   t.throws(() => patchOf({ metadata: { name: 'x' } }));
 });
 
-const annotationSets = fc.dictionary(fc.constantFrom(...Object.values(annotations), 'mine'), fc.string({ minLength: 1 }));
+const annotationSets = fc.dictionary(
+  fc.constantFrom(...Object.values(annotations), 'mine'),
+  fc.string({ minLength: 1 }),
+);
 const gates = fc.subarray([{ name: 'queue' }, { name: claimGate }]);
 
 test('a second look changes nothing, and exactly one gate is ours', (t) => {
-  fc.assert(fc.property(fc.option(annotationSets, { nil: undefined }), fc.option(gates, { nil: undefined }), fc.constantFrom('StatefulSet', undefined), fc.constantFrom('alice', controller), (given, schedulingGates, owner, username) => {
-    const once = admitted(fresh({ annotations: given }, { schedulingGates }, owner), 'request-1', username);
-    t.deepEqual(patchOf(once, 'request-1', username), []);
-    t.deepEqual(patchOf(once, 'request-2', username), []);
-    t.is(once.spec.schedulingGates?.filter(({ name }) => name === claimGate).length, 1);
-    t.is(once.metadata.annotations?.[annotations.migration], undefined);
-  }));
+  fc.assert(
+    fc.property(
+      fc.option(annotationSets, { nil: undefined }),
+      fc.option(gates, { nil: undefined }),
+      fc.constantFrom('StatefulSet', undefined),
+      fc.constantFrom('alice', controller),
+      (given, schedulingGates, owner, username) => {
+        const once = admitted(fresh({ annotations: given }, { schedulingGates }, owner), 'request-1', username);
+        t.deepEqual(patchOf(once, 'request-1', username), []);
+        t.deepEqual(patchOf(once, 'request-2', username), []);
+        t.is(once.spec.schedulingGates?.filter(({ name }) => name === claimGate).length, 1);
+        t.is(once.metadata.annotations?.[annotations.migration], undefined);
+      },
+    ),
+  );
 });

@@ -13,8 +13,15 @@ const eviction = { request: { uid: 'review', name: 'shop-0', namespace: 'default
 async function rig(t: ExecutionContext) {
   const { api, cluster, clock } = await runningCluster(t, { pods: [pod()] });
   const [mutating, validating] = webhookConfigurations;
-  for (const [resource, name] of [[mutating, 'pods.godwit.dev'], [validating, 'evictions.godwit.dev']] as const) {
-    if (resource !== undefined) await api.create(resource, { metadata: { name: names.service }, webhooks: [{ name, clientConfig: { service: { ...names } } }] });
+  for (const [resource, name] of [
+    [mutating, 'pods.godwit.dev'],
+    [validating, 'evictions.godwit.dev'],
+  ] as const) {
+    if (resource !== undefined)
+      await api.create(resource, {
+        metadata: { name: names.service },
+        webhooks: [{ name, clientConfig: { service: { ...names } } }],
+      });
   }
   const serve = async () => {
     const webhooks = await serveWebhooks(cluster, { ...names, port: 0, own: [], onEviction: () => undefined });
@@ -25,14 +32,21 @@ async function rig(t: ExecutionContext) {
     });
     return webhooks;
   };
-  const told = async () => (await Promise.all(webhookConfigurations.map((resource) => api.get(resource, { name: names.service })))).map(({ webhooks = [] }) => webhooks[0]?.clientConfig.service?.path ?? '');
+  const told = async () =>
+    (await Promise.all(webhookConfigurations.map((resource) => api.get(resource, { name: names.service })))).map(
+      ({ webhooks = [] }) => webhooks[0]?.clientConfig.service?.path ?? '',
+    );
   return { api, serve, told, begun: async () => (await api.list(migrations)).items.length };
 }
 
 async function ask(port: number, path: string, body: unknown): Promise<{ status: number; said: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; said: string }>();
-  request({ port, path, method: 'POST', rejectUnauthorized: false, headers: { 'content-type': 'application/json' } }, (response) => void text(response).then((said) => resolve({ status: response.statusCode ?? 0, said }), reject))
-    .on('error', reject).end(JSON.stringify(body));
+  request(
+    { port, path, method: 'POST', rejectUnauthorized: false, headers: { 'content-type': 'application/json' } },
+    (response) => void text(response).then((said) => resolve({ status: response.statusCode ?? 0, said }), reject),
+  )
+    .on('error', reject)
+    .end(JSON.stringify(body));
   return promise;
 }
 
@@ -40,8 +54,19 @@ test('a review that anybody sends begins no move', async (t) => {
   const { serve, told, begun } = await rig(t);
   const { port } = await serve();
   const [, path = ''] = await told();
-  const guesses = ['/', '/validate-evictions', '/evictions.godwit.dev', '/evictions.godwit.dev/', '/evictions.godwit.dev/undefined', `${path.slice(0, -1)}0`, `${path.slice(0, -1)}1`, `${path}/x`, path.toUpperCase()];
-  for (const guess of guesses.filter((one) => one !== path)) t.is((await ask(port, guess, eviction)).status, 404, guess);
+  const guesses = [
+    '/',
+    '/validate-evictions',
+    '/evictions.godwit.dev',
+    '/evictions.godwit.dev/',
+    '/evictions.godwit.dev/undefined',
+    `${path.slice(0, -1)}0`,
+    `${path.slice(0, -1)}1`,
+    `${path}/x`,
+    path.toUpperCase(),
+  ];
+  for (const guess of guesses.filter((one) => one !== path))
+    t.is((await ask(port, guess, eviction)).status, 404, guess);
   t.is(await begun(), 0);
 });
 
@@ -53,7 +78,13 @@ test('the API server is answered, and by every replica', async (t) => {
     const { status, said } = await ask(port, evictions, eviction);
     t.is(status, 200);
     t.like(JSON.parse(said), { response: { uid: 'review', allowed: false, status: { code: 429 } } });
-    t.like(JSON.parse((await ask(port, pods, { request: { ...eviction.request, object: pod({ spec: { nodeName: undefined } }) } })).said), { response: { allowed: true, patchType: 'JSONPatch' } });
+    t.like(
+      JSON.parse(
+        (await ask(port, pods, { request: { ...eviction.request, object: pod({ spec: { nodeName: undefined } }) } }))
+          .said,
+      ),
+      { response: { allowed: true, patchType: 'JSONPatch' } },
+    );
     t.is((await ask(port, evictions, 'nothing')).status, 400);
   }
   t.is(await begun(), 1);

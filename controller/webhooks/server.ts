@@ -1,12 +1,19 @@
-// The webhooks over HTTPS, under a path that the API server alone is told, with a certificate of the cluster's own authority that is renewed without a restart. Whoever goes does not leave
-// the API server without an answer: an eviction that nobody judges is let through.
+// The webhooks over HTTPS, under a path that the API server alone is told, with a certificate of the cluster's own
+// authority that is renewed without a restart. Whoever goes does not leave the API server without an answer: an
+// eviction that nobody judges is let through.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:https';
 import express from 'express';
 import { asGodwitError } from '#core/errors.ts';
 import { pause } from '#core/pause.ts';
 import type { Cluster } from '#controller/cluster.ts';
-import { allowed, reviewAnswer, reviewSchema, type AdmissionRequest, type Verdict } from '#controller/webhooks/admission.ts';
+import {
+  allowed,
+  reviewAnswer,
+  reviewSchema,
+  type AdmissionRequest,
+  type Verdict,
+} from '#controller/webhooks/admission.ts';
 import { judgeEviction, type EvictionSettings } from '#controller/webhooks/judge-eviction.ts';
 import { mutatePod } from '#controller/webhooks/pod-mutation.ts';
 import { pathOf, ServingCertificate } from '#controller/webhooks/serving-certificate.ts';
@@ -18,14 +25,23 @@ export interface WebhookSettings extends EvictionSettings {
   namespace: string;
 }
 
-/** An API server may ask a replica for so long after it was told to end: that it is no endpoint any more gets about with a delay. */
+/**
+ * An API server may ask a replica for so long after it was told to end: that it is no endpoint any more gets about with
+ * a delay.
+ */
 const lingerMs = 6_000;
-/** The API server waits no longer than 5 s for an answer (webhooks.yaml). With `lingerMs` within the 10 s that a node which shuts down usually gives. */
+/**
+ * The API server waits no longer than 5 s for an answer (webhooks.yaml). With `lingerMs` within the 10 s that a node
+ * which shuts down usually gives.
+ */
 const lastAnswersMs = 3_000;
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings): Promise<{ port: number; close(): Promise<void> }> {
+export async function serveWebhooks(
+  cluster: Cluster,
+  settings: WebhookSettings,
+): Promise<{ port: number; close(): Promise<void> }> {
   const { log, clock } = cluster;
   const app = express();
   let leaving = false;
@@ -36,7 +52,8 @@ export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings)
   const certificate = new ServingCertificate(cluster, settings);
   const options = await certificate.options();
   /** For who does not know the path there is nothing here. */
-  const knows = ({ params: { secret } }: express.Request): boolean => typeof secret === 'string' && timingSafeEqual(digestOf(secret), digestOf(certificate.secret));
+  const knows = ({ params: { secret } }: express.Request): boolean =>
+    typeof secret === 'string' && timingSafeEqual(digestOf(secret), digestOf(certificate.secret));
   const review = (webhook: string, judge: (request: AdmissionRequest) => Promise<Verdict> | Verdict): void => {
     const answer = async (request: express.Request, response: express.Response): Promise<void> => {
       const parsed = reviewSchema.safeParse(request.body);
@@ -49,11 +66,19 @@ export async function serveWebhooks(cluster: Cluster, settings: WebhookSettings)
       try {
         verdict = await judge(asked);
       } catch (error) {
-        log.error({ webhook, error: asGodwitError(error).message }, 'Admission failed; the request goes on as without Godwit');
+        log.error(
+          { webhook, error: asGodwitError(error).message },
+          'Admission failed; the request goes on as without Godwit',
+        );
       }
       response.json(reviewAnswer(asked.uid, verdict));
     };
-    app.post(pathOf(webhook, ':secret'), (request, response, next) => (knows(request) ? next() : void response.status(404).end()), express.json({ limit: '4mb' }), (request, response) => void answer(request, response));
+    app.post(
+      pathOf(webhook, ':secret'),
+      (request, response, next) => (knows(request) ? next() : void response.status(404).end()),
+      express.json({ limit: '4mb' }),
+      (request, response) => void answer(request, response),
+    );
   };
   review('pods.godwit.dev', (request) => mutatePod(request, settings.own));
   review('evictions.godwit.dev', (request) => judgeEviction(cluster, settings, request));

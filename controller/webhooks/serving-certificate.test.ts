@@ -1,4 +1,5 @@
-// The API server believes the webhooks at any time: also configurations that were made anew, and certificates that follow others.
+// The API server believes the webhooks at any time: also configurations that were made anew, and certificates that
+// follow others.
 import { X509Certificate } from 'node:crypto';
 import { mock } from 'node:test';
 import test, { type ExecutionContext } from 'ava';
@@ -29,13 +30,25 @@ async function rig(t: ExecutionContext) {
   const keep = (): void => t.teardown(certificate.keep((options) => void renewed.push(options)));
   /** As the manifests have them: of the authority nothing is said. */
   const makeConfigurations = async (): Promise<void> => {
-    for (const resource of webhookConfigurations) await api.create(resource, { metadata: { name: settings.service }, webhooks: [{ name: 'a.godwit.dev', clientConfig: { service: settings } }, { name: 'b.godwit.dev', clientConfig: { service: settings } }] });
+    for (const resource of webhookConfigurations)
+      await api.create(resource, {
+        metadata: { name: settings.service },
+        webhooks: [
+          { name: 'a.godwit.dev', clientConfig: { service: settings } },
+          { name: 'b.godwit.dev', clientConfig: { service: settings } },
+        ],
+      });
   };
   const bundles = async (): Promise<(string | undefined)[]> => {
-    const found = await Promise.all(webhookConfigurations.map((resource) => api.get(resource, { name: settings.service })));
+    const found = await Promise.all(
+      webhookConfigurations.map((resource) => api.get(resource, { name: settings.service })),
+    );
     return found.flatMap(({ webhooks = [] }) => webhooks.map(({ clientConfig }) => clientConfig.caBundle));
   };
-  /** The look of each minute, to its end: it asks for the validating configuration last, when there is nothing to be written. */
+  /**
+   * The look of each minute, to its end: it asks for the validating configuration last, when there is nothing to be
+   * written.
+   */
   const look = async (): Promise<void> => {
     const before = looks(server);
     mock.timers.tick(minuteMs);
@@ -47,18 +60,30 @@ async function rig(t: ExecutionContext) {
 
 function isBelieved({ cert }: ServingOptions, bundle: string | undefined): boolean {
   const presented = new X509Certificate(cert);
-  return presented.verify(new X509Certificate(Buffer.from(bundle ?? '', 'base64').toString()).publicKey) && presented.checkHost(hostname) === hostname;
+  return (
+    presented.verify(new X509Certificate(Buffer.from(bundle ?? '', 'base64').toString()).publicKey) &&
+    presented.checkHost(hostname) === hostname
+  );
 }
 
-test.serial('both configurations trust the certificate when it is used first, and keep what else they say', async (t) => {
-  const { api, certificate, makeConfigurations, bundles } = await rig(t);
-  await makeConfigurations();
-  const options = await certificate.options();
-  const [bundle, ...others] = await bundles();
-  t.true(isBelieved(options, bundle));
-  t.deepEqual(others, [bundle, bundle, bundle]);
-  for (const resource of webhookConfigurations) t.like(await api.get(resource, { name: settings.service }), { webhooks: [{ name: 'a.godwit.dev', clientConfig: { service: settings } }, { name: 'b.godwit.dev', clientConfig: { service: settings } }] });
-});
+test.serial(
+  'both configurations trust the certificate when it is used first, and keep what else they say',
+  async (t) => {
+    const { api, certificate, makeConfigurations, bundles } = await rig(t);
+    await makeConfigurations();
+    const options = await certificate.options();
+    const [bundle, ...others] = await bundles();
+    t.true(isBelieved(options, bundle));
+    t.deepEqual(others, [bundle, bundle, bundle]);
+    for (const resource of webhookConfigurations)
+      t.like(await api.get(resource, { name: settings.service }), {
+        webhooks: [
+          { name: 'a.godwit.dev', clientConfig: { service: settings } },
+          { name: 'b.godwit.dev', clientConfig: { service: settings } },
+        ],
+      });
+  },
+);
 
 test.serial('a configuration that comes later, or is made anew, gets the authority within a minute', async (t) => {
   const { api, certificate, keep, makeConfigurations, bundles, look, renewed, server } = await rig(t);

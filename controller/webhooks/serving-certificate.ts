@@ -1,5 +1,6 @@
-// The webhooks' certificate and secret path, and what the API server knows of them: all are looked after all the time, since configurations may be made
-// anew. The path is how the API server proves itself: it presents no certificate, and the Service is reachable from every pod.
+// The webhooks' certificate and secret path, and what the API server knows of them: all are looked after all the time,
+// since configurations may be made anew. The path is how the API server proves itself: it presents no certificate, and
+// the Service is reachable from every pod.
 import { createHmac } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { clusterAuthority } from '#controller/certificates/authority.ts';
@@ -9,7 +10,8 @@ import { asGodwitError } from '#core/errors.ts';
 import { webhookConfigurations } from '#core/kube/resources.ts';
 
 /** Of the authority's key, which all replicas have: the same for each, and nobody else's guess. */
-export const secretPath = (key: string): string => createHmac('sha256', key).update('path of the webhooks').digest('hex');
+export const secretPath = (key: string): string =>
+  createHmac('sha256', key).update('path of the webhooks').digest('hex');
 
 export interface ServingOptions {
   cert: string;
@@ -50,7 +52,11 @@ export class ServingCertificate {
   async options(): Promise<ServingOptions> {
     const { api, clock } = this.#cluster;
     const authority = await clusterAuthority(api, this.#settings.namespace, clock);
-    const { certificate, key } = await issueServerCertificate(authority, [...this.#names], validFor(certificateDays, clock.date()));
+    const { certificate, key } = await issueServerCertificate(
+      authority,
+      [...this.#names],
+      validFor(certificateDays, clock.date()),
+    );
     this.#secret = secretPath(authority.key);
     await this.#publish(authority.certificate);
     this.#issuedAtMs = clock.nowMs();
@@ -58,13 +64,17 @@ export class ServingCertificate {
     return { cert: certificate, key, minVersion: 'TLSv1.3' };
   }
 
-  /** Until it is stopped: a certificate that has aged is followed by another, and configurations without the authority get it. */
+  /**
+   * Until it is stopped: a certificate that has aged is followed by another, and configurations without the authority
+   * get it.
+   */
   keep(onRenewed: (options: ServingOptions) => void): () => void {
     const { api, clock, log } = this.#cluster;
     const look = async (): Promise<void> => {
       try {
         const { certificate } = await clusterAuthority(api, this.#settings.namespace, clock);
-        if (certificate !== this.#issuer || clock.nowMs() - this.#issuedAtMs >= renewAfterMs) onRenewed(await this.options());
+        if (certificate !== this.#issuer || clock.nowMs() - this.#issuedAtMs >= renewAfterMs)
+          onRenewed(await this.options());
         else await this.#publish(certificate);
       } catch (error) {
         log.error({ error: asGodwitError(error).message }, 'Webhook certificate not looked after; tried again');
@@ -80,8 +90,18 @@ export class ServingCertificate {
     for (const resource of webhookConfigurations) {
       const configuration = await api.find(resource, { name: this.#settings.service });
       if (configuration === undefined) continue;
-      const { webhooks: earlier = [], metadata: { resourceVersion } } = configuration;
-      const webhooks = earlier.map((webhook) => ({ ...webhook, clientConfig: { ...webhook.clientConfig, caBundle, service: { ...webhook.clientConfig.service, path: pathOf(webhook.name, this.#secret) } } }));
+      const {
+        webhooks: earlier = [],
+        metadata: { resourceVersion },
+      } = configuration;
+      const webhooks = earlier.map((webhook) => ({
+        ...webhook,
+        clientConfig: {
+          ...webhook.clientConfig,
+          caBundle,
+          service: { ...webhook.clientConfig.service, path: pathOf(webhook.name, this.#secret) },
+        },
+      }));
       if (isDeepStrictEqual(webhooks, earlier)) continue;
       await api.patch(resource, { name: this.#settings.service }, { metadata: { resourceVersion }, webhooks });
     }

@@ -9,7 +9,9 @@ export interface FamilySpan extends Span {
 /** In order and disjoint; excluded addresses and gateways are not in them. */
 export function giveableSpans(ranges: readonly Range[]): FamilySpan[] {
   return ([4, 6] as const).flatMap((family) => {
-    const spans = ranges.filter((range) => range.family === family).flatMap((range) => holesOf(range).reduce(without, [range.span]));
+    const spans = ranges
+      .filter((range) => range.family === family)
+      .flatMap((range) => holesOf(range).reduce(without, [range.span]));
     return merged(spans).map(({ first, last }) => ({ first, last, family }));
   });
 }
@@ -43,7 +45,10 @@ function holesOf({ excluded, gateway }: Range): Span[] {
 function without(spans: readonly Span[], hole: Span): Span[] {
   return spans.flatMap(({ first, last }) => {
     if (hole.last < first || hole.first > last) return [{ first, last }];
-    return [{ first, last: hole.first - 1n }, { first: hole.last + 1n, last }].filter((rest) => rest.first <= rest.last);
+    return [
+      { first, last: hole.first - 1n },
+      { first: hole.last + 1n, last },
+    ].filter((rest) => rest.first <= rest.last);
   });
 }
 

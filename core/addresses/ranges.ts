@@ -26,18 +26,26 @@ export interface Span {
   last: bigint;
 }
 
-/** Checks and completes a range; ERR_CNI_CONFIG names what does not fit. The network and broadcast addresses are never given away. */
+/**
+ * Checks and completes a range; ERR_CNI_CONFIG names what does not fit. The network and broadcast addresses are never
+ * given away.
+ */
 export function parseRange(config: RangeConfig): Range {
   const { address, prefix } = parseCidr(config.subnet);
   const family = familyOf(address);
   const subnet = spanOf({ address, prefix });
-  const usable = bitsOf(family) - prefix < 2 ? subnet : { first: subnet.first + 1n, last: family === 4 ? subnet.last - 1n : subnet.last };
+  const usable =
+    bitsOf(family) - prefix < 2
+      ? subnet
+      : { first: subnet.first + 1n, last: family === 4 ? subnet.last - 1n : subnet.last };
   const span = {
     first: inside(config.rangeStart, 'rangeStart', subnet, usable.first),
     last: inside(config.rangeEnd, 'rangeEnd', subnet, usable.last),
   };
-  if (span.first > span.last) throw new GodwitError('ERR_CNI_CONFIG', `the range of ${config.subnet} ends before it starts`);
-  const gateway = config.gateway === undefined ? undefined : numberToText(inside(config.gateway, 'gateway', subnet, 0n), family);
+  if (span.first > span.last)
+    throw new GodwitError('ERR_CNI_CONFIG', `the range of ${config.subnet} ends before it starts`);
+  const gateway =
+    config.gateway === undefined ? undefined : numberToText(inside(config.gateway, 'gateway', subnet, 0n), family);
   const excluded = (config.exclude ?? []).map((text) => spanOf(parseCidr(text, bitsOf(family))));
   return { family, prefix, subnet, span, excluded, gateway };
 }
@@ -67,8 +75,8 @@ export function rangeOf(ranges: readonly Range[], address: string): Range | unde
 }
 
 /**
- * The next free address after `cursor` (the one given last, if any), so that an address rests as long as possible before it
- * is given again. Undefined when the range is full.
+ * The next free address after `cursor` (the one given last, if any), so that an address rests as long as possible
+ * before it is given again. Undefined when the range is full.
  */
 export function nextFree(range: Range, taken: ReadonlySet<string>, cursor: string | undefined): string | undefined {
   const { first, last } = range.span;

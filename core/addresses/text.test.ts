@@ -16,11 +16,13 @@ for (const [given, wanted] of rfc5952) {
 }
 
 for (const text of ['', '1.2.3', '1.2.3.256', 'fe80::1%eth0', 'x', '1.2.3.4/24', ':::', '1.2.3.4.5']) {
-  test(`${JSON.stringify(text)} is no address`, (t) => t.throws(() => parseAddress(text), { code: 'ERR_ADDRESS_INVALID' }));
+  test(`${JSON.stringify(text)} is no address`, (t) =>
+    t.throws(() => parseAddress(text), { code: 'ERR_ADDRESS_INVALID' }));
 }
 
 for (const text of ['1.2.3.4', '1.2.3.4/33', '1.2.3.4/', '1.2.3.4/a', '1.2.3.4/24/8', '::1/129', '1.2.3.4/-1']) {
-  test(`${JSON.stringify(text)} is no address with a prefix`, (t) => t.throws(() => parseCidr(text), { code: 'ERR_ADDRESS_INVALID' }));
+  test(`${JSON.stringify(text)} is no address with a prefix`, (t) =>
+    t.throws(() => parseCidr(text), { code: 'ERR_ADDRESS_INVALID' }));
 }
 
 test('number, bytes and text are one', (t) => {

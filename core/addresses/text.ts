@@ -36,7 +36,8 @@ export function parseCidr(text: string, prefixIfMissing?: number): Cidr {
   const family = familyOf(address);
   const prefix = prefixText === undefined ? prefixIfMissing : Number(prefixText);
   const wellFormed = rest.length === 0 && (prefixText === undefined || /^\d{1,3}$/.test(prefixText));
-  if (!wellFormed || prefix === undefined || prefix > bitsOf(family)) throw new GodwitError('ERR_ADDRESS_INVALID', `${text} is not an address with a prefix length`);
+  if (!wellFormed || prefix === undefined || prefix > bitsOf(family))
+    throw new GodwitError('ERR_ADDRESS_INVALID', `${text} is not an address with a prefix length`);
   return { address: numberToText(value, family), prefix };
 }
 

@@ -13,9 +13,13 @@ export const conditionSchema = z.object({
 export type Condition = z.infer<typeof conditionSchema>;
 
 /** A list of conditions, keyed by type. */
-export const conditionsSchema = z.array(conditionSchema).meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
+export const conditionsSchema = z
+  .array(conditionSchema)
+  .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
 
-export type NewCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'message'> & { observedGeneration?: number | undefined };
+export type NewCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'message'> & {
+  observedGeneration?: number | undefined;
+};
 
 /** `conditions` with `wanted` in it; its transition time changes only with its status. */
 export function withCondition(conditions: readonly Condition[], wanted: NewCondition, now: Date): Condition[] {
@@ -23,10 +27,13 @@ export function withCondition(conditions: readonly Condition[], wanted: NewCondi
   const { observedGeneration, ...rest } = wanted;
   const next: Condition = {
     ...rest,
-    lastTransitionTime: earlier?.status === wanted.status ? earlier.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    lastTransitionTime:
+      earlier?.status === wanted.status ? earlier.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
     ...(observedGeneration === undefined ? {} : { observedGeneration }),
   };
-  return earlier === undefined ? [...conditions, next] : conditions.map((condition) => (condition.type === wanted.type ? next : condition));
+  return earlier === undefined
+    ? [...conditions, next]
+    : conditions.map((condition) => (condition.type === wanted.type ? next : condition));
 }
 
 export function findCondition(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
@@ -34,6 +41,10 @@ export function findCondition(conditions: readonly Condition[] | undefined, type
 }
 
 /** Whether the condition is there with that status. */
-export function hasCondition(conditions: readonly Condition[] | undefined, type: string, status: Condition['status'] = 'True'): boolean {
+export function hasCondition(
+  conditions: readonly Condition[] | undefined,
+  type: string,
+  status: Condition['status'] = 'True',
+): boolean {
   return findCondition(conditions, type)?.status === status;
 }

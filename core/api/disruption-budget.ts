@@ -17,7 +17,12 @@ export const disruptionBudgetSchema = z.looseObject({
     })
     .optional(),
   status: z
-    .looseObject({ observedGeneration: z.number().optional(), disruptionsAllowed: z.number().optional(), desiredHealthy: z.number().optional(), expectedPods: z.number().optional() })
+    .looseObject({
+      observedGeneration: z.number().optional(),
+      disruptionsAllowed: z.number().optional(),
+      desiredHealthy: z.number().optional(),
+      expectedPods: z.number().optional(),
+    })
     .optional(),
 });
 export type DisruptionBudget = z.infer<typeof disruptionBudgetSchema>;
@@ -25,16 +30,24 @@ export type DisruptionBudget = z.infer<typeof disruptionBudgetSchema>;
 /** A budget without a selector is about no pod, one with an empty selector about all of its namespace. */
 export function isBudgetOf({ metadata, spec }: DisruptionBudget, pod: Pick<Pod, 'metadata'>): boolean {
   const selector = spec?.selector;
-  return metadata.namespace === pod.metadata.namespace && selector !== undefined && selector !== null && selects(selector, pod.metadata.labels);
+  return (
+    metadata.namespace === pod.metadata.namespace &&
+    selector !== undefined &&
+    selector !== null &&
+    selects(selector, pod.metadata.labels)
+  );
 }
 
 /**
- * How many of the set's pods the budget wants ready, and how many there are to be. The API server counts both, since percentages are of
- * what the pods' owners want; what it has not counted yet is taken from the spec.
+ * How many of the set's pods the budget wants ready, and how many there are to be. The API server counts both, since
+ * percentages are of what the pods' owners want; what it has not counted yet is taken from the spec.
  *
  * @param present pods of the budget that are there
  */
-export function demandOf({ metadata, spec, status }: DisruptionBudget, present: number): { wanted: number; expected: number } {
+export function demandOf(
+  { metadata, spec, status }: DisruptionBudget,
+  present: number,
+): { wanted: number; expected: number } {
   const isCounted = status?.desiredHealthy !== undefined && status.observedGeneration === metadata.generation;
   const expected = (isCounted ? status.expectedPods : undefined) ?? present;
   if (isCounted) return { wanted: status.desiredHealthy ?? 0, expected };

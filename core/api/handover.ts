@@ -28,7 +28,10 @@ export const errorRecordSchema = z.object({
 /** Both agents' steps on one time axis: the target's clock is corrected to the source's. */
 export const timelineStepSchema = z.object({
   lane: z.enum(['source', 'target']),
-  /** e.g. `prepare`, `pre-copy`, `freeze`, `gate`, `dump`, `stream`, `restore`, `commit`, `activate`, `replay`, `release`. */
+  /**
+   * e.g. `prepare`, `pre-copy`, `freeze`, `gate`, `dump`, `stream`, `restore`, `commit`, `activate`, `replay`,
+   * `release`.
+   */
   step: z.string(),
   /** Milliseconds since the epoch, with fractions. */
   startedAt: z.number(),
@@ -38,11 +41,31 @@ export const timelineStepSchema = z.object({
 export type TimelineStep = z.infer<typeof timelineStepSchema>;
 
 export const sourceStates = [
-  'preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing', 'succeeded',
-  'reclaiming', 'rolling-back', 'rolled-back', 'refused',
+  'preparing',
+  'awaiting-pages',
+  'copying',
+  'freezing',
+  'dumping',
+  'restoring',
+  'committing',
+  'activating',
+  'releasing',
+  'succeeded',
+  'reclaiming',
+  'rolling-back',
+  'rolled-back',
+  'refused',
 ] as const;
 export const targetStates = [
-  'preparing', 'receiving', 'restoring', 'awaiting-commit', 'activating', 'succeeded', 'undoing', 'rolled-back', 'refused',
+  'preparing',
+  'receiving',
+  'restoring',
+  'awaiting-commit',
+  'activating',
+  'succeeded',
+  'undoing',
+  'rolled-back',
+  'refused',
 ] as const;
 /** States in which nothing moves any more. */
 export const terminalStates = ['succeeded', 'rolled-back', 'refused'] as const;

@@ -5,7 +5,11 @@ import { policy } from '#core/testing/objects.ts';
 import { interruptionPolicySchema, policyFor, selects, type LabelSelector } from './interruption-policy.ts';
 
 const labels = { app: 'shop', tier: 'db' };
-const expression = (key: string, operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist', values?: string[]): LabelSelector => ({ matchExpressions: [{ key, operator, ...(values === undefined ? {} : { values }) }] });
+const expression = (
+  key: string,
+  operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist',
+  values?: string[],
+): LabelSelector => ({ matchExpressions: [{ key, operator, ...(values === undefined ? {} : { values }) }] });
 
 const cases: [string, LabelSelector, boolean][] = [
   ['an empty selector', {}, true],
@@ -25,9 +29,14 @@ const cases: [string, LabelSelector, boolean][] = [
   ['Exists of a label that only every object has', expression('constructor', 'Exists'), false],
   ['DoesNotExist of a label that only every object has', expression('constructor', 'DoesNotExist'), true],
   ['DoesNotExist of a label that is there', expression('tier', 'DoesNotExist'), false],
-  ['labels that match and an expression that does not', { matchLabels: { app: 'shop' }, ...expression('tier', 'DoesNotExist') }, false],
+  [
+    'labels that match and an expression that does not',
+    { matchLabels: { app: 'shop' }, ...expression('tier', 'DoesNotExist') },
+    false,
+  ],
 ];
-for (const [what, selector, selected] of cases) test(`${what} ${selected ? 'selects' : 'does not select'} the pod`, (t) => t.is(selects(selector, labels), selected));
+for (const [what, selector, selected] of cases)
+  test(`${what} ${selected ? 'selects' : 'does not select'} the pod`, (t) => t.is(selects(selector, labels), selected));
 
 test('a pod without labels is selected by what asks for none', (t) => {
   t.true(selects({}));
@@ -41,9 +50,18 @@ test('no policy selects the pod: none counts', (t) => {
 });
 
 test('the highest precedence counts, and of equal ones the first by name', (t) => {
-  const [low, high, twin] = [policy({ precedence: -1 }, 'a'), policy({ precedence: 5 }, 'c'), policy({ precedence: 5 }, 'b')];
+  const [low, high, twin] = [
+    policy({ precedence: -1 }, 'a'),
+    policy({ precedence: 5 }, 'c'),
+    policy({ precedence: 5 }, 'b'),
+  ];
   const foreign = policy({ precedence: 9, selector: { matchLabels: { app: 'bank' } } }, 'd');
-  fc.assert(fc.property(fc.shuffledSubarray([low, high, twin, foreign], { minLength: 4 }), (policies) => policyFor(policies, labels) === twin));
+  fc.assert(
+    fc.property(
+      fc.shuffledSubarray([low, high, twin, foreign], { minLength: 4 }),
+      (policies) => policyFor(policies, labels) === twin,
+    ),
+  );
   t.is(policyFor([low, high], labels), high);
 });
 

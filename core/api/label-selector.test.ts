@@ -24,15 +24,36 @@ const selectors: [string, boolean][] = [
   ['app=', false],
   ['in=shop', false],
 ];
-for (const [text, selected] of selectors) test(`${text} ${selected ? 'selects' : 'does not select'}`, (t) => t.is(selects(parseLabelSelector(text), labels), selected));
+for (const [text, selected] of selectors)
+  test(`${text} ${selected ? 'selects' : 'does not select'}`, (t) =>
+    t.is(selects(parseLabelSelector(text), labels), selected));
 
-for (const text of ['', ' ', 'app=shop,', ',app', 'app=a b', 'app in shop', 'app in (shop', 'app in ((shop))', '-app=x', 'app=-x', 'replicas>3', 'a/b/c=d', 'app in (a;b)']) {
-  test(`${JSON.stringify(text)} is no selector`, (t) => t.throws(() => parseLabelSelector(text), { code: 'ERR_SELECTOR_INVALID' }));
+for (const text of [
+  '',
+  ' ',
+  'app=shop,',
+  ',app',
+  'app=a b',
+  'app in shop',
+  'app in (shop',
+  'app in ((shop))',
+  '-app=x',
+  'app=-x',
+  'replicas>3',
+  'a/b/c=d',
+  'app in (a;b)',
+]) {
+  test(`${JSON.stringify(text)} is no selector`, (t) =>
+    t.throws(() => parseLabelSelector(text), { code: 'ERR_SELECTOR_INVALID' }));
 }
 
 test('a selector that is longer than anybody needs is refused, and not repeated', (t) => {
-  const { message } = t.throws(() => parseLabelSelector('a'.repeat(longestSelector + 1)), { code: 'ERR_SELECTOR_INVALID' });
+  const { message } = t.throws(() => parseLabelSelector('a'.repeat(longestSelector + 1)), {
+    code: 'ERR_SELECTOR_INVALID',
+  });
   t.true(message.length < 200);
-  const wrong = t.throws(() => parseLabelSelector('(,'.repeat(longestSelector / 2 - 1)), { code: 'ERR_SELECTOR_INVALID' });
+  const wrong = t.throws(() => parseLabelSelector('(,'.repeat(longestSelector / 2 - 1)), {
+    code: 'ERR_SELECTOR_INVALID',
+  });
   t.true(wrong.message.length < 1_000);
 });

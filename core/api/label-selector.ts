@@ -16,9 +16,15 @@ const equality = new RegExp(`^(${key})\\s*(=|==|!=)\\s*(${value})$`);
 const membership = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^()]*)\\)$`);
 const wholeValue = new RegExp(`^${value}$`);
 
-/** ERR_SELECTOR_INVALID for what is no selector; an empty text is none, although Kubernetes takes it as `everything`. */
+/**
+ * ERR_SELECTOR_INVALID for what is no selector; an empty text is none, although Kubernetes takes it as `everything`.
+ */
 export function parseLabelSelector(text: string): LabelSelector {
-  if (text.length > longestSelector) throw new GodwitError('ERR_SELECTOR_INVALID', `a label selector of ${text.length} characters is longer than ${longestSelector}`);
+  if (text.length > longestSelector)
+    throw new GodwitError(
+      'ERR_SELECTOR_INVALID',
+      `a label selector of ${text.length} characters is longer than ${longestSelector}`,
+    );
   return { matchExpressions: parts(text).map((part) => requirement(part.trim(), text)) };
 }
 
@@ -45,9 +51,14 @@ function requirement(part: string, whole: string): Expression {
   const [, present] = presence.exec(part) ?? [];
   if (present !== undefined) return { key: present, operator: 'Exists' };
   const [, left, sign, right] = equality.exec(part) ?? [];
-  if (left !== undefined && right !== undefined) return { key: left, operator: sign === '!=' ? 'NotIn' : 'In', values: [right] };
+  if (left !== undefined && right !== undefined)
+    return { key: left, operator: sign === '!=' ? 'NotIn' : 'In', values: [right] };
   const [, label, word, list] = membership.exec(part) ?? [];
   const values = (list ?? '').split(',').map((item) => item.trim());
-  if (label !== undefined && values.every((item) => wholeValue.test(item))) return { key: label, operator: word === 'in' ? 'In' : 'NotIn', values };
-  throw new GodwitError('ERR_SELECTOR_INVALID', `${JSON.stringify(whole.slice(0, shownText))} is not a label selector${part === whole ? '' : `: ${JSON.stringify(part.slice(0, shownText))} is no requirement`}`);
+  if (label !== undefined && values.every((item) => wholeValue.test(item)))
+    return { key: label, operator: word === 'in' ? 'In' : 'NotIn', values };
+  throw new GodwitError(
+    'ERR_SELECTOR_INVALID',
+    `${JSON.stringify(whole.slice(0, shownText))} is not a label selector${part === whole ? '' : `: ${JSON.stringify(part.slice(0, shownText))} is no requirement`}`,
+  );
 }

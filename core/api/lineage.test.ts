@@ -8,7 +8,7 @@ import { bears, generationOf, knownLineage, lineageOf } from './lineage.ts';
 
 const ordinal = pod({ owner: 'StatefulSet' });
 
-test('of a StatefulSet\'s pod the lineage survives the incarnation', (t) => {
+test("of a StatefulSet's pod the lineage survives the incarnation", (t) => {
   t.is(lineageOf(pod({ owner: 'StatefulSet', metadata: { uid: 'u2', resourceVersion: '9' } })), lineageOf(ordinal));
 });
 
@@ -18,7 +18,8 @@ test('another ordinal, set or namespace is another lineage', (t) => {
   t.not(lineageOf(pod({ owner: 'StatefulSet', metadata: { name: 'shop-1' } })), own);
   t.not(lineageOf(pod({ owner: 'StatefulSet', metadata: { namespace: 'other' } })), own);
   t.truthy(owner);
-  if (owner !== undefined) t.not(lineageOf(pod({ metadata: { ownerReferences: [{ ...owner, uid: 'recreated' }] } })), own);
+  if (owner !== undefined)
+    t.not(lineageOf(pod({ metadata: { ownerReferences: [{ ...owner, uid: 'recreated' }] } })), own);
 });
 
 for (const owner of [undefined, 'ReplicaSet', 'Job']) {
@@ -26,12 +27,19 @@ for (const owner of [undefined, 'ReplicaSet', 'Job']) {
 }
 
 test('an owner that is not the controller does not count', (t) => {
-  const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'shop', uid: 'owner-uid', controller: false }];
+  const ownerReferences = [
+    { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'shop', uid: 'owner-uid', controller: false },
+  ];
   t.is(lineageOf(pod({ metadata: { ownerReferences } })), 'u1');
 });
 
-test('it is a label\'s value', (t) => {
-  fc.assert(fc.property(fc.string(), (namespace) => void t.regex(lineageOf(pod({ owner: 'StatefulSet', metadata: { namespace } })), /^[0-9a-f]{32}$/)));
+test("it is a label's value", (t) => {
+  fc.assert(
+    fc.property(
+      fc.string(),
+      (namespace) => void t.regex(lineageOf(pod({ owner: 'StatefulSet', metadata: { namespace } })), /^[0-9a-f]{32}$/),
+    ),
+  );
 });
 
 test('what a pod says of its lineage does not count', (t) => {
@@ -56,7 +64,8 @@ test('neither a Migration nor an address of another namespace says anything of a
   t.false(bears(pod({ metadata: { namespace: 'other' } }), 'l1', [move]));
 });
 
-const said = (generation: string): number => generationOf(pod({ metadata: { annotations: { [annotations.generation]: generation } } }));
+const said = (generation: string): number =>
+  generationOf(pod({ metadata: { annotations: { [annotations.generation]: generation } } }));
 
 test('generations are whole numbers from 0', (t) => {
   t.is(generationOf(pod()), 0);

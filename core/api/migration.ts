@@ -1,4 +1,5 @@
-// Migration: one move of one pod, whoever asked for it. Its status is where source and target agent agree on the commit.
+// Migration: one move of one pod, whoever asked for it. Its status is where source and target agent agree on the
+// commit.
 import { z } from 'zod';
 import { conditionsSchema, findCondition, hasCondition } from '#core/api/conditions.ts';
 import { errorRecordSchema, measuresSchema, refusalSchema, timelineStepSchema } from '#core/api/handover.ts';
@@ -14,8 +15,8 @@ export type Trigger = (typeof triggers)[number];
 
 /**
  * How the replacement comes to be: `SameName` after the object is deleted (StatefulSet, bare pod), `NewName` beside the
- * terminating pod (ReplicaSet), `AfterDelete` under a new name once the object is deleted (Job, which counts a pod that it sees
- * terminate as a failed attempt).
+ * terminating pod (ReplicaSet), `AfterDelete` under a new name once the object is deleted (Job, which counts a pod that
+ * it sees terminate as a failed attempt).
  */
 export const replacementStrategies = ['SameName', 'NewName', 'AfterDelete'] as const;
 export type ReplacementStrategy = (typeof replacementStrategies)[number];
@@ -31,7 +32,16 @@ export type ReplacementStrategy = (typeof replacementStrategies)[number];
 const migrationConditions = 'Admitted, Held, Claimed, Committed, Succeeded';
 
 /** Derived from the conditions, for printing only. */
-export const migrationPhases = ['Pending', 'Holding', 'Replacing', 'HandingOver', 'Releasing', 'Succeeded', 'Failed', 'Cancelled'] as const;
+export const migrationPhases = [
+  'Pending',
+  'Holding',
+  'Replacing',
+  'HandingOver',
+  'Releasing',
+  'Succeeded',
+  'Failed',
+  'Cancelled',
+] as const;
 export type MigrationPhase = (typeof migrationPhases)[number];
 
 const keptInPlace: MigrationReason = 'KeptInPlace';
@@ -82,7 +92,10 @@ export const migrationStatusSchema = z.object({
       restoreHash: z.string().optional(),
     })
     .optional(),
-  /** The pod that was claimed as replacement: written before it may be scheduled, and believed by nobody but this status. */
+  /**
+   * The pod that was claimed as replacement: written before it may be scheduled, and believed by nobody but this
+   * status.
+   */
   target: podReferenceSchema.optional(),
   /** JSON of a bare pod, kept until its copy is made: nobody else remembers it. */
   podManifest: z.string().optional(),
@@ -90,7 +103,10 @@ export const migrationStatusSchema = z.object({
   copyMade: z.boolean().optional(),
   /** Until when the containers are held at the latest (source agent); afterwards the kill is delivered. */
   holdUntil: z.string().optional(),
-  /** No other node is tried any more: the replacement may only come to the node where the source still runs, and goes on there (controller). */
+  /**
+   * No other node is tried any more: the replacement may only come to the node where the source still runs, and goes on
+   * there (controller).
+   */
   inPlace: z
     .object({
       /** Attempts up to this one went to other nodes, and commit no more. */
@@ -137,7 +153,9 @@ export type Migration = z.infer<typeof migrationSchema>;
 
 /** Whether the move is neither done nor given up. */
 export function isUnderway({ status }: Pick<Migration, 'status'>): boolean {
-  return !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False');
+  return (
+    !hasCondition(status?.conditions, 'Succeeded', 'True') && !hasCondition(status?.conditions, 'Succeeded', 'False')
+  );
 }
 
 /** Whether it is over, and the processes go on in the replacement: on another node, or where they were. */
@@ -156,7 +174,10 @@ export function byAge(a: Migration, b: Migration): number {
   return (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '');
 }
 
-/** Whether the move of an interrupted pod was given up less than `withinSeconds` ago: the interruption takes its course, and is not answered by another move. */
+/**
+ * Whether the move of an interrupted pod was given up less than `withinSeconds` ago: the interruption takes its course,
+ * and is not answered by another move.
+ */
 export function gaveUpLately({ spec, status }: Migration, now: Date, withinSeconds: number): boolean {
   const end = findCondition(status?.conditions, 'Succeeded');
   if (spec.trigger === 'User' || end?.status !== 'False' || end.reason === 'Cancelled') return false;
@@ -169,8 +190,8 @@ export function isCancelled({ metadata, spec }: Migration): boolean {
 }
 
 /**
- * States in `status.handover` by which a source agent says how a Migration that failed has ended there: `released`, the source has
- * ended without a handover; `kept`, its pod was not deleted and runs on.
+ * States in `status.handover` by which a source agent says how a Migration that failed has ended there: `released`, the
+ * source has ended without a handover; `kept`, its pod was not deleted and runs on.
  */
 export const releasedState = 'released';
 export const keptState = 'kept';
@@ -180,7 +201,10 @@ export function isNodeGone(node: Node | undefined): boolean {
   return node === undefined || (node.spec?.taints ?? []).some(({ key }) => key === 'node.kubernetes.io/out-of-service');
 }
 
-/** Whether processes that a Migration held and did not move may run on, although the API may know nothing of their pod any more. */
+/**
+ * Whether processes that a Migration held and did not move may run on, although the API may know nothing of their pod
+ * any more.
+ */
 export function sourceMayRun({ status }: Migration, sourceNode: Node | undefined): boolean {
   const held = hasCondition(status?.conditions, 'Held') && status?.source !== undefined;
   return held && !hasHandedOver({ status }) && !isLetGo(status) && !isNodeGone(sourceNode);

@@ -24,7 +24,9 @@ export function networkConfig({ metadata, spec }: StableNetwork, legs?: NodeLegs
     bridge,
     mtu,
     ...(uplink === undefined ? {} : { uplink }),
-    ...(vxlan === undefined ? {} : { vxlan: { ...vxlan, ...(legs === undefined ? {} : { local: legs.local, peers: [...legs.peers] }) } }),
+    ...(vxlan === undefined
+      ? {}
+      : { vxlan: { ...vxlan, ...(legs === undefined ? {} : { local: legs.local, peers: [...legs.peers] }) } }),
     ipam: { ranges: ranges.map(({ cidr, ...others }) => ({ subnet: cidr, ...others })), routes },
     capabilities: { ips: true, mac: true },
   };

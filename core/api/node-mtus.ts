@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { nodeFactsAnnotation } from '#core/api/names.ts';
 import type { Node } from '#core/api/pod.ts';
 
-const factsSchema = z.looseObject({ mtus: z.record(z.string(), z.looseObject({ mtu: z.number(), device: z.string() })) });
+const factsSchema = z.looseObject({
+  mtus: z.record(z.string(), z.looseObject({ mtu: z.number(), device: z.string() })),
+});
 
 interface Way {
   node: string;

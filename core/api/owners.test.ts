@@ -16,19 +16,37 @@ const ordinals: [string, StatefulSet, string, boolean][] = [
   ['the first of a set that begins later', { metadata, spec: { replicas: 2, ordinals: { start: 5 } } }, 'shop-5', true],
   ['the last of a set that begins later', { metadata, spec: { replicas: 2, ordinals: { start: 5 } } }, 'shop-6', true],
   ['one before the beginning', { metadata, spec: { replicas: 2, ordinals: { start: 5 } } }, 'shop-4', false],
-  ['one after the end of a set that begins later', { metadata, spec: { replicas: 2, ordinals: { start: 5 } } }, 'shop-7', false],
+  [
+    'one after the end of a set that begins later',
+    { metadata, spec: { replicas: 2, ordinals: { start: 5 } } },
+    'shop-7',
+    false,
+  ],
   ['a set whose name has hyphens and numbers', { metadata, spec: { replicas: 1 } }, 'shop-2-0', true],
   ['a name without an ordinal', { metadata, spec: { replicas: 9 } }, 'shop-x', false],
-  ['a set that is being deleted', { metadata: { ...metadata, deletionTimestamp: at(1) }, spec: { replicas: 1 } }, 'shop-0', false],
+  [
+    'a set that is being deleted',
+    { metadata: { ...metadata, deletionTimestamp: at(1) }, spec: { replicas: 1 } },
+    'shop-0',
+    false,
+  ],
 ];
-for (const [what, set, name, has] of ordinals) test(`${what} ${has ? 'has' : 'has no'} place in the set`, (t) => t.is(hasOrdinalOf(set, name), has));
+for (const [what, set, name, has] of ordinals)
+  test(`${what} ${has ? 'has' : 'has no'} place in the set`, (t) => t.is(hasOrdinalOf(set, name), has));
 
 test('a set has as many places as it says', (t) => {
-  fc.assert(fc.property(fc.nat({ max: 20 }), fc.nat({ max: 20 }), (replicas, start) => {
-    const set = { metadata, spec: { replicas, ordinals: { start } } };
-    const places = Array.from({ length: 50 }, (_, ordinal) => ordinal).filter((ordinal) => hasOrdinalOf(set, `shop-${ordinal}`));
-    t.deepEqual(places, Array.from({ length: replicas }, (_, index) => start + index));
-  }));
+  fc.assert(
+    fc.property(fc.nat({ max: 20 }), fc.nat({ max: 20 }), (replicas, start) => {
+      const set = { metadata, spec: { replicas, ordinals: { start } } };
+      const places = Array.from({ length: 50 }, (_, ordinal) => ordinal).filter((ordinal) =>
+        hasOrdinalOf(set, `shop-${ordinal}`),
+      );
+      t.deepEqual(
+        places,
+        Array.from({ length: replicas }, (_, index) => start + index),
+      );
+    }),
+  );
 });
 
 const ended = (type: string, status = 'True'): Job => ({ metadata, status: { conditions: [{ type, status }] } });
@@ -46,4 +64,5 @@ const jobs: [string, Job, boolean][] = [
   ['a suspended one', { metadata, spec: { suspend: true } }, false],
   ['one that is being deleted', { metadata: { ...metadata, deletionTimestamp: at(1) } }, false],
 ];
-for (const [what, object, runs] of jobs) test(`Job: ${what} ${runs ? 'runs pods' : 'runs none any more'}`, (t) => t.is(isRunningJob(object), runs));
+for (const [what, object, runs] of jobs)
+  test(`Job: ${what} ${runs ? 'runs pods' : 'runs none any more'}`, (t) => t.is(isRunningJob(object), runs));

@@ -5,7 +5,12 @@ import { podSpecSchema } from '#core/api/pod.ts';
 
 /** Of what the owner makes pods. */
 const podTemplateSchema = z.looseObject({
-  metadata: z.looseObject({ labels: z.record(z.string(), z.string()).optional(), annotations: z.record(z.string(), z.string()).optional() }).optional(),
+  metadata: z
+    .looseObject({
+      labels: z.record(z.string(), z.string()).optional(),
+      annotations: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
   spec: podSpecSchema,
 });
 
@@ -24,13 +29,18 @@ export const statefulSetSchema = z.looseObject({
 });
 export type StatefulSet = z.infer<typeof statefulSetSchema>;
 
-export const replicaSetSchema = z.looseObject({ metadata: objectMetaSchema, spec: z.looseObject({ replicas: z.number().optional(), template: podTemplateSchema.optional() }).optional() });
+export const replicaSetSchema = z.looseObject({
+  metadata: objectMetaSchema,
+  spec: z.looseObject({ replicas: z.number().optional(), template: podTemplateSchema.optional() }).optional(),
+});
 export type ReplicaSet = z.infer<typeof replicaSetSchema>;
 
 export const jobSchema = z.looseObject({
   metadata: objectMetaSchema,
   spec: z.looseObject({ suspend: z.boolean().nullish(), template: podTemplateSchema.optional() }).optional(),
-  status: z.looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional() }).optional(),
+  status: z
+    .looseObject({ conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional() })
+    .optional(),
 });
 export type Job = z.infer<typeof jobSchema>;
 
@@ -44,6 +54,10 @@ export function hasOrdinalOf({ metadata, spec }: StatefulSet, podName: string): 
 
 /** Whether the Job still runs pods. */
 export function isRunningJob({ metadata, spec, status }: Job): boolean {
-  const over = status?.conditions?.some(({ type, status: value }) => (type === 'Complete' || type === 'Failed' || type === 'FailureTarget' || type === 'SuccessCriteriaMet') && value === 'True');
+  const over = status?.conditions?.some(
+    ({ type, status: value }) =>
+      (type === 'Complete' || type === 'Failed' || type === 'FailureTarget' || type === 'SuccessCriteriaMet') &&
+      value === 'True',
+  );
   return metadata.deletionTimestamp === undefined && spec?.suspend !== true && over !== true;
 }

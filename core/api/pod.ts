@@ -5,7 +5,11 @@ import { objectMetaSchema } from '#core/api/objects.ts';
 const quantities = z.record(z.string(), z.union([z.string(), z.number()]));
 const resources = z.looseObject({ requests: quantities.optional(), limits: quantities.optional() });
 
-const probe = z.looseObject({ initialDelaySeconds: z.number().optional(), periodSeconds: z.number().optional(), failureThreshold: z.number().optional() });
+const probe = z.looseObject({
+  initialDelaySeconds: z.number().optional(),
+  periodSeconds: z.number().optional(),
+  failureThreshold: z.number().optional(),
+});
 
 /** What a hook before the end may be; each kind as it came. */
 const preStop = z.looseObject({
@@ -25,15 +29,23 @@ const container = z.looseObject({
   resources: resources.optional(),
   livenessProbe: probe.optional(),
   startupProbe: probe.optional(),
-  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() })).optional(),
+  volumeMounts: z
+    .array(z.looseObject({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() }))
+    .optional(),
   volumeDevices: z.array(z.looseObject({ name: z.string() })).optional(),
-  ports: z.array(z.looseObject({ name: z.string().optional(), containerPort: z.number(), protocol: z.string().optional() })).optional(),
+  ports: z
+    .array(z.looseObject({ name: z.string().optional(), containerPort: z.number(), protocol: z.string().optional() }))
+    .optional(),
   securityContext: z.looseObject({}).optional(),
 });
 
 const nodeSelectorTerm = z.looseObject({
-  matchExpressions: z.array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() })).optional(),
-  matchFields: z.array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() })).optional(),
+  matchExpressions: z
+    .array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() }))
+    .optional(),
+  matchFields: z
+    .array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() }))
+    .optional(),
 });
 
 export const podSpecSchema = z.looseObject({
@@ -49,9 +61,27 @@ export const podSpecSchema = z.looseObject({
   priority: z.number().optional(),
   nodeSelector: z.record(z.string(), z.string()).optional(),
   affinity: z
-    .looseObject({ nodeAffinity: z.looseObject({ requiredDuringSchedulingIgnoredDuringExecution: z.looseObject({ nodeSelectorTerms: z.array(nodeSelectorTerm) }).optional() }).optional() })
+    .looseObject({
+      nodeAffinity: z
+        .looseObject({
+          requiredDuringSchedulingIgnoredDuringExecution: z
+            .looseObject({ nodeSelectorTerms: z.array(nodeSelectorTerm) })
+            .optional(),
+        })
+        .optional(),
+    })
     .optional(),
-  tolerations: z.array(z.looseObject({ key: z.string().optional(), operator: z.string().optional(), value: z.string().optional(), effect: z.string().optional(), tolerationSeconds: z.number().optional() })).optional(),
+  tolerations: z
+    .array(
+      z.looseObject({
+        key: z.string().optional(),
+        operator: z.string().optional(),
+        value: z.string().optional(),
+        effect: z.string().optional(),
+        tolerationSeconds: z.number().optional(),
+      }),
+    )
+    .optional(),
   schedulingGates: z.array(z.looseObject({ name: z.string() })).optional(),
   containers: z.array(container),
   initContainers: z.array(container).optional(),
@@ -59,17 +89,27 @@ export const podSpecSchema = z.looseObject({
   resources: resources.optional(),
   overhead: quantities.optional(),
   resourceClaims: z.array(z.looseObject({ name: z.string() })).optional(),
-  volumes: z.array(z.looseObject({
-    name: z.string(),
-    persistentVolumeClaim: z.looseObject({ claimName: z.string(), readOnly: z.boolean().optional() }).optional(),
-    hostPath: z.unknown().optional(),
-    emptyDir: z.unknown().optional(),
-    ephemeral: z.unknown().optional(),
-    csi: z.unknown().optional(),
-  })).optional(),
+  volumes: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        persistentVolumeClaim: z.looseObject({ claimName: z.string(), readOnly: z.boolean().optional() }).optional(),
+        hostPath: z.unknown().optional(),
+        emptyDir: z.unknown().optional(),
+        ephemeral: z.unknown().optional(),
+        csi: z.unknown().optional(),
+      }),
+    )
+    .optional(),
 });
 
-const podCondition = z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional(), lastTransitionTime: z.string().nullish() });
+const podCondition = z.looseObject({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  lastTransitionTime: z.string().nullish(),
+});
 
 const containerStatus = z.looseObject({
   name: z.string(),
@@ -77,7 +117,13 @@ const containerStatus = z.looseObject({
   ready: z.boolean().optional(),
   started: z.boolean().nullish(),
   restartCount: z.number().optional(),
-  state: z.looseObject({ running: z.looseObject({ startedAt: z.string().nullish() }).optional(), terminated: z.unknown().optional(), waiting: z.unknown().optional() }).optional(),
+  state: z
+    .looseObject({
+      running: z.looseObject({ startedAt: z.string().nullish() }).optional(),
+      terminated: z.unknown().optional(),
+      waiting: z.unknown().optional(),
+    })
+    .optional(),
 });
 
 export const podSchema = z.looseObject({
@@ -99,11 +145,13 @@ export type Pod = z.infer<typeof podSchema>;
 
 export const nodeSchema = z.looseObject({
   metadata: objectMetaSchema,
-  spec: z.looseObject({
-    unschedulable: z.boolean().optional(),
-    podCIDR: z.string().optional(),
-    taints: z.array(z.looseObject({ key: z.string(), value: z.string().optional(), effect: z.string() })).optional(),
-  }).optional(),
+  spec: z
+    .looseObject({
+      unschedulable: z.boolean().optional(),
+      podCIDR: z.string().optional(),
+      taints: z.array(z.looseObject({ key: z.string(), value: z.string().optional(), effect: z.string() })).optional(),
+    })
+    .optional(),
   status: z
     .looseObject({
       allocatable: z.record(z.string(), z.string()).optional(),

@@ -1,12 +1,19 @@
-// A rehearsal: a dump that lets the program go on, before anything can be lost. When it is made, what it found, and what follows from it.
+// A rehearsal: a dump that lets the program go on, before anything can be lost. When it is made, what it found, and
+// what follows from it.
 import { z } from 'zod';
 import type { Note, Refusal } from '#core/api/handover.ts';
 
-/** Always: whatever it costs. WithinBudget: when the pause is expected to be short enough. Never: a dump that cannot work is found in the freeze. */
+/**
+ * Always: whatever it costs. WithinBudget: when the pause is expected to be short enough. Never: a dump that cannot
+ * work is found in the freeze.
+ */
 export const rehearsalTimes = ['Always', 'WithinBudget', 'Never'] as const;
 
 export const rehearsalPolicySchema = z.object({
-  /** Whether the dump is rehearsed before the pod is held: `WithinBudget` unless the pause would be longer than `maxPauseMs`. */
+  /**
+   * Whether the dump is rehearsed before the pod is held: `WithinBudget` unless the pause would be longer than
+   * `maxPauseMs`.
+   */
   when: z.enum(rehearsalTimes).default('WithinBudget'),
   /** Longest pause that `WithinBudget` allows, as expected before it, in ms. */
   maxPauseMs: z.number().int().min(1).max(600_000).default(500),

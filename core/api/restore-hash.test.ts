@@ -9,17 +9,37 @@ type Container = Spec['containers'][number];
 
 const word = fc.constantFrom('a', 'b', 'c', '', '1');
 const words = fc.array(word, { maxLength: 3 });
-const mount = fc.record({ name: word, mountPath: word, readOnly: fc.boolean(), subPath: word }, { requiredKeys: ['name', 'mountPath'] });
-const container: fc.Arbitrary<Container> = fc.record({
-  name: word, image: word, command: words, args: words, workingDir: word,
-  env: fc.array(fc.record({ name: word, value: word }), { maxLength: 3 }), envFrom: fc.array(fc.record({ configMapRef: fc.record({ name: word }) }), { maxLength: 2 }),
-  restartPolicy: fc.constant('Always'), securityContext: fc.record({ runAsUser: fc.nat(), privileged: fc.boolean() }, { requiredKeys: [] }), volumeMounts: fc.array(mount, { maxLength: 3 }),
-}, { requiredKeys: ['name'] });
+const mount = fc.record(
+  { name: word, mountPath: word, readOnly: fc.boolean(), subPath: word },
+  { requiredKeys: ['name', 'mountPath'] },
+);
+const container: fc.Arbitrary<Container> = fc.record(
+  {
+    name: word,
+    image: word,
+    command: words,
+    args: words,
+    workingDir: word,
+    env: fc.array(fc.record({ name: word, value: word }), { maxLength: 3 }),
+    envFrom: fc.array(fc.record({ configMapRef: fc.record({ name: word }) }), { maxLength: 2 }),
+    restartPolicy: fc.constant('Always'),
+    securityContext: fc.record({ runAsUser: fc.nat(), privileged: fc.boolean() }, { requiredKeys: [] }),
+    volumeMounts: fc.array(mount, { maxLength: 3 }),
+  },
+  { requiredKeys: ['name'] },
+);
 const containers = fc.array(container, { minLength: 1, maxLength: 3 });
-const spec: fc.Arbitrary<Spec> = fc.record({
-  containers, initContainers: containers, securityContext: fc.record({ runAsUser: fc.nat(), fsGroup: fc.nat() }, { requiredKeys: [] }),
-  volumes: fc.array(fc.record({ name: word, configMap: fc.record({ name: word, optional: fc.boolean() }) }), { maxLength: 3 }),
-}, { requiredKeys: ['containers'] });
+const spec: fc.Arbitrary<Spec> = fc.record(
+  {
+    containers,
+    initContainers: containers,
+    securityContext: fc.record({ runAsUser: fc.nat(), fsGroup: fc.nat() }, { requiredKeys: [] }),
+    volumes: fc.array(fc.record({ name: word, configMap: fc.record({ name: word, optional: fc.boolean() }) }), {
+      maxLength: 3,
+    }),
+  },
+  { requiredKeys: ['containers'] },
+);
 
 const hashOf = (of: Spec): string => restoreHash({ spec: of });
 
@@ -41,11 +61,20 @@ function turn(value: unknown): void {
 }
 
 const everyContainer = (of: Spec, change: (container: Container) => Container): Spec => ({
-  ...of, containers: of.containers.map(change), ...(of.initContainers === undefined ? {} : { initContainers: of.initContainers.map(change) }),
+  ...of,
+  containers: of.containers.map(change),
+  ...(of.initContainers === undefined ? {} : { initContainers: of.initContainers.map(change) }),
 });
 
 const withToken = (of: Spec, name: string): Spec => ({
-  ...everyContainer(of, (each) => Object.assign({}, each, { volumeMounts: [...(each.volumeMounts ?? []), { name, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true }] })),
+  ...everyContainer(of, (each) =>
+    Object.assign({}, each, {
+      volumeMounts: [
+        ...(each.volumeMounts ?? []),
+        { name, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
+      ],
+    }),
+  ),
   volumes: [...(of.volumes ?? []), { name, projected: { sources: [] } }],
 });
 
@@ -58,24 +87,48 @@ test('the order of keys does not matter', (t) => {
 });
 
 test('neither does what admission calls the volume of the token, or whether it made one', (t) => {
-  fc.assert(fc.property(spec, fc.stringMatching(/^[a-z0-9]{5}$/), (of, suffix) => {
-    t.is(hashOf(withToken(of, `kube-api-access-${suffix}`)), hashOf(withToken(of, 'kube-api-access-other')));
-    t.is(hashOf(withToken(of, `kube-api-access-${suffix}`)), hashOf({ ...everyContainer(of, (each) => Object.assign({}, each, { volumeMounts: each.volumeMounts ?? [] })), volumes: of.volumes ?? [] }));
-  }));
+  fc.assert(
+    fc.property(spec, fc.stringMatching(/^[a-z0-9]{5}$/), (of, suffix) => {
+      t.is(hashOf(withToken(of, `kube-api-access-${suffix}`)), hashOf(withToken(of, 'kube-api-access-other')));
+      t.is(
+        hashOf(withToken(of, `kube-api-access-${suffix}`)),
+        hashOf({
+          ...everyContainer(of, (each) => Object.assign({}, each, { volumeMounts: each.volumeMounts ?? [] })),
+          volumes: of.volumes ?? [],
+        }),
+      );
+    }),
+  );
 });
 
 const idle: [string, Partial<Container>, Partial<Spec>][] = [
-  ['resources', { resources: { requests: { cpu: '2' }, limits: { memory: '1Gi' } } }, { resources: { requests: { cpu: '4' } } }],
+  [
+    'resources',
+    { resources: { requests: { cpu: '2' }, limits: { memory: '1Gi' } } },
+    { resources: { requests: { cpu: '4' } } },
+  ],
   ['probes', { livenessProbe: { periodSeconds: 3 }, readinessProbe: {} }, {}],
-  ['placement', {}, { nodeName: 'b', nodeSelector: { zone: 'z' }, affinity: { nodeAffinity: {} }, tolerations: [{ operator: 'Exists' }], schedulingGates: [{ name: 'g' }] }],
+  [
+    'placement',
+    {},
+    {
+      nodeName: 'b',
+      nodeSelector: { zone: 'z' },
+      affinity: { nodeAffinity: {} },
+      tolerations: [{ operator: 'Exists' }],
+      schedulingGates: [{ name: 'g' }],
+    },
+  ],
   ['what is left out by being undefined', { image: undefined }, { volumes: undefined }],
 ];
 for (const [what, ofContainer, ofPod] of idle) {
   test(`${what} may differ`, (t) => {
-    fc.assert(fc.property(fc.array(fc.record({ name: word }), { minLength: 1, maxLength: 3 }), (bare) => {
-      const of = { containers: bare };
-      t.is(hashOf({ ...everyContainer(of, (each) => Object.assign({}, each, ofContainer)), ...ofPod }), hashOf(of));
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.record({ name: word }), { minLength: 1, maxLength: 3 }), (bare) => {
+        const of = { containers: bare };
+        t.is(hashOf({ ...everyContainer(of, (each) => Object.assign({}, each, ofContainer)), ...ofPod }), hashOf(of));
+      }),
+    );
   });
 }
 
@@ -93,20 +146,32 @@ const telling: [string, Partial<Container>][] = [
 ];
 for (const [what, change] of telling) {
   test(`${what} of any container must be the same`, (t) => {
-    fc.assert(fc.property(spec, fc.boolean(), fc.nat(), (of, inInit, place) => {
-      const list = inInit ? (of.initContainers ?? of.containers) : of.containers;
-      const index = place % list.length;
-      const changed = list.with(index, Object.assign({}, list[index], change));
-      t.not(hashOf({ ...of, ...(list === of.containers ? { containers: changed } : { initContainers: changed }) }), hashOf(of));
-    }));
+    fc.assert(
+      fc.property(spec, fc.boolean(), fc.nat(), (of, inInit, place) => {
+        const list = inInit ? (of.initContainers ?? of.containers) : of.containers;
+        const index = place % list.length;
+        const changed = list.with(index, Object.assign({}, list[index], change));
+        t.not(
+          hashOf({ ...of, ...(list === of.containers ? { containers: changed } : { initContainers: changed }) }),
+          hashOf(of),
+        );
+      }),
+    );
   });
 }
 
 test('volumes, the user of the pod, and the order of containers must be the same', (t) => {
-  const of: Spec = { containers: [{ name: 'a' }, { name: 'b' }], volumes: [{ name: 'v', configMap: { name: 'c' } }], securityContext: { fsGroup: 1 } };
+  const of: Spec = {
+    containers: [{ name: 'a' }, { name: 'b' }],
+    volumes: [{ name: 'v', configMap: { name: 'c' } }],
+    securityContext: { fsGroup: 1 },
+  };
   const others: Spec[] = [
-    { ...of, volumes: [{ name: 'v', configMap: { name: 'd' } }] }, { ...of, volumes: [] }, { ...of, securityContext: { fsGroup: 2 } },
-    { ...of, containers: of.containers.toReversed() }, { ...of, containers: [{ name: 'b' }], initContainers: [{ name: 'a' }] },
+    { ...of, volumes: [{ name: 'v', configMap: { name: 'd' } }] },
+    { ...of, volumes: [] },
+    { ...of, securityContext: { fsGroup: 2 } },
+    { ...of, containers: of.containers.toReversed() },
+    { ...of, containers: [{ name: 'b' }], initContainers: [{ name: 'a' }] },
   ];
   t.is(new Set([of, ...others].map(hashOf)).size, others.length + 1);
 });

@@ -9,12 +9,18 @@ export const namespaceSchema = z.looseObject({ metadata: objectMetaSchema });
 export type Namespace = z.infer<typeof namespaceSchema>;
 
 function isSelected({ spec }: StableNetwork, { metadata }: Namespace): boolean {
-  return spec.namespaceSelector !== undefined && metadata.deletionTimestamp === undefined && selects(spec.namespaceSelector, metadata.labels);
+  return (
+    spec.namespaceSelector !== undefined &&
+    metadata.deletionTimestamp === undefined &&
+    selects(spec.namespaceSelector, metadata.labels)
+  );
 }
 
 /** Those that it names, also such as do not exist, and those that it selects. */
 export function servedNamespaces(network: StableNetwork, namespaces: readonly Namespace[]): string[] {
-  const selected = namespaces.filter((namespace) => isSelected(network, namespace)).map(({ metadata }) => metadata.name);
+  const selected = namespaces
+    .filter((namespace) => isSelected(network, namespace))
+    .map(({ metadata }) => metadata.name);
   return [...new Set([...network.spec.namespaces, ...selected])];
 }
 
@@ -24,7 +30,9 @@ const listSchema = z.array(z.looseObject({ name: z.string(), namespace: z.string
 const shortForm = /^(?:([^/@\s]+)\/)?([^/@\s]+)(?:@[^/@\s]+)?$/;
 
 /** Networks of a pod with the namespaces in which it wants them; nothing of what Multus would not understand either. */
-export function networksOf({ metadata: { annotations = {}, namespace: own = '' } }: Pick<Pod, 'metadata'>): { name: string; namespace: string }[] {
+export function networksOf({
+  metadata: { annotations = {}, namespace: own = '' },
+}: Pick<Pod, 'metadata'>): { name: string; namespace: string }[] {
   const text = (annotations[networksAnnotation] ?? '').trim();
   if (text.startsWith('[')) return listOf(text).map(({ name, namespace = own }) => ({ name, namespace }));
   return text.split(',').flatMap((part) => {
@@ -41,14 +49,25 @@ function listOf(json: string): z.infer<typeof listSchema> {
   }
 }
 
-/** What a pod that has not started waits for in vain: StableNetworks that do not serve the namespace in which it wants them. */
-export function unservedNetworks(pod: Pod, networks: readonly StableNetwork[], namespaces: readonly Namespace[]): { network: string; namespace: string }[] {
+/**
+ * What a pod that has not started waits for in vain: StableNetworks that do not serve the namespace in which it wants
+ * them.
+ */
+export function unservedNetworks(
+  pod: Pod,
+  networks: readonly StableNetwork[],
+  namespaces: readonly Namespace[],
+): { network: string; namespace: string }[] {
   if (pod.status?.phase !== undefined && pod.status.phase !== 'Pending') return [];
   return networksOf(pod).flatMap(({ name, namespace }) => {
     const network = networks.find(({ metadata }) => metadata.name === name);
-    return network === undefined || servedNamespaces(network, namespaces).includes(namespace) ? [] : [{ network: name, namespace }];
+    return network === undefined || servedNamespaces(network, namespaces).includes(namespace)
+      ? []
+      : [{ network: name, namespace }];
   });
 }
 
-export const unservedFact = ({ network, namespace }: { network: string; namespace: string }): string => `StableNetwork ${network} does not serve the namespace ${namespace}: the pod cannot start`;
-export const unservedRemedy = 'Name the namespace in spec.namespaces of the StableNetwork, or label it as its spec.namespaceSelector wants.';
+export const unservedFact = ({ network, namespace }: { network: string; namespace: string }): string =>
+  `StableNetwork ${network} does not serve the namespace ${namespace}: the pod cannot start`;
+export const unservedRemedy =
+  'Name the namespace in spec.namespaces of the StableNetwork, or label it as its spec.namespaceSelector wants.';

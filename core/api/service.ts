@@ -12,23 +12,45 @@ export const serviceSchema = z.looseObject({
       ipFamilies: z.array(z.string()).optional(),
       publishNotReadyAddresses: z.boolean().optional(),
       ports: z
-        .array(z.looseObject({ name: z.string().optional(), protocol: z.string().optional(), port: z.number(), targetPort: z.union([z.number(), z.string()]).optional(), appProtocol: z.string().optional() }))
+        .array(
+          z.looseObject({
+            name: z.string().optional(),
+            protocol: z.string().optional(),
+            port: z.number(),
+            targetPort: z.union([z.number(), z.string()]).optional(),
+            appProtocol: z.string().optional(),
+          }),
+        )
         .nullish(),
     })
     .optional(),
 });
 export type Service = z.infer<typeof serviceSchema>;
 
-const endpointPortSchema = z.looseObject({ name: z.string().nullish(), port: z.number().nullish(), protocol: z.string().nullish(), appProtocol: z.string().nullish() });
+const endpointPortSchema = z.looseObject({
+  name: z.string().nullish(),
+  port: z.number().nullish(),
+  protocol: z.string().nullish(),
+  appProtocol: z.string().nullish(),
+});
 export type EndpointPort = z.infer<typeof endpointPortSchema>;
 
 const endpointSchema = z.looseObject({
   /** One address; more mean the same endpoint, and nobody reads them. */
   addresses: z.array(z.string()),
-  conditions: z.looseObject({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() }).optional(),
+  conditions: z
+    .looseObject({ ready: z.boolean().nullish(), serving: z.boolean().nullish(), terminating: z.boolean().nullish() })
+    .optional(),
   hostname: z.string().optional(),
   nodeName: z.string().optional(),
-  targetRef: z.looseObject({ kind: z.string().optional(), namespace: z.string().optional(), name: z.string().optional(), uid: z.string().optional() }).optional(),
+  targetRef: z
+    .looseObject({
+      kind: z.string().optional(),
+      namespace: z.string().optional(),
+      name: z.string().optional(),
+      uid: z.string().optional(),
+    })
+    .optional(),
 });
 export type Endpoint = z.infer<typeof endpointSchema>;
 

@@ -27,9 +27,14 @@ export const stableNetworkSpecSchema = z.object({
   /** Mode Bridge: device of every node that connects the bridges. */
   uplink: z.string().max(15).optional(),
   /** Mode VXLAN: tunnel between the nodes' internal addresses. */
-  vxlan: z.object({ id: z.number().int().min(1).max(0xffffff), port: z.number().int().min(1).max(65_535).default(4789) }).optional(),
+  vxlan: z
+    .object({ id: z.number().int().min(1).max(0xffffff), port: z.number().int().min(1).max(65_535).default(4789) })
+    .optional(),
   mtu: z.number().int().min(1280).max(65_535).default(1500),
-  routes: z.array(z.object({ dst: z.string().max(64), gw: z.string().max(64).optional() })).max(64).optional(),
+  routes: z
+    .array(z.object({ dst: z.string().max(64), gw: z.string().max(64).optional() }))
+    .max(64)
+    .optional(),
   /** Namespaces that get a NetworkAttachmentDefinition of the network's name. */
   namespaces: z.array(z.string().max(63)).max(256).default(['default']),
   /** Namespaces with these labels get one, too; an empty selector selects all. */
@@ -45,13 +50,19 @@ export const stableNetworkSchema = z.object({
   status: z
     .object({
       observedGeneration: z.number().int().optional(),
-      /** Attached: attachment definitions are in all namespaces. Ready: so they are, and the ranges can be used. Exhausted: no address is free. Narrow: a node takes smaller packets than `mtu`. */
+      /**
+       * Attached: attachment definitions are in all namespaces. Ready: so they are, and the ranges can be used.
+       * Exhausted: no address is free. Narrow: a node takes smaller packets than `mtu`.
+       */
       conditions: conditionsSchema.optional(),
       addresses: z
         .object({
           /** StableIPs of the network. */
           used: z.number().int(),
-          /** Addresses that the ranges can give, of all families together; at most 2^53 - 1, which IPv6 ranges easily have. */
+          /**
+           * Addresses that the ranges can give, of all families together; at most 2^53 - 1, which IPv6 ranges easily
+           * have.
+           */
           total: z.number().int(),
         })
         .optional(),

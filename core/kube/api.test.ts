@@ -27,7 +27,12 @@ for (const [status, reason, code, retryable] of refusals) {
     const { server, api } = await testCluster(t);
     server.fail('POST', /configmaps$/, { status, body: { kind: 'Status', reason, message: 'said so' } });
     const error = await t.throwsAsync(api.create(configMaps, configMap));
-    t.like(error, { code, retryable, message: 'said so (POST /api/v1/namespaces/shop/configmaps)', details: { status, said: 'said so' } });
+    t.like(error, {
+      code,
+      retryable,
+      message: 'said so (POST /api/v1/namespaces/shop/configmaps)',
+      details: { status, said: 'said so' },
+    });
   });
 }
 
@@ -36,9 +41,18 @@ test('an answer that is not of an API server is a failure, whatever its status',
   server.fail('GET', /configmaps\/page/, { status: 502, body: '<html>Bad Gateway</html>' });
   server.fail('GET', /configmaps\/login/, { status: 200, body: '<html>Log in</html>' });
   server.fail('GET', /configmaps\/empty/, { status: 503, body: '' });
-  await t.throwsAsync(api.get(configMaps, { ...name, name: 'page' }), { code: 'ERR_KUBE_UNAVAILABLE', message: /Bad Gateway/ });
-  await t.throwsAsync(api.get(configMaps, { ...name, name: 'login' }), { code: 'ERR_KUBE_UNAVAILABLE', message: /no API server/ });
-  await t.throwsAsync(api.get(configMaps, { ...name, name: 'empty' }), { code: 'ERR_KUBE_UNAVAILABLE', message: /HTTP 503/ });
+  await t.throwsAsync(api.get(configMaps, { ...name, name: 'page' }), {
+    code: 'ERR_KUBE_UNAVAILABLE',
+    message: /Bad Gateway/,
+  });
+  await t.throwsAsync(api.get(configMaps, { ...name, name: 'login' }), {
+    code: 'ERR_KUBE_UNAVAILABLE',
+    message: /no API server/,
+  });
+  await t.throwsAsync(api.get(configMaps, { ...name, name: 'empty' }), {
+    code: 'ERR_KUBE_UNAVAILABLE',
+    message: /HTTP 503/,
+  });
 });
 
 test('an object of another shape is refused with its field', async (t) => {
@@ -58,16 +72,25 @@ test('objects are made, replaced and patched, each with kind and version', async
   const { server, api } = await testCluster(t);
   const made = await api.create(migrations, sampleMigration(name));
   const replaced = await api.replace(migrations, { ...made, status: { attempts: 2 } }, 'status');
-  const patched = await api.patch(migrations, name, { spec: { cancel: true }, metadata: { labels: { a: 'b', c: null } } });
+  const patched = await api.patch(migrations, name, {
+    spec: { cancel: true },
+    metadata: { labels: { a: 'b', c: null } },
+  });
   t.like(patched, { spec: { cancel: true }, status: { attempts: 2 }, metadata: { labels: { a: 'b' } } });
-  t.deepEqual(server.received.map(({ method, path, contentType }) => `${method} ${path} ${contentType}`), [
-    'POST /apis/godwit.dev/v1alpha1/namespaces/shop/migrations application/json',
-    'PUT /apis/godwit.dev/v1alpha1/namespaces/shop/migrations/a/status application/json',
-    'PATCH /apis/godwit.dev/v1alpha1/namespaces/shop/migrations/a application/merge-patch+json',
-  ]);
+  t.deepEqual(
+    server.received.map(({ method, path, contentType }) => `${method} ${path} ${contentType}`),
+    [
+      'POST /apis/godwit.dev/v1alpha1/namespaces/shop/migrations application/json',
+      'PUT /apis/godwit.dev/v1alpha1/namespaces/shop/migrations/a/status application/json',
+      'PATCH /apis/godwit.dev/v1alpha1/namespaces/shop/migrations/a application/merge-patch+json',
+    ],
+  );
   t.like(server.received[1]?.body, { apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration' });
   await t.throwsAsync(api.replace(migrations, made), { code: 'ERR_KUBE_CONFLICT' });
-  await t.throwsAsync(api.patch(migrations, name, { metadata: { resourceVersion: replaced.metadata.resourceVersion } }), { code: 'ERR_KUBE_CONFLICT' });
+  await t.throwsAsync(
+    api.patch(migrations, name, { metadata: { resourceVersion: replaced.metadata.resourceVersion } }),
+    { code: 'ERR_KUBE_CONFLICT' },
+  );
 });
 
 test('names cannot lead elsewhere', async (t) => {
@@ -78,7 +101,10 @@ test('names cannot lead elsewhere', async (t) => {
 
 test('a long list is read page by page', async (t) => {
   const { server, api } = await testCluster(t);
-  for (let index = 0; index < 1_001; index += 1) server.store.write('/api/v1/configmaps', { metadata: { name: `c${index}`, namespace: index === 0 ? 'bank' : 'shop' } });
+  for (let index = 0; index < 1_001; index += 1)
+    server.store.write('/api/v1/configmaps', {
+      metadata: { name: `c${index}`, namespace: index === 0 ? 'bank' : 'shop' },
+    });
   const all = await api.list(configMaps);
   t.is(new Set(all.items.map(({ metadata }) => metadata.name)).size, 1_001);
   t.is(all.resourceVersion, String(server.store.version));
@@ -89,7 +115,10 @@ test('a long list is read page by page', async (t) => {
 test('lists say what is wanted', async (t) => {
   const { server, api } = await testCluster(t);
   await api.list(pods, { labelSelector: 'app=shop', fieldSelector: 'spec.nodeName=node-a' });
-  t.is(server.received[0]?.path, '/api/v1/pods?limit=500&labelSelector=app%3Dshop&fieldSelector=spec.nodeName%3Dnode-a');
+  t.is(
+    server.received[0]?.path,
+    '/api/v1/pods?limit=500&labelSelector=app%3Dshop&fieldSelector=spec.nodeName%3Dnode-a',
+  );
 });
 
 test('deleting what is gone already is well', async (t) => {
@@ -107,10 +136,19 @@ test('a delete with preconditions spares another object of that name', async (t)
   const { metadata } = await api.create(configMaps, configMap);
   await t.throwsAsync(api.delete(configMaps, name, { uid: 'another' }), { code: 'ERR_KUBE_CONFLICT' });
   await t.throwsAsync(api.delete(configMaps, name, { resourceVersion: '0' }), { code: 'ERR_KUBE_CONFLICT' });
-  await api.delete(configMaps, name, { uid: metadata.uid, resourceVersion: metadata.resourceVersion, gracePeriodSeconds: 0, propagationPolicy: 'Background' });
+  await api.delete(configMaps, name, {
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    gracePeriodSeconds: 0,
+    propagationPolicy: 'Background',
+  });
   t.is(server.store.get('/api/v1/configmaps', 'shop', 'a'), undefined);
   const { uid, resourceVersion } = metadata;
-  t.like(server.received.at(-1)?.body, { preconditions: { uid, resourceVersion }, gracePeriodSeconds: 0, propagationPolicy: 'Background' });
+  t.like(server.received.at(-1)?.body, {
+    preconditions: { uid, resourceVersion },
+    gracePeriodSeconds: 0,
+    propagationPolicy: 'Background',
+  });
 });
 
 test('an eviction names the very pod', async (t) => {
@@ -121,7 +159,12 @@ test('an eviction names the very pod', async (t) => {
   await t.throwsAsync(api.evict(name), { code: 'ERR_KUBE_TOO_MANY' });
   await api.evict(name, { uid: metadata.uid });
   t.is(await api.find(pods, name), undefined);
-  t.like(server.received[1]?.body, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: name, deleteOptions: { preconditions: { uid: 'another' } } });
+  t.like(server.received[1]?.body, {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: name,
+    deleteOptions: { preconditions: { uid: 'another' } },
+  });
   await t.throwsAsync(api.evict(name), { code: 'ERR_KUBE_NOT_FOUND' });
 });
 

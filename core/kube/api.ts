@@ -3,17 +3,30 @@ import { z } from 'zod';
 import { GodwitError, type ErrorCode } from '#core/errors.ts';
 import type { ApiConnection } from '#core/kube/connection.ts';
 import { failure } from '#core/kube/failure.ts';
-import type { DeleteOptions, KubeApi, KubeObject, ListOptions, ObjectName, Resource, Subresource } from '#core/kube/port.ts';
+import type {
+  DeleteOptions,
+  KubeApi,
+  KubeObject,
+  ListOptions,
+  ObjectName,
+  Resource,
+  Subresource,
+} from '#core/kube/port.ts';
 import { read, type Unreadable } from '#core/kube/unreadable.ts';
 
 const pageSize = 500;
-const listSchema = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().default(''), continue: z.string().optional() }), items: z.array(z.unknown()).nullish() });
+const listSchema = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string().default(''), continue: z.string().optional() }),
+  items: z.array(z.unknown()).nullish(),
+});
 
 type Address = Pick<Resource<KubeObject>, 'group' | 'version' | 'plural'>;
 
 export function collectionPath({ group, version, plural }: Address, namespace: string | undefined): string {
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`;
+  return namespace === undefined
+    ? `${root}/${plural}`
+    : `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`;
 }
 
 const objectPath = (resource: Address, { name, namespace }: ObjectName, subresource?: string): string =>
@@ -21,12 +34,20 @@ const objectPath = (resource: Address, { name, namespace }: ObjectName, subresou
 
 export function createKubeApi(connection: ApiConnection): KubeApi {
   const send = async (method: string, path: string, body?: object, contentType?: string): Promise<unknown> => {
-    const answer = await connection.request(method, path, body === undefined ? {} : { body: JSON.stringify(body), ...(contentType === undefined ? {} : { contentType }) });
+    const answer = await connection.request(
+      method,
+      path,
+      body === undefined ? {} : { body: JSON.stringify(body), ...(contentType === undefined ? {} : { contentType }) },
+    );
     if (answer.status >= 300) throw failure(`${method} ${path}`, answer);
     try {
       return JSON.parse(answer.body);
     } catch (cause) {
-      throw new GodwitError('ERR_KUBE_UNAVAILABLE', `${method} ${path}: what answered is no API server, or its answer was cut short`, { cause });
+      throw new GodwitError(
+        'ERR_KUBE_UNAVAILABLE',
+        `${method} ${path}: what answered is no API server, or its answer was cut short`,
+        { cause },
+      );
     }
   };
   const api: KubeApi = {
@@ -41,11 +62,19 @@ export function createKubeApi(connection: ApiConnection): KubeApi {
     },
     list: (resource, options) => list(send, resource, options),
     create: async (resource, object, { dryRun = false } = {}) =>
-      resource.parse(await send('POST', `${collectionPath(resource, object.metadata.namespace)}${dryRun ? '?dryRun=All' : ''}`, typed(resource, object))),
+      resource.parse(
+        await send(
+          'POST',
+          `${collectionPath(resource, object.metadata.namespace)}${dryRun ? '?dryRun=All' : ''}`,
+          typed(resource, object),
+        ),
+      ),
     replace: async (resource, object, subresource?: Subresource) =>
       resource.parse(await send('PUT', objectPath(resource, object.metadata, subresource), typed(resource, object))),
     patch: async (resource, name, patch, subresource) =>
-      resource.parse(await send('PATCH', objectPath(resource, name, subresource), patch, 'application/merge-patch+json')),
+      resource.parse(
+        await send('PATCH', objectPath(resource, name, subresource), patch, 'application/merge-patch+json'),
+      ),
     async delete(resource, name, options) {
       try {
         await send('DELETE', objectPath(resource, name), deleteBody(options));
@@ -55,18 +84,33 @@ export function createKubeApi(connection: ApiConnection): KubeApi {
     },
     async evict(pod, options) {
       const path = objectPath({ group: '', version: 'v1', plural: 'pods' }, pod, 'eviction');
-      await send('POST', path, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: pod, deleteOptions: deleteBody(options) });
+      await send('POST', path, {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: pod,
+        deleteOptions: deleteBody(options),
+      });
     },
   };
   return api;
 }
 
-async function list<T extends KubeObject>(send: (method: string, path: string) => Promise<unknown>, resource: Resource<T>, options: ListOptions = {}): Promise<{ items: T[]; resourceVersion: string; unreadable: Unreadable[] }> {
+async function list<T extends KubeObject>(
+  send: (method: string, path: string) => Promise<unknown>,
+  resource: Resource<T>,
+  options: ListOptions = {},
+): Promise<{ items: T[]; resourceVersion: string; unreadable: Unreadable[] }> {
   const items: T[] = [];
   const unreadable: Unreadable[] = [];
-  for (let from: string | undefined; ; ) {
-    const query = new URLSearchParams({ limit: String(pageSize), ...selectors(options), ...(from === undefined ? {} : { continue: from }) });
-    const page = listSchema.parse(await send('GET', `${collectionPath(resource, options.namespace)}?${query.toString()}`));
+  for (let from: string | undefined; ;) {
+    const query = new URLSearchParams({
+      limit: String(pageSize),
+      ...selectors(options),
+      ...(from === undefined ? {} : { continue: from }),
+    });
+    const page = listSchema.parse(
+      await send('GET', `${collectionPath(resource, options.namespace)}?${query.toString()}`),
+    );
     for (const item of page.items ?? []) {
       const result = read(resource, item);
       if ('object' in result) items.push(result.object);
@@ -78,7 +122,10 @@ async function list<T extends KubeObject>(send: (method: string, path: string) =
 }
 
 export function selectors({ labelSelector, fieldSelector }: ListOptions): Record<string, string> {
-  return { ...(labelSelector === undefined ? {} : { labelSelector }), ...(fieldSelector === undefined ? {} : { fieldSelector }) };
+  return {
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
 }
 
 /** Items of a list come without kind; the server wants it back. */
@@ -87,7 +134,10 @@ function typed({ group, version, kind }: Resource<KubeObject>, object: object): 
 }
 
 function deleteBody({ uid, resourceVersion, gracePeriodSeconds, propagationPolicy }: DeleteOptions = {}): object {
-  const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  const preconditions = {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
   return {
     apiVersion: 'v1',
     kind: 'DeleteOptions',

@@ -24,13 +24,23 @@ function rig(workers?: number) {
     begun.push({ name, end: (answer = {}) => (answer instanceof Error ? reject(answer) : resolve(answer)) });
     return promise;
   };
-  const controller = new Controller({ name: 'test', reconcile, ...(workers === undefined ? {} : { workers }) }, clock, silentLog);
+  const controller = new Controller(
+    { name: 'test', reconcile, ...(workers === undefined ? {} : { workers }) },
+    clock,
+    silentLog,
+  );
   /** Ends the piece and waits until `depth` names are left. */
   const finish = async (index: number, answer?: Parameters<Piece['end']>[0], depth = 0): Promise<void> => {
     begun[index]?.end(answer);
     await until(() => controller.depth === depth, `depth ${depth}`);
   };
-  return { clock, controller, begun, finish, began: (count: number) => until(() => begun.length === count, `${count} pieces of work`) };
+  return {
+    clock,
+    controller,
+    begun,
+    finish,
+    began: (count: number) => until(() => begun.length === count, `${count} pieces of work`),
+  };
 }
 
 test('a name that is added while it is worked on is worked on once more, afterwards', async (t) => {
@@ -56,7 +66,10 @@ test('a name that waits is worked on once, however often it is added', async (t)
   begun[0]?.end();
   await began(2);
   await finish(1);
-  t.deepEqual(begun.map(({ name }) => name), ['a', 'b']);
+  t.deepEqual(
+    begun.map(({ name }) => name),
+    ['a', 'b'],
+  );
 });
 
 test('different names are worked on side by side, up to the number of workers', async (t) => {
@@ -66,7 +79,10 @@ test('different names are worked on side by side, up to the number of workers', 
   t.is(controller.depth, 3);
   begun[1]?.end();
   await began(3);
-  t.deepEqual(begun.map(({ name }) => name), ['a', 'b', 'c']);
+  t.deepEqual(
+    begun.map(({ name }) => name),
+    ['a', 'b', 'c'],
+  );
 });
 
 test('the same name in another namespace is another name', async (t) => {
@@ -99,10 +115,17 @@ test('failures come again later and later; success forgets them', async (t) => {
 test('what throws at once comes again too', async (t) => {
   const clock = new HandClock();
   let tries = 0;
-  const controller = new Controller({ name: 'test', reconcile: () => {
-    tries += 1;
-    throw new Error('at once');
-  } }, clock, silentLog);
+  const controller = new Controller(
+    {
+      name: 'test',
+      reconcile: () => {
+        tries += 1;
+        throw new Error('at once');
+      },
+    },
+    clock,
+    silentLog,
+  );
   controller.add(a);
   await until(() => controller.depth === 0, 'the end of the first try');
   clock.advance(50);
@@ -113,15 +136,22 @@ test('what throws at once comes again too', async (t) => {
 test('what adds itself is not worked on twice at a time', async (t) => {
   let running = 0;
   let times = 0;
-  const controller: Controller = new Controller({ name: 'test', async reconcile(name) {
-    running += 1;
-    times += 1;
-    t.is(running, 1);
-    if (times < 3) controller.add(name);
-    await Promise.resolve();
-    running -= 1;
-    return {};
-  } }, new HandClock(), silentLog);
+  const controller: Controller = new Controller(
+    {
+      name: 'test',
+      async reconcile(name) {
+        running += 1;
+        times += 1;
+        t.is(running, 1);
+        if (times < 3) controller.add(name);
+        await Promise.resolve();
+        running -= 1;
+        return {};
+      },
+    },
+    new HandClock(),
+    silentLog,
+  );
   controller.add(a);
   await until(() => controller.depth === 0, 'the end');
   t.is(times, 3);
@@ -159,5 +189,8 @@ test('closing waits for what runs and begins nothing new', async (t) => {
   begun[0]?.end({ requeueAfterMs: 5 });
   await closing;
   t.deepEqual(clock.pending, []);
-  t.deepEqual(begun.map(({ name }) => name), ['a']);
+  t.deepEqual(
+    begun.map(({ name }) => name),
+    ['a'],
+  );
 });

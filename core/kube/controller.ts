@@ -1,4 +1,5 @@
-// The loop of a controller: names wait in a queue, each is worked on by one worker at a time, failures come again later.
+// The loop of a controller: names wait in a queue, each is worked on by one worker at a time, failures come again
+// later.
 import { asGodwitError } from '#core/errors.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
@@ -73,7 +74,10 @@ export class Controller {
       if (this.#working.size >= (this.#reconciler.workers ?? 4)) return;
       this.#waiting.delete(key);
       // Not before it is among those that are worked on: it may add itself, or throw at once.
-      this.#working.set(key, Promise.resolve().then(() => this.#work(key, name)));
+      this.#working.set(
+        key,
+        Promise.resolve().then(() => this.#work(key, name)),
+      );
     }
   }
 
@@ -86,7 +90,10 @@ export class Controller {
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
       const { code, message } = asGodwitError(thrown);
-      this.#log.warn({ controller: this.#reconciler.name, object: key, code, error: message, failures }, 'Reconciling failed and is tried again');
+      this.#log.warn(
+        { controller: this.#reconciler.name, object: key, code, error: message, failures },
+        'Reconciling failed and is tried again',
+      );
       this.addAfter(name, Math.min(backOffMs.first * 2 ** (failures - 1), backOffMs.last));
     } finally {
       this.#working.delete(key);

@@ -14,7 +14,10 @@ const eventSchema = z.looseObject({ metadata: z.looseObject({ name: z.string() }
 async function teller(t: ExecutionContext) {
   const { server, api } = await testCluster(t);
   const logged: string[] = [];
-  const events = new Events(api, new HandClock(), pino({}, { write: (line) => void logged.push(line) }), { controller: 'godwit.dev/controller', instance: 'godwit-controller-1' });
+  const events = new Events(api, new HandClock(), pino({}, { write: (line) => void logged.push(line) }), {
+    controller: 'godwit.dev/controller',
+    instance: 'godwit-controller-1',
+  });
   const told = (namespace = 'shop') => server.store.list({ kinds, namespace }).map((event) => eventSchema.parse(event));
   return { server, events, told, logged };
 }
@@ -24,8 +27,17 @@ test('an event says what, about whom, when and by whom', async (t) => {
   const related = { apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', name: 'm', namespace: 'shop', uid: 'u2' };
   await events.tell({ ...moved, related });
   t.like(told()[0], {
-    apiVersion: 'events.k8s.io/v1', kind: 'Event', type: 'Normal', reason: 'Moved', action: 'Migrate', note: 'shop-0 moved', regarding, related,
-    eventTime: '2026-11-23T19:00:00.000000Z', reportingController: 'godwit.dev/controller', reportingInstance: 'godwit-controller-1',
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    type: 'Normal',
+    reason: 'Moved',
+    action: 'Migrate',
+    note: 'shop-0 moved',
+    regarding,
+    related,
+    eventTime: '2026-11-23T19:00:00.000000Z',
+    reportingController: 'godwit.dev/controller',
+    reportingInstance: 'godwit-controller-1',
   });
 });
 
@@ -48,7 +60,11 @@ test('what has no namespace is told of in the default one', async (t) => {
 
 test('long names and long notes are cut to what the API takes', async (t) => {
   const { events, told } = await teller(t);
-  await events.tell({ ...moved, regarding: { ...regarding, name: `${'a'.repeat(199)}-${'b'.repeat(50)}` }, note: `x${'→'.repeat(600)}` });
+  await events.tell({
+    ...moved,
+    regarding: { ...regarding, name: `${'a'.repeat(199)}-${'b'.repeat(50)}` },
+    note: `x${'→'.repeat(600)}`,
+  });
   const [event] = told();
   const name = event?.metadata.name ?? '';
   t.regex(name, /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/);

@@ -9,9 +9,18 @@ import type { KubeApi } from '#core/kube/port.ts';
 import { resource } from '#core/kube/resources.ts';
 import type { Log } from '#core/log.ts';
 
-const reference = z.looseObject({ apiVersion: z.string(), kind: z.string(), name: z.string(), namespace: z.string().optional(), uid: z.string().optional() });
+const reference = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  namespace: z.string().optional(),
+  uid: z.string().optional(),
+});
 const eventSchema = z.looseObject({ metadata: objectMetaSchema, regarding: reference });
-const events = resource({ group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }, eventSchema);
+const events = resource(
+  { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true },
+  eventSchema,
+);
 
 export type Regarding = z.infer<typeof reference>;
 
@@ -49,14 +58,23 @@ export class Events {
     const seed = [regarding.uid, related?.uid, reason, note].join('\0');
     try {
       await this.#api.create(events, {
-        metadata: { name: `${regarding.name.slice(0, longestName).replace(/[-.]+$/, '')}.${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`, namespace: regarding.namespace ?? 'default' },
+        metadata: {
+          name: `${regarding.name.slice(0, longestName).replace(/[-.]+$/, '')}.${createHash('sha256').update(seed).digest('hex').slice(0, 16)}`,
+          namespace: regarding.namespace ?? 'default',
+        },
         eventTime: this.#clock.date().toISOString().replace('Z', '000Z'),
-        reportingController: this.#reporter.controller, reportingInstance: this.#reporter.instance,
-        type, reason, action, note: cut(note), regarding,
+        reportingController: this.#reporter.controller,
+        reportingInstance: this.#reporter.instance,
+        type,
+        reason,
+        action,
+        note: cut(note),
+        regarding,
         ...(related === undefined ? {} : { related }),
       });
     } catch (error) {
-      if (!hasCode(error, 'ERR_KUBE_EXISTS')) this.#log.warn({ reason, object: regarding.name, error: asGodwitError(error).message }, 'Event not written');
+      if (!hasCode(error, 'ERR_KUBE_EXISTS'))
+        this.#log.warn({ reason, object: regarding.name, error: asGodwitError(error).message }, 'Event not written');
     }
   }
 }

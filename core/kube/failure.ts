@@ -10,8 +10,14 @@ export interface Answer {
 const statusSchema = z.looseObject({ reason: z.string().optional(), message: z.string().optional() });
 
 const codes: Readonly<Record<number, ErrorCode>> = {
-  400: 'ERR_KUBE_INVALID', 401: 'ERR_KUBE_FORBIDDEN', 403: 'ERR_KUBE_FORBIDDEN', 404: 'ERR_KUBE_NOT_FOUND', 409: 'ERR_KUBE_CONFLICT', 410: 'ERR_KUBE_CONFLICT',
-  422: 'ERR_KUBE_INVALID', 429: 'ERR_KUBE_TOO_MANY',
+  400: 'ERR_KUBE_INVALID',
+  401: 'ERR_KUBE_FORBIDDEN',
+  403: 'ERR_KUBE_FORBIDDEN',
+  404: 'ERR_KUBE_NOT_FOUND',
+  409: 'ERR_KUBE_CONFLICT',
+  410: 'ERR_KUBE_CONFLICT',
+  422: 'ERR_KUBE_INVALID',
+  429: 'ERR_KUBE_TOO_MANY',
 };
 
 /** @param what method and path; the server's own words are `details.said` too */

@@ -18,14 +18,21 @@ function cacheOf(...objects: Coloured[]) {
     else held.delete(change.object.metadata.name);
     for (const listener of listeners) listener(change);
   };
-  return { list: () => [...held.values()], onChange: (listener: (typeof listeners)[number]) => (listeners.push(listener), () => undefined), tell };
+  return {
+    list: () => [...held.values()],
+    onChange: (listener: (typeof listeners)[number]) => (listeners.push(listener), () => undefined),
+    tell,
+  };
 }
 
 const thing = (name: string, colour?: string): Coloured => ({ metadata: { name }, colour });
 const namesOf = (found: readonly Coloured[]): string[] => found.map(({ metadata }) => metadata.name);
 
 test('objects that are there already are found by their key', (t) => {
-  const find = indexBy(cacheOf(thing('a', 'red'), thing('b', 'blue'), thing('c', 'red'), thing('d')), ({ colour }) => colour);
+  const find = indexBy(
+    cacheOf(thing('a', 'red'), thing('b', 'blue'), thing('c', 'red'), thing('d')),
+    ({ colour }) => colour,
+  );
   t.deepEqual(namesOf(find('red')), ['a', 'c']);
   t.deepEqual(find('green'), []);
 });
@@ -33,7 +40,8 @@ test('objects that are there already are found by their key', (t) => {
 test('objects of one name in two namespaces are two', (t) => {
   const cache = cacheOf();
   const find = indexBy(cache, ({ colour }) => colour);
-  for (const namespace of ['x', 'y']) cache.tell({ type: 'set', object: { metadata: { name: 'a', namespace }, colour: 'red' } });
+  for (const namespace of ['x', 'y'])
+    cache.tell({ type: 'set', object: { metadata: { name: 'a', namespace }, colour: 'red' } });
   t.is(find('red').length, 2);
 });
 
@@ -43,11 +51,19 @@ test('a caller may change the list that it got', (t) => {
   t.is(find('red').length, 1);
 });
 
-const change = fc.record({ type: fc.constantFrom('set' as const, 'deleted' as const), name: fc.constantFrom('a', 'b', 'c'), colour: fc.constantFrom('red', 'blue', undefined) });
+const change = fc.record({
+  type: fc.constantFrom('set' as const, 'deleted' as const),
+  name: fc.constantFrom('a', 'b', 'c'),
+  colour: fc.constantFrom('red', 'blue', undefined),
+});
 
 testProp('after any changes it finds what a search would', [fc.array(change)], (t, changes) => {
   const cache = cacheOf();
   const find = indexBy(cache, ({ colour }) => colour);
   for (const { type, name, colour } of changes) cache.tell({ type, object: thing(name, colour) });
-  for (const colour of ['red', 'blue']) t.deepEqual(namesOf(find(colour)).toSorted(), namesOf(cache.list().filter((each) => each.colour === colour)).toSorted());
+  for (const colour of ['red', 'blue'])
+    t.deepEqual(
+      namesOf(find(colour)).toSorted(),
+      namesOf(cache.list().filter((each) => each.colour === colour)).toSorted(),
+    );
 });

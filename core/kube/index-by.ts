@@ -7,7 +7,10 @@ const nameOf = ({ name, namespace }: ObjectName): string => `${namespace ?? ''}/
  * The objects by a key of theirs, kept up to date with the cache from now on; an object without a key is not found.
  * Listeners that come later find it up to date.
  */
-export function indexBy<T extends KubeObject>(cache: Pick<ObjectCache<T>, 'list' | 'onChange'>, keyOf: (object: T) => string | undefined): (key: string) => T[] {
+export function indexBy<T extends KubeObject>(
+  cache: Pick<ObjectCache<T>, 'list' | 'onChange'>,
+  keyOf: (object: T) => string | undefined,
+): (key: string) => T[] {
   const groups = new Map<string, Map<string, T>>();
   const keys = new Map<string, string>();
   const remove = (name: string, key: string): void => {

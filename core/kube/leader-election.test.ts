@@ -17,7 +17,8 @@ async function replica(t: ExecutionContext, api: KubeApi, identity: string, cloc
   const line = { hangs: false, breaks: false, answersLate: undefined as Promise<unknown> | undefined };
   const wired: KubeApi = {
     ...api,
-    find: (resource, name) => (line.hangs ? never() : line.breaks ? Promise.reject(new Error('no route')) : api.find(resource, name)),
+    find: (resource, name) =>
+      line.hangs ? never() : line.breaks ? Promise.reject(new Error('no route')) : api.find(resource, name),
     async replace(resource, object, subresource) {
       const replaced = await api.replace(resource, object, subresource);
       await line.answersLate;
@@ -52,7 +53,9 @@ test('one of two leads, and goes on leading', async (t) => {
   }
   t.is(a.terms.length, 1);
   t.false(a.terms[0]?.aborted);
-  t.like(await api.get(leases, lease), { spec: { holderIdentity: 'a', leaseDurationSeconds: 15, leaseTransitions: 0 } });
+  t.like(await api.get(leases, lease), {
+    spec: { holderIdentity: 'a', leaseDurationSeconds: 15, leaseTransitions: 0 },
+  });
 });
 
 test('two that find no lease do not both make one', async (t) => {
@@ -75,7 +78,10 @@ test('when the leader is gone, the other leads after the lease has ended, not be
 test('clocks of machines are not compared: a lease that looks long over is not taken', async (t) => {
   const { api } = await testCluster(t);
   const a = await replica(t, api, 'a', new HandClock(5_000_000, new Date('2026-01-01T00:00:00Z')));
-  for (const [identity, wall] of [['ahead', '2036-01-01T00:00:00Z'], ['behind', '2016-01-01T00:00:00Z']] as const) {
+  for (const [identity, wall] of [
+    ['ahead', '2036-01-01T00:00:00Z'],
+    ['behind', '2016-01-01T00:00:00Z'],
+  ] as const) {
     const other = await replica(t, api, identity, new HandClock(7, new Date(wall)));
     for (let passed = 0; passed < 2 * leaseMs; passed += retryMs) {
       await a.pass(retryMs);
@@ -86,7 +92,10 @@ test('clocks of machines are not compared: a lease that looks long over is not t
   }
 });
 
-for (const [how, fail] of [['hang', (line: { hangs: boolean }) => void (line.hangs = true)], ['break', (line: { breaks: boolean }) => void (line.breaks = true)]] as const) {
+for (const [how, fail] of [
+  ['hang', (line: { hangs: boolean }) => void (line.hangs = true)],
+  ['break', (line: { breaks: boolean }) => void (line.breaks = true)],
+] as const) {
   test(`a leader whose requests ${how} stops before another one begins`, async (t) => {
     const { api } = await testCluster(t);
     const a = await replica(t, api, 'a');

@@ -1,4 +1,5 @@
-// One of several replicas works at a time: a Lease, renewed well before it ends; who cannot renew stops before another may begin.
+// One of several replicas works at a time: a Lease, renewed well before it ends; who cannot renew stops before another
+// may begin.
 import { asGodwitError } from '#core/errors.ts';
 import type { Clock } from '#core/clock.ts';
 import type { Log } from '#core/log.ts';
@@ -25,7 +26,10 @@ export interface Candidate {
 export class LeaderElection {
   readonly #ports: ElectionPorts;
   readonly #candidate: Candidate;
-  /** What another replica's lease said, and when this one saw it change (monotonic ms): clocks of machines are not compared. */
+  /**
+   * What another replica's lease said, and when this one saw it change (monotonic ms): clocks of machines are not
+   * compared.
+   */
   #seen = { version: '', atMs: 0 };
   #leading: AbortController | undefined;
   #closed = false;
@@ -69,7 +73,10 @@ export class LeaderElection {
     if (holds === false) this.#stop();
   }
 
-  /** Leads until then at the latest, whatever requests hang: counted from before the lease was written, as nobody else may count from earlier. */
+  /**
+   * Leads until then at the latest, whatever requests hang: counted from before the lease was written, as nobody else
+   * may count from earlier.
+   */
   #hold(untilMs: number, lead: (signal: AbortSignal) => void): void {
     const { clock, log } = this.#ports;
     const leftMs = untilMs - clock.nowMs();
@@ -107,10 +114,14 @@ export class LeaderElection {
       const free = holderIdentity === undefined || holderIdentity === null || holderIdentity === '';
       if (!mine && !free && clock.nowMs() - this.#seen.atMs < electionTimes.leaseMs) return false;
       if (this.#closed) return false;
-      await api.replace(leases, { ...lease, spec: { ...lease.spec, ...(mine ? {} : this.#term((leaseTransitions ?? 0) + 1)), ...this.#renewal() } });
+      await api.replace(leases, {
+        ...lease,
+        spec: { ...lease.spec, ...(mine ? {} : this.#term((leaseTransitions ?? 0) + 1)), ...this.#renewal() },
+      });
       return true;
     } catch (error) {
-      if (hasCode(error, 'ERR_KUBE_CONFLICT') || hasCode(error, 'ERR_KUBE_EXISTS')) return false; // another one was faster
+      // another one was faster
+      if (hasCode(error, 'ERR_KUBE_CONFLICT') || hasCode(error, 'ERR_KUBE_EXISTS')) return false;
       throw error;
     }
   }
@@ -132,6 +143,10 @@ export class LeaderElection {
   async #giveBack(): Promise<void> {
     const { name, namespace, identity } = this.#candidate;
     const lease = await this.#ports.api.get(leases, { name, namespace });
-    if (lease.spec?.holderIdentity === identity) await this.#ports.api.replace(leases, { ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 } });
+    if (lease.spec?.holderIdentity === identity)
+      await this.#ports.api.replace(leases, {
+        ...lease,
+        spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 },
+      });
   }
 }

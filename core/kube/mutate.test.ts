@@ -7,7 +7,10 @@ import { testCluster } from './testing/access.ts';
 import { sampleMigration } from './testing/sample-migration.ts';
 
 const name = { name: 'shop-0-1', namespace: 'shop' };
-const oneMore = (fresh: Migration): Migration => ({ ...fresh, status: { ...fresh.status, attempts: (fresh.status?.attempts ?? 0) + 1 } });
+const oneMore = (fresh: Migration): Migration => ({
+  ...fresh,
+  status: { ...fresh.status, attempts: (fresh.status?.attempts ?? 0) + 1 },
+});
 
 async function clusterWithOne(t: ExecutionContext) {
   const cluster = await testCluster(t);
@@ -17,7 +20,10 @@ async function clusterWithOne(t: ExecutionContext) {
 
 test('a change is written to the status only', async (t) => {
   const { api, server } = await clusterWithOne(t);
-  const written = await mutateStatus(api, migrations, name, (fresh) => ({ ...oneMore(fresh), spec: { ...fresh.spec, cancel: true } }));
+  const written = await mutateStatus(api, migrations, name, (fresh) => ({
+    ...oneMore(fresh),
+    spec: { ...fresh.spec, cancel: true },
+  }));
   t.like(written, { status: { attempts: 1 }, spec: { cancel: false } });
   t.is(server.asked('PUT', /\/migrations\/shop-0-1\/status$/).length, 1);
 });
@@ -26,7 +32,10 @@ test('where somebody was faster it is decided again, on the fresh object', async
   const { api } = await clusterWithOne(t);
   const many = Array.from({ length: 8 }, () => mutateStatus(api, migrations, name, oneMore));
   const written = await Promise.all(many);
-  t.deepEqual(written.map(({ status }) => status?.attempts ?? 0).sort((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8]);
+  t.deepEqual(
+    written.map(({ status }) => status?.attempts ?? 0).sort((a, b) => a - b),
+    [1, 2, 3, 4, 5, 6, 7, 8],
+  );
   t.is((await api.get(migrations, name)).status?.attempts, 8);
 });
 
@@ -49,5 +58,7 @@ test('other failures are not tried again here', async (t) => {
   server.fail('PUT', /status$/, { status: 422 });
   await t.throwsAsync(mutateStatus(api, migrations, name, oneMore), { code: 'ERR_KUBE_INVALID' });
   t.is(server.asked('PUT', /status$/).length, 1);
-  await t.throwsAsync(mutateStatus(api, migrations, { ...name, name: 'none' }, oneMore), { code: 'ERR_KUBE_NOT_FOUND' });
+  await t.throwsAsync(mutateStatus(api, migrations, { ...name, name: 'none' }, oneMore), {
+    code: 'ERR_KUBE_NOT_FOUND',
+  });
 });

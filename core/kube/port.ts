@@ -43,21 +43,30 @@ export interface DeleteOptions {
 export type Subresource = 'status' | 'approval';
 
 /**
- * Requests reject with GodwitErrors: ERR_KUBE_NOT_FOUND, ERR_KUBE_CONFLICT (resourceVersion or precondition), ERR_KUBE_EXISTS,
- * ERR_KUBE_FORBIDDEN, ERR_KUBE_INVALID, ERR_KUBE_TOO_MANY (429), ERR_KUBE_UNAVAILABLE (no answer in time, 5xx; retryable).
+ * Requests reject with GodwitErrors: ERR_KUBE_NOT_FOUND, ERR_KUBE_CONFLICT (resourceVersion or precondition),
+ * ERR_KUBE_EXISTS, ERR_KUBE_FORBIDDEN, ERR_KUBE_INVALID, ERR_KUBE_TOO_MANY (429), ERR_KUBE_UNAVAILABLE (no answer in
+ * time, 5xx; retryable).
  */
 export interface KubeApi {
   get<T extends KubeObject>(resource: Resource<T>, name: ObjectName): Promise<T>;
   /** Undefined instead of ERR_KUBE_NOT_FOUND. */
   find<T extends KubeObject>(resource: Resource<T>, name: ObjectName): Promise<T | undefined>;
   /** Objects that are not what `resource` reads are left out of the items. */
-  list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<{ items: T[]; resourceVersion: string; unreadable: Unreadable[] }>;
+  list<T extends KubeObject>(
+    resource: Resource<T>,
+    options?: ListOptions,
+  ): Promise<{ items: T[]; resourceVersion: string; unreadable: Unreadable[] }>;
   /** @param options.dryRun asks what would come of it, and makes nothing */
   create<T extends KubeObject>(resource: Resource<T>, object: T, options?: { dryRun?: boolean }): Promise<T>;
   /** PUT: rejects with ERR_KUBE_CONFLICT unless the object still has `metadata.resourceVersion`. */
   replace<T extends KubeObject>(resource: Resource<T>, object: T, subresource?: Subresource): Promise<T>;
   /** JSON merge patch; with a `metadata.resourceVersion` in it, a compare-and-set. */
-  patch<T extends KubeObject>(resource: Resource<T>, name: ObjectName, patch: object, subresource?: Subresource): Promise<T>;
+  patch<T extends KubeObject>(
+    resource: Resource<T>,
+    name: ObjectName,
+    patch: object,
+    subresource?: Subresource,
+  ): Promise<T>;
   /** Resolves also when it is gone already. */
   delete<T extends KubeObject>(resource: Resource<T>, name: ObjectName, options?: DeleteOptions): Promise<void>;
   /** Policy eviction of a pod; ERR_KUBE_TOO_MANY while a PodDisruptionBudget or a webhook refuses. */
@@ -68,7 +77,9 @@ export interface KubeApi {
 export interface ObjectCache<T extends KubeObject> {
   get(name: ObjectName): T | undefined;
   list(namespace?: string): T[];
-  /** Called after the cache has changed, with the object as it is (or was, when it is gone). Returns the unsubscription. */
+  /**
+   * Called after the cache has changed, with the object as it is (or was, when it is gone). Returns the unsubscription.
+   */
   onChange(listener: (change: { type: 'set' | 'deleted'; object: T; previous?: T | undefined }) => void): () => void;
 }
 

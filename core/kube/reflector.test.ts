@@ -11,23 +11,33 @@ import { statusBody } from './testing/status-body.ts';
 import { until } from './testing/until.ts';
 
 const kinds = collectionPath(configMaps, undefined);
-const named = (name: string, data: Record<string, string> = {}, labels: Record<string, string> = {}) => ({ metadata: { name, namespace: 'shop', labels }, data });
+const named = (name: string, data: Record<string, string> = {}, labels: Record<string, string> = {}) => ({
+  metadata: { name, namespace: 'shop', labels },
+  data,
+});
 
 /** A copy of the ConfigMaps `a` and `b`, which tells what it was told. */
 async function copied(t: ExecutionContext, options: ListOptions = { namespace: 'shop' }) {
   const { server, connection, api } = await testCluster(t);
   const clock = new HandClock();
   const logged: string[] = [];
-  const copy = new ListWatch({ api, connection, clock, log: pino({}, { write: (line) => void logged.push(line) }) }, configMaps, options);
+  const copy = new ListWatch(
+    { api, connection, clock, log: pino({}, { write: (line) => void logged.push(line) }) },
+    configMaps,
+    options,
+  );
   const told: string[] = [];
-  copy.onChange(({ type, object, previous }) => told.push(`${type} ${object.metadata.name}${previous === undefined ? '' : ' again'}`));
+  copy.onChange(({ type, object, previous }) =>
+    told.push(`${type} ${object.metadata.name}${previous === undefined ? '' : ' again'}`),
+  );
   for (const name of ['a', 'b']) server.store.write(kinds, named(name));
   copy.start();
   t.teardown(() => copy.close());
   await copy.synced(1_000);
   await until(() => server.watches.count() === 1, 'a watch');
   const lists = () => server.asked('GET', /configmaps\?limit/).length;
-  const watchedFrom = () => server.asked('GET', /watch=1/).map(({ path }) => new URLSearchParams(path.split('?')[1]).get('resourceVersion'));
+  const watchedFrom = () =>
+    server.asked('GET', /watch=1/).map(({ path }) => new URLSearchParams(path.split('?')[1]).get('resourceVersion'));
   /** Until the copy pauses; lets the pause pass. */
   const pause = async (): Promise<number> => {
     await until(() => clock.pending.length === 1, 'a pause');
@@ -44,7 +54,10 @@ test('what is there is listed, then every change is told', async (t) => {
   await until(() => told.length === 5, 'three changes');
   t.deepEqual(told, ['set a', 'set b', 'set c', 'set a again', 'deleted b']);
   t.is(copy.get({ name: 'a', namespace: 'shop' })?.data?.['colour'], 'red');
-  t.deepEqual(copy.list('shop').map(({ metadata }) => metadata.name), ['a', 'c']);
+  t.deepEqual(
+    copy.list('shop').map(({ metadata }) => metadata.name),
+    ['a', 'c'],
+  );
   t.deepEqual(copy.list('elsewhere'), []);
 });
 
@@ -185,7 +198,10 @@ test('a first list with an object that cannot be read is complete without it', a
   copy.start();
   t.teardown(() => copy.close());
   await copy.synced(1_000);
-  t.deepEqual(copy.list().map(({ metadata }) => metadata.name), ['a', 'b']);
+  t.deepEqual(
+    copy.list().map(({ metadata }) => metadata.name),
+    ['a', 'b'],
+  );
   t.is(copy.unreadable().length, 1);
   server.store.write(kinds, named('bad'));
   await until(() => copy.list().length === 3, 'it can be read now');

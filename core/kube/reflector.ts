@@ -1,4 +1,5 @@
-// A local copy of one kind, by list and watch: bookmarks, a new list when the server has forgotten, back-off after errors.
+// A local copy of one kind, by list and watch: bookmarks, a new list when the server has forgotten, back-off after
+// errors.
 import { z } from 'zod';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -12,7 +13,13 @@ import { read, type Unreadable } from '#core/kube/unreadable.ts';
 
 type Change<T> = { type: 'set' | 'deleted'; object: T; previous?: T | undefined };
 
-const eventSchema = z.looseObject({ type: z.string(), object: z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().optional() }).optional(), code: z.number().optional() }) });
+const eventSchema = z.looseObject({
+  type: z.string(),
+  object: z.looseObject({
+    metadata: z.looseObject({ resourceVersion: z.string().optional() }).optional(),
+    code: z.number().optional(),
+  }),
+});
 /** The server ends a watch after this; spread, so that not all come back at once. */
 const watchSeconds = (): number => 240 + Math.floor(Math.random() * 60);
 /** Bookmarks come about every minute: longer silence is a dead connection. */
@@ -89,7 +96,10 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
         await this.#watch(await this.#relist());
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        this.#ports.log.warn({ resource: this.#resource.plural, error: asGodwitError(error).message }, 'Watch failed and begins anew');
+        this.#ports.log.warn(
+          { resource: this.#resource.plural, error: asGodwitError(error).message },
+          'Watch failed and begins anew',
+        );
       }
       if (this.#ports.clock.nowMs() - startedAt > backOffMs.last) delayMs = backOffMs.first;
       await this.#pause(delayMs * (0.5 + Math.random() / 2));
@@ -124,16 +134,30 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
 
   /** Watches on and on; returns when the server has forgotten the version. */
   async #watch(from: string): Promise<void> {
-    for (let version: string | undefined = from; version !== undefined && !this.#stop.signal.aborted; ) version = await this.#watchOnce(version);
+    for (let version: string | undefined = from; version !== undefined && !this.#stop.signal.aborted;)
+      version = await this.#watchOnce(version);
   }
 
-  /** Resolves with the version to go on from, undefined when a new list is needed; a watch that says nothing at all is broken. */
+  /**
+   * Resolves with the version to go on from, undefined when a new list is needed; a watch that says nothing at all is
+   * broken.
+   */
   async #watchOnce(from: string): Promise<string | undefined> {
     const { connection } = this.#ports;
     let version = from;
     let silent = true;
-    const query = new URLSearchParams({ watch: '1', allowWatchBookmarks: 'true', resourceVersion: from, timeoutSeconds: String(watchSeconds()), ...selectors(this.#options) });
-    for await (const line of connection.stream(`${collectionPath(this.#resource, this.#options.namespace)}?${query.toString()}`, silenceMs, this.#stop.signal)) {
+    const query = new URLSearchParams({
+      watch: '1',
+      allowWatchBookmarks: 'true',
+      resourceVersion: from,
+      timeoutSeconds: String(watchSeconds()),
+      ...selectors(this.#options),
+    });
+    for await (const line of connection.stream(
+      `${collectionPath(this.#resource, this.#options.namespace)}?${query.toString()}`,
+      silenceMs,
+      this.#stop.signal,
+    )) {
       this.#heard();
       silent = false;
       const { type, object } = eventSchema.parse(JSON.parse(line));
@@ -162,7 +186,11 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
     const key = keyOf(unreadable);
     const isNews = this.#unreadable.get(key)?.error !== unreadable.error;
     this.#unreadable.set(key, unreadable);
-    if (isNews) this.#ports.log.error({ resource: this.#resource.plural, object: key, error: unreadable.error }, 'Object cannot be read and is left out');
+    if (isNews)
+      this.#ports.log.error(
+        { resource: this.#resource.plural, object: key, error: unreadable.error },
+        'Object cannot be read and is left out',
+      );
   }
 
   #set(object: T): void {
@@ -185,7 +213,10 @@ export class ListWatch<T extends KubeObject> implements Reflector<T> {
       try {
         listener(change);
       } catch (error) {
-        this.#ports.log.error({ resource: this.#resource.plural, error: asGodwitError(error).message }, 'Listener of a watch failed');
+        this.#ports.log.error(
+          { resource: this.#resource.plural, error: asGodwitError(error).message },
+          'Listener of a watch failed',
+        );
       }
     }
   }

@@ -20,10 +20,19 @@ test('what is parsed is left as it was', (t) => {
 
 test('a node comes without the list of its images', (t) => {
   const object = node('a');
-  t.deepEqual(nodes.parse({ ...object, status: { ...object.status, images: [{ names: ['x'] }], nodeInfo: { architecture: 'amd64' } } }), { ...object, status: { ...object.status, nodeInfo: { architecture: 'amd64' } } });
+  t.deepEqual(
+    nodes.parse({
+      ...object,
+      status: { ...object.status, images: [{ names: ['x'] }], nodeInfo: { architecture: 'amd64' } },
+    }),
+    { ...object, status: { ...object.status, nodeInfo: { architecture: 'amd64' } } },
+  );
   t.deepEqual(nodes.parse({ metadata: { name: 'b' } }), { metadata: { name: 'b' } });
 });
 
 test('what is no such object is refused by name', (t) => {
-  t.throws(() => nodes.parse({ metadata: {} }), { code: 'ERR_KUBE_OBJECT', message: /^a Node is not what this version of Godwit knows/ });
+  t.throws(() => nodes.parse({ metadata: {} }), {
+    code: 'ERR_KUBE_OBJECT',
+    message: /^a Node is not what this version of Godwit knows/,
+  });
 });

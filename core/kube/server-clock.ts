@@ -1,4 +1,5 @@
-// The API server's wall clock: times in objects are compared by it, so that a node or a replica whose own clock is wrong decides like all others.
+// The API server's wall clock: times in objects are compared by it, so that a node or a replica whose own clock is
+// wrong decides like all others.
 import type { Clock } from '#core/clock.ts';
 
 /** Answers tell whole seconds, and take a while: a smaller difference is none. */

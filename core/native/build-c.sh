@@ -1,4 +1,5 @@
-# How the two C executables are compiled; sourced by their build scripts, which set `name`, `sources` (the first one is compiled) and `tests`.
+# How the two C executables are compiled; sourced by their build scripts, which set `name`, `sources` (the first one is
+# compiled) and `tests`.
 warnings='-std=gnu17 -Wall -Wextra -Wconversion -Werror'
 sanitizers='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 
@@ -15,7 +16,8 @@ compile() {
   mv "$output.$$" "$output"
 }
 
-# build_variant release|test|sanitized|bench|fuzz; all but the release look for everything below their working directory.
+# build_variant release|test|sanitized|bench|fuzz; all but the release look for everything below their working
+# directory.
 build_variant() {
   case $1 in
     release) compile "build/$name" $static_cc ;;

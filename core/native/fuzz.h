@@ -1,4 +1,5 @@
-// What drives a fuzz target: libFuzzer where the compiler has it, else the same mutations from the same seed on every machine.
+// What drives a fuzz target: libFuzzer where the compiler has it, else the same mutations from the same seed on every
+// machine.
 #ifndef GODWIT_FUZZ_H
 #define GODWIT_FUZZ_H
 

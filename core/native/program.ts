@@ -40,7 +40,11 @@ export interface Started {
 }
 
 /** Starts a program with exactly this environment besides PATH. */
-export function start(path: string, args: string[], { cwd, env = {}, input = '', argv0 = path }: ProgramInput): Started {
+export function start(
+  path: string,
+  args: string[],
+  { cwd, env = {}, input = '', argv0 = path }: ProgramInput,
+): Started {
   const child = spawn(path, args, { cwd, argv0, env: { PATH: '/usr/bin:/bin', ...env }, stdio: 'pipe' });
   // A program may end without reading what it is given.
   child.stdin.on('error', () => undefined);

@@ -1,4 +1,5 @@
-// What both executables that the container stack starts need to talk to the node agent: a unix stream socket, every wait with a deadline.
+// What both executables that the container stack starts need to talk to the node agent: a unix stream socket, every
+// wait with a deadline.
 #ifndef GODWIT_UNIX_CLIENT_H
 #define GODWIT_UNIX_CLIENT_H
 
@@ -22,7 +23,10 @@ static inline int64_t now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/** Waits for `events` on `fd`; false when the deadline passed. Errors of the descriptor count as ready: the next call reports them. */
+/**
+ * Waits for `events` on `fd`; false when the deadline passed. Errors of the descriptor count as ready: the next call
+ * reports them.
+ */
 static inline bool wait_for(int fd, short events, int64_t deadline_ms) {
   for (;;) {
     int64_t left_ms = deadline_ms - now_ms();
@@ -34,7 +38,9 @@ static inline bool wait_for(int fd, short events, int64_t deadline_ms) {
   }
 }
 
-/** A connected, non-blocking, close-on-exec socket above the standard descriptors, or -1 at once when nobody listens. */
+/**
+ * A connected, non-blocking, close-on-exec socket above the standard descriptors, or -1 at once when nobody listens.
+ */
 static inline int unix_connect(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (strlen(path) >= sizeof address.sun_path) return -1;

@@ -26,9 +26,19 @@ interface PodParts {
 
 /** `shop-0` of UID `u1`, opted in, running on node `a`. */
 export function pod({ owner, metadata, spec, status }: PodParts = {}): Pod {
-  const ownerReferences = owner === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: owner, name: 'shop', uid: 'owner-uid', controller: true }] };
+  const ownerReferences =
+    owner === undefined
+      ? {}
+      : { ownerReferences: [{ apiVersion: 'v1', kind: owner, name: 'shop', uid: 'owner-uid', controller: true }] };
   return {
-    metadata: { name: 'shop-0', namespace: 'default', uid: 'u1', creationTimestamp: at(0), ...ownerReferences, ...metadata },
+    metadata: {
+      name: 'shop-0',
+      namespace: 'default',
+      uid: 'u1',
+      creationTimestamp: at(0),
+      ...ownerReferences,
+      ...metadata,
+    },
     spec: { runtimeClassName, nodeName: 'a', containers: [{ name: 'app' }], ...spec },
     status: { phase: 'Running', ...status },
   };
@@ -36,7 +46,13 @@ export function pod({ owner, metadata, spec, status }: PodParts = {}): Pod {
 
 /** With the condition that an interruption leaves on it. */
 export function interrupted(reason: string | undefined, parts: PodParts = {}): Pod {
-  return pod({ ...parts, status: { ...parts.status, conditions: [{ type: 'DisruptionTarget', status: 'True', ...(reason === undefined ? {} : { reason }) }] } });
+  return pod({
+    ...parts,
+    status: {
+      ...parts.status,
+      conditions: [{ type: 'DisruptionTarget', status: 'True', ...(reason === undefined ? {} : { reason }) }],
+    },
+  });
 }
 
 interface NodeParts {
@@ -49,12 +65,33 @@ interface NodeParts {
   allocatable?: Record<string, string>;
 }
 
-const facts = { architecture: 'x64', cgroupVersion: 1, kernel: '6.1', criu: '4.2', runc: '1.3', lazyPages: true, cpuFlags: ['avx', 'sse2'] };
+const facts = {
+  architecture: 'x64',
+  cgroupVersion: 1,
+  kernel: '6.1',
+  criu: '4.2',
+  runc: '1.3',
+  lazyPages: true,
+  cpuFlags: ['avx', 'sse2'],
+};
 
 /** Ready, with an agent and room for a few pods. */
-export function node(name: string, { labels: more, spec = {}, ready = { status: 'True' }, facts: own, allocatable = { cpu: '2', memory: '4Gi', pods: '110' } }: NodeParts = {}): Node {
+export function node(
+  name: string,
+  {
+    labels: more,
+    spec = {},
+    ready = { status: 'True' },
+    facts: own,
+    allocatable = { cpu: '2', memory: '4Gi', pods: '110' },
+  }: NodeParts = {},
+): Node {
   return {
-    metadata: { name, labels: { [labels.agentReady]: 'true', 'kubernetes.io/hostname': name, ...more }, annotations: { [nodeFactsAnnotation]: JSON.stringify({ ...facts, ...own }) } },
+    metadata: {
+      name,
+      labels: { [labels.agentReady]: 'true', 'kubernetes.io/hostname': name, ...more },
+      annotations: { [nodeFactsAnnotation]: JSON.stringify({ ...facts, ...own }) },
+    },
     spec,
     status: { conditions: [{ type: 'Ready', ...ready }], allocatable },
   };
@@ -72,7 +109,15 @@ export function migration({ metadata, spec, status }: MigrationParts = {}): Migr
     apiVersion: groupVersion,
     kind: 'Migration',
     metadata: { name: 'move', namespace: 'default', uid: 'm1', creationTimestamp: at(0), ...metadata },
-    spec: { podName: 'shop-0', trigger: 'User', deadlineSeconds: 120, dryRun: false, cancel: false, ttlSecondsAfterFinished: 60, ...spec },
+    spec: {
+      podName: 'shop-0',
+      trigger: 'User',
+      deadlineSeconds: 120,
+      dryRun: false,
+      cancel: false,
+      ttlSecondsAfterFinished: 60,
+      ...spec,
+    },
     ...(status === undefined ? {} : { status }),
   };
 }
@@ -83,6 +128,14 @@ export function policy(spec: Partial<InterruptionPolicy['spec']> = {}, name = 'p
     apiVersion: groupVersion,
     kind: 'InterruptionPolicy',
     metadata: { name, namespace: 'default' },
-    spec: { selector: {}, action: 'Migrate', holdSeconds: 60, evictionDeadlineSeconds: 900, disruptionBudgets: 'Respect', precedence: 0, ...spec },
+    spec: {
+      selector: {},
+      action: 'Migrate',
+      holdSeconds: 60,
+      evictionDeadlineSeconds: 900,
+      disruptionBudgets: 'Respect',
+      precedence: 0,
+      ...spec,
+    },
   };
 }

@@ -6,7 +6,11 @@ import { stableNetworkSpecSchema, type StableNetwork } from '#core/api/stable-ne
 import { at } from '#core/testing/objects.ts';
 
 /** Addresses 198.18.0.10 to 198.18.0.19. */
-export function stableNetwork(name = 'stable', spec: Partial<StableNetwork['spec']> = {}, metadata: Partial<StableNetwork['metadata']> = {}): StableNetwork {
+export function stableNetwork(
+  name = 'stable',
+  spec: Partial<StableNetwork['spec']> = {},
+  metadata: Partial<StableNetwork['metadata']> = {},
+): StableNetwork {
   const ranges = [{ cidr: '198.18.0.0/24', rangeStart: '198.18.0.10', rangeEnd: '198.18.0.19' }];
   return {
     apiVersion: groupVersion,
@@ -24,21 +28,49 @@ interface StableIPParts {
 }
 
 /** Of lineage `l1`, whose pod is `shop-0`. */
-export function stableIP(address = '198.18.0.10', { network = 'stable', workload, status = { epoch: 1, holder: { name: 'shop-0', uid: 'u1', nodeName: 'a' } } }: StableIPParts = {}): StableIP {
+export function stableIP(
+  address = '198.18.0.10',
+  {
+    network = 'stable',
+    workload,
+    status = { epoch: 1, holder: { name: 'shop-0', uid: 'u1', nodeName: 'a' } },
+  }: StableIPParts = {},
+): StableIP {
   const owned = { namespace: 'default', lineage: 'l1', podName: 'shop-0', ...workload };
   return {
     apiVersion: groupVersion,
     kind: 'StableIP',
-    metadata: { name: stableIPName(network, address), uid: `${address}-uid`, labels: { [labels.network]: network, [labels.lineage]: owned.lineage } },
-    spec: { network, address: `${address}/${address.includes(':') ? 64 : 24}`, mac: '02:00:00:00:00:01', ifName: 'net1', workload: owned },
+    metadata: {
+      name: stableIPName(network, address),
+      uid: `${address}-uid`,
+      labels: { [labels.network]: network, [labels.lineage]: owned.lineage },
+    },
+    spec: {
+      network,
+      address: `${address}/${address.includes(':') ? 64 : 24}`,
+      mac: '02:00:00:00:00:01',
+      ifName: 'net1',
+      workload: owned,
+    },
     status,
   };
 }
 
 /** Headless Service `shop` for the pods `app=shop` of network `stable`. */
-export function stableService(spec: Partial<NonNullable<Service['spec']>> = {}, annotations: Record<string, string> = { [serviceAnnotations.network]: 'stable', [serviceAnnotations.selector]: 'app=shop' }): Service {
+export function stableService(
+  spec: Partial<NonNullable<Service['spec']>> = {},
+  annotations: Record<string, string> = {
+    [serviceAnnotations.network]: 'stable',
+    [serviceAnnotations.selector]: 'app=shop',
+  },
+): Service {
   return {
     metadata: { name: 'shop', namespace: 'default', uid: 'service-uid', annotations },
-    spec: { clusterIP: 'None', ipFamilies: ['IPv4', 'IPv6'], ports: [{ name: 'redis', protocol: 'TCP', port: 6379, targetPort: 6379 }], ...spec },
+    spec: {
+      clusterIP: 'None',
+      ipFamilies: ['IPv4', 'IPv6'],
+      ports: [{ name: 'redis', protocol: 'TCP', port: 6379, targetPort: 6379 }],
+      ...spec,
+    },
   };
 }

@@ -53,7 +53,8 @@ export class FrameDecoder {
     const head = this.#gather(headerBytes);
     const length = head.readUInt32BE(0);
     const kind = frameKind(head.readUInt8(4));
-    if (length > maxPayloadBytes) throw new GodwitError('ERR_PEER_PROTOCOL', `frame of ${length} bytes, at most ${maxPayloadBytes} are allowed`);
+    if (length > maxPayloadBytes)
+      throw new GodwitError('ERR_PEER_PROTOCOL', `frame of ${length} bytes, at most ${maxPayloadBytes} are allowed`);
     if (this.#bytes < headerBytes + length) return undefined;
     const whole = this.#gather(headerBytes + length);
     this.#drop(headerBytes + length);

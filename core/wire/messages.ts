@@ -83,8 +83,15 @@ export const podSpecSchema = z.strictObject({
     )
     .min(1)
     .max(32),
-  /** What each file root is: the layer of container number `container`, or the pod's volume `volume`: an emptyDir, or `/dev/shm`. */
-  roots: z.array(z.union([z.strictObject({ container: z.number().int().min(0).max(31) }), z.strictObject({ volume: volumeName })])).max(64),
+  /**
+   * What each file root is: the layer of container number `container`, or the pod's volume `volume`: an emptyDir, or
+   * `/dev/shm`.
+   */
+  roots: z
+    .array(
+      z.union([z.strictObject({ container: z.number().int().min(0).max(31) }), z.strictObject({ volume: volumeName })]),
+    )
+    .max(64),
 });
 export type PodSpec = z.infer<typeof podSpecSchema>;
 
@@ -102,7 +109,10 @@ const sourceMessages = [
     container: containerSpecSchema,
     pod: podSpecSchema.optional(),
     claims: z.array(leaseClaim).max(16),
-    /** Destinations in the container of bind-mounted directories that move along; file root 0 is the container's own layer. */
+    /**
+     * Destinations in the container of bind-mounted directories that move along; file root 0 is the container's own
+     * layer.
+     */
     mounts: z.array(z.strictObject({ source: absolutePath, destination: absolutePath })).max(32),
     /** Content of CRIU's descriptors.json: what the container's first three descriptors are. */
     descriptors: z.array(z.string().max(256)).max(16),
@@ -114,7 +124,10 @@ const sourceMessages = [
   z.strictObject({ type: z.literal('round-end'), root: z.number().int().min(0).max(63) }),
   z.strictObject({ type: z.literal('frozen'), neighbours: z.array(neighbour).max(4096) }),
   z.strictObject({ type: z.literal('image'), number: z.number().int().min(0).max(65_535), name: plainName }),
-  z.strictObject({ type: z.literal('images-end'), images: z.array(z.strictObject({ name: plainName, bytes: byteCount })).max(65_536) }),
+  z.strictObject({
+    type: z.literal('images-end'),
+    images: z.array(z.strictObject({ name: plainName, bytes: byteCount })).max(65_536),
+  }),
   z.strictObject({ type: z.literal('commit'), epoch: z.number().int().positive() }),
   z.strictObject({ type: z.literal('abort'), reason: z.string().max(4096) }),
 ] as const;
@@ -122,7 +135,11 @@ const sourceMessages = [
 const targetMessages = [
   z.strictObject({ type: z.literal('welcome'), receivedAt: z.number(), sentAt: z.number(), facts: nodeFactsSchema }),
   z.strictObject({ type: z.literal('ready') }),
-  z.strictObject({ type: z.literal('refused'), refusals: z.array(refusalSchema).max(64), notes: z.array(refusalSchema).max(64) }),
+  z.strictObject({
+    type: z.literal('refused'),
+    refusals: z.array(refusalSchema).max(64),
+    notes: z.array(refusalSchema).max(64),
+  }),
   z.strictObject({ type: z.literal('round-applied'), root: z.number().int(), entries: byteCount, bytes: byteCount }),
   z.strictObject({ type: z.literal('parked') }),
   /** `notes`: what could not be put back. */
@@ -136,7 +153,11 @@ const targetMessages = [
   /** After the commit: the target's copy does not run and never will. */
   z.strictObject({ type: z.literal('lost'), reason: z.string().max(4096) }),
   /** Answer to `hello` with purpose `outcome`, by the source. */
-  z.strictObject({ type: z.literal('outcome'), outcome: z.enum(['pending', 'committed', 'revoked']), epoch: z.number().int().optional() }),
+  z.strictObject({
+    type: z.literal('outcome'),
+    outcome: z.enum(['pending', 'committed', 'revoked']),
+    epoch: z.number().int().optional(),
+  }),
 ] as const;
 
 export const messageSchema = z.discriminatedUnion('type', [...sourceMessages, ...targetMessages]);

@@ -1,4 +1,5 @@
-// Attributes of tasks and sockets that CRIU's images leave out, as one file beside them. It comes from a peer: parsed before it is used.
+// Attributes of tasks and sockets that CRIU's images leave out, as one file beside them. It comes from a peer: parsed
+// before it is used.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,8 +9,16 @@ import { writeFileNamed } from '#core/write-file.ts';
 /** CRIU and agents that do not know it leave it alone. */
 const name = 'godwit-attributes.json';
 
-const number = z.number().int().min(0).max(2 ** 32 - 1);
-const hex = (bytes: number) => z.string().regex(/^([0-9a-f]{2})*$/).max(2 * bytes);
+const number = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+const hex = (bytes: number) =>
+  z
+    .string()
+    .regex(/^([0-9a-f]{2})*$/)
+    .max(2 * bytes);
 
 const taskAttributes = z.strictObject({
   /** Mask, least significant byte first; absent where the task may run on all CPUs of its node. */
@@ -33,7 +42,10 @@ export type ProcessAttributes = z.infer<typeof processAttributes>;
 const optionValues = z.record(z.string().max(64), hex(255));
 export type OptionValues = z.infer<typeof optionValues>;
 
-/** Processes and tasks by their numbers in the container. Most tasks are alike, and most sockets: what they have is said once. */
+/**
+ * Processes and tasks by their numbers in the container. Most tasks are alike, and most sockets: what they have is said
+ * once.
+ */
 const imageSchema = z.strictObject({
   processes: z.array(processAttributes),
   taskKinds: z.array(taskAttributes),

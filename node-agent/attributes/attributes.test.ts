@@ -19,14 +19,22 @@ const allCpus = Buffer.from('ff'.repeat(128), 'hex');
 test('options of a socket are read and put back', async (t) => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const listener = socketsOf(process.pid).find(({ fd }) => readSocket(process.pid, fd)['TCP_DEFER_ACCEPT'] !== undefined);
+  const listener = socketsOf(process.pid).find(
+    ({ fd }) => readSocket(process.pid, fd)['TCP_DEFER_ACCEPT'] !== undefined,
+  );
   const { fd = -1 } = listener ?? {};
   const before = readSocket(process.pid, fd);
   const wanted = { ...before, IP_TTL: '21000000', SO_PRIORITY: '05000000' };
   t.notDeepEqual(before, wanted);
   t.deepEqual(putBackSocket(process.pid, fd, wanted), []);
   t.deepEqual(readSocket(process.pid, fd), wanted);
-  t.deepEqual(putBackSocket(process.pid, fd, { TCP_CONGESTION: Buffer.from('nonsense').toString('hex').padEnd(32, '0'), NOT_KNOWN: '01' }), ['TCP_CONGESTION', 'NOT_KNOWN']);
+  t.deepEqual(
+    putBackSocket(process.pid, fd, {
+      TCP_CONGESTION: Buffer.from('nonsense').toString('hex').padEnd(32, '0'),
+      NOT_KNOWN: '01',
+    }),
+    ['TCP_CONGESTION', 'NOT_KNOWN'],
+  );
   server.close();
 });
 

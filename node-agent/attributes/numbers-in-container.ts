@@ -15,7 +15,10 @@ export function tasksOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).map(Number);
 }
 
-/** Numbers of `init` and all processes below it, by their numbers in the container. Nothing of it runs, so none of them ends. */
+/**
+ * Numbers of `init` and all processes below it, by their numbers in the container. Nothing of it runs, so none of them
+ * ends.
+ */
 export function processesBelow(init: number): Map<number, number> {
   const found = [init];
   for (const pid of found) found.push(...childrenOf(pid));
@@ -24,5 +27,10 @@ export function processesBelow(init: number): Map<number, number> {
 
 function childrenOf(pid: number): number[] {
   const lists = tasksOf(pid).map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'));
-  return lists.flatMap((list) => list.split(' ').filter((child) => child !== '').map(Number));
+  return lists.flatMap((list) =>
+    list
+      .split(' ')
+      .filter((child) => child !== '')
+      .map(Number),
+  );
 }

@@ -20,13 +20,17 @@ export function readProcess(pid: number, process: number): ProcessAttributes {
 export async function putBackProcess(pid: number, wanted: ProcessAttributes): Promise<string[]> {
   const { coredumpFilter, personality, merges } = readProcess(pid, wanted.process);
   const lost: string[] = [];
-  if (coredumpFilter !== wanted.coredumpFilter) writeFileSync(`/proc/${pid}/coredump_filter`, `0x${wanted.coredumpFilter}`);
+  if (coredumpFilter !== wanted.coredumpFilter)
+    writeFileSync(`/proc/${pid}/coredump_filter`, `0x${wanted.coredumpFilter}`);
   if (personality !== wanted.personality) {
     await inEachTask(pid, (task) => task.call(syscalls.personality, [wanted.personality]));
-    if (readProcess(pid, wanted.process).personality !== wanted.personality) lost.push(`personality 0x${wanted.personality.toString(16)}`);
+    if (readProcess(pid, wanted.process).personality !== wanted.personality)
+      lost.push(`personality 0x${wanted.personality.toString(16)}`);
   }
   if (merges !== wanted.merges) {
-    const answer = await inRestored(pid, (task) => task.call(syscalls.prctl, [setMemoryMerge, wanted.merges ? 1 : 0, 0, 0, 0]));
+    const answer = await inRestored(pid, (task) =>
+      task.call(syscalls.prctl, [setMemoryMerge, wanted.merges ? 1 : 0, 0, 0, 0]),
+    );
     if (answer !== 0) lost.push('merging of equal pages');
   }
   return lost;

@@ -15,15 +15,23 @@ export async function putBackAttributes(images: string, init: number): Promise<N
   const image = readAttributes(images);
   if (image === undefined) return [];
   const processes = processesBelow(init);
-  const lost = [...(await putBackProcesses(image, processes)), ...putBackTasks(image, processes), ...putBackSockets(image, processes)];
+  const lost = [
+    ...(await putBackProcesses(image, processes)),
+    ...putBackTasks(image, processes),
+    ...putBackSockets(image, processes),
+  ];
   return lost.length === 0 ? [] : [note(lost)];
 }
 
-async function putBackProcesses({ processes: wanted }: AttributesImage, processes: ReadonlyMap<number, number>): Promise<string[]> {
+async function putBackProcesses(
+  { processes: wanted }: AttributesImage,
+  processes: ReadonlyMap<number, number>,
+): Promise<string[]> {
   const lost: string[] = [];
   for (const own of wanted) {
     const pid = processes.get(own.process);
-    if (pid !== undefined) lost.push(...(await putBackProcess(pid, own)).map((what) => `${what} of process ${own.process}`));
+    if (pid !== undefined)
+      lost.push(...(await putBackProcess(pid, own)).map((what) => `${what} of process ${own.process}`));
   }
   return lost;
 }
@@ -32,7 +40,9 @@ function putBackTasks({ taskKinds, tasks }: AttributesImage, processes: Readonly
   return [...Map.groupBy(tasks, ({ process }) => process)].flatMap(([process, own]) => {
     const pid = processes.get(process);
     if (pid === undefined) return []; // one of the dead whose parent has not asked for them
-    const numbers = new Map(tasksOf(pid).map((task) => [task === pid ? process : inContainer(`${pid}/task/${task}`), task]));
+    const numbers = new Map(
+      tasksOf(pid).map((task) => [task === pid ? process : inContainer(`${pid}/task/${task}`), task]),
+    );
     return own.flatMap(({ task, kind }) => {
       const [here, wanted] = [numbers.get(task), taskKinds[kind]];
       if (here === undefined || wanted === undefined) return [];

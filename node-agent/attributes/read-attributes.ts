@@ -15,10 +15,19 @@ const onlineCpus = '/sys/devices/system/cpu/online';
 /** @param cpuset the container's cgroup that says which CPUs it may use; undefined: all */
 export function readAttributesOf(pids: readonly number[], cpuset: string | undefined): AttributesImage {
   const allCpus = allowedCpus(cpuset);
-  const taskKinds = new Kinds((task: TaskAttributes) => JSON.stringify(task), (task) => task);
+  const taskKinds = new Kinds(
+    (task: TaskAttributes) => JSON.stringify(task),
+    (task) => task,
+  );
   const socketKinds = new Kinds((packed: Buffer) => packed.toString('latin1'), unpackOptions);
   const seen = new Set<number>();
-  const image: AttributesImage = { processes: [], taskKinds: taskKinds.all, tasks: [], socketKinds: socketKinds.all, sockets: [] };
+  const image: AttributesImage = {
+    processes: [],
+    taskKinds: taskKinds.all,
+    tasks: [],
+    socketKinds: socketKinds.all,
+    sockets: [],
+  };
   for (const pid of pids) {
     unlessEnded(() => {
       if (isZombie(pid)) return;
@@ -39,7 +48,8 @@ export function readAttributesOf(pids: readonly number[], cpuset: string | undef
 }
 
 function allowedCpus(cpuset: string | undefined): Buffer {
-  const files = cpuset === undefined ? [] : ['cpuset.cpus.effective', 'cpuset.effective_cpus'].map((name) => join(cpuset, name));
+  const files =
+    cpuset === undefined ? [] : ['cpuset.cpus.effective', 'cpuset.effective_cpus'].map((name) => join(cpuset, name));
   return maskOfList(readFileSync(files.find((file) => existsSync(file)) ?? onlineCpus, 'utf8'));
 }
 

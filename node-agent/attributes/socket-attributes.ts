@@ -1,7 +1,13 @@
 // Options of single sockets, read and set through a descriptor that the agent takes from their process.
 import { closeSync } from 'node:fs';
 import type { OptionValues } from '#agent/attributes/attributes-image.ts';
-import { datagramsOnly, socketOptions, streamSocket, typeOption, type SocketOption } from '#agent/attributes/socket-options.ts';
+import {
+  datagramsOnly,
+  socketOptions,
+  streamSocket,
+  typeOption,
+  type SocketOption,
+} from '#agent/attributes/socket-options.ts';
 import { attributes } from '#agent/native/attributes.ts';
 
 /** A socket of a process; `inode` tells whether two descriptors are one socket. */
@@ -11,12 +17,16 @@ export interface SocketDescriptor {
 }
 
 const optionNames = Object.keys(socketOptions);
-const asked = (options: readonly SocketOption[]): Int32Array => Int32Array.from(options.flatMap(({ level, option, bytes }) => [level, option, bytes]));
+const asked = (options: readonly SocketOption[]): Int32Array =>
+  Int32Array.from(options.flatMap(({ level, option, bytes }) => [level, option, bytes]));
 const all = asked([typeOption, ...Object.values(socketOptions)]);
 
 export function socketsOf(pid: number): SocketDescriptor[] {
   const found = attributes.sockets(pid);
-  return Array.from({ length: found.length / 2 }, (_, index) => ({ fd: found[2 * index] ?? 0, inode: found[2 * index + 1] ?? 0 }));
+  return Array.from({ length: found.length / 2 }, (_, index) => ({
+    fd: found[2 * index] ?? 0,
+    inode: found[2 * index + 1] ?? 0,
+  }));
 }
 
 /** All options of a socket in one piece; sockets that are alike have the same. */
@@ -29,14 +39,25 @@ export function unpackOptions(packed: Buffer): OptionValues {
   const stream = type?.readInt32LE() === streamSocket;
   const known = optionNames.flatMap((name, index) => {
     const value = values[index];
-    return value === undefined || value.length === 0 || (stream && datagramsOnly.has(name)) ? [] : [[name, value.toString('hex')] as const];
+    return value === undefined || value.length === 0 || (stream && datagramsOnly.has(name))
+      ? []
+      : [[name, value.toString('hex')] as const];
   });
   return Object.fromEntries(known);
 }
 
 /** Sets what differs; returns the names of what could not be set. */
-export function putBackSocket(pid: number, fd: number, wanted: OptionValues, differences: Differences = new Map()): string[] {
-  return withSocket(pid, fd, (own) => differing(attributes.getOptions(own, all), wanted, differences).filter((name) => !putBack(own, name, wanted[name] ?? '')));
+export function putBackSocket(
+  pid: number,
+  fd: number,
+  wanted: OptionValues,
+  differences: Differences = new Map(),
+): string[] {
+  return withSocket(pid, fd, (own) =>
+    differing(attributes.getOptions(own, all), wanted, differences).filter(
+      (name) => !putBack(own, name, wanted[name] ?? ''),
+    ),
+  );
 }
 
 /** Found before: sockets that are alike and are to be alike differ in the same options. */
@@ -56,13 +77,14 @@ function differing(packed: Buffer, wanted: OptionValues, differences: Difference
 
 function putBack(own: number, name: string, wanted: string): boolean {
   const known = socketOptions[name];
-  if (known === undefined || attributes.setOption(own, known.level, known.option, Buffer.from(wanted, 'hex')) !== 0) return false;
+  if (known === undefined || attributes.setOption(own, known.level, known.option, Buffer.from(wanted, 'hex')) !== 0)
+    return false;
   return valuesIn(attributes.getOptions(own, asked([known])))[0]?.toString('hex') === wanted;
 }
 
 function valuesIn(packed: Buffer): Buffer[] {
   const values: Buffer[] = [];
-  for (let at = 0; at < packed.length; ) {
+  for (let at = 0; at < packed.length;) {
     const end = at + 1 + (packed[at] ?? 0);
     values.push(packed.subarray(at + 1, end));
     at = end;

@@ -21,7 +21,9 @@ export function readTask(task: number, allCpus: Buffer): TaskAttributes {
 export function putBackTask(task: number, { cpus, ioPriority, timerSlackNs }: TaskAttributes): string[] {
   return [
     ...(cpus === undefined ? [] : putBackCpus(task, Buffer.from(cpus, 'hex'))),
-    ...(attributes.getIoPriority(task) !== ioPriority && attributes.setIoPriority(task, ioPriority) !== 0 ? [`I/O priority ${ioPriority}`] : []),
+    ...(attributes.getIoPriority(task) !== ioPriority && attributes.setIoPriority(task, ioPriority) !== 0
+      ? [`I/O priority ${ioPriority}`]
+      : []),
     ...putBackSlack(task, timerSlackNs),
   ];
 }

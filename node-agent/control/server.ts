@@ -2,7 +2,15 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { handoverRequestSchema, terminalStates, type ContainerSummary, type Diagnosis, type HandoverRecord, type HandoverRequest, type Plan } from '#core/api/handover.ts';
+import {
+  handoverRequestSchema,
+  terminalStates,
+  type ContainerSummary,
+  type Diagnosis,
+  type HandoverRecord,
+  type HandoverRequest,
+  type Plan,
+} from '#core/api/handover.ts';
 import { asGodwitError, GodwitError, type ErrorCode } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
 
@@ -44,7 +52,9 @@ export async function serveControl(path: string, port: ControlPort, log: Log): P
     });
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', (cause) => reject(new GodwitError('ERR_LISTEN', `cannot listen on ${path}: ${cause.message}`, { cause })));
+  server.once('error', (cause) =>
+    reject(new GodwitError('ERR_LISTEN', `cannot listen on ${path}: ${cause.message}`, { cause })),
+  );
   server.listen(path, resolve);
   await promise;
   chmodSync(path, 0o600);
@@ -64,7 +74,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, port: 
     case 'GET /v1/handovers':
       return sendJson(response, 200, port.list());
     case 'GET /v1/events':
-      return streamChanges(response, port, () => true, () => false);
+      return streamChanges(
+        response,
+        port,
+        () => true,
+        () => false,
+      );
     case 'GET /v1/doctor':
       return sendJson(response, 200, await port.diagnose());
     case 'GET one':
@@ -88,7 +103,12 @@ async function streamHandover(response: ServerResponse, port: ControlPort, id: s
   else await streamChanges(response, port, (record) => record.id === id, isOver);
 }
 
-async function streamChanges(response: ServerResponse, port: ControlPort, wanted: (record: HandoverRecord) => boolean, last: (record: HandoverRecord) => boolean): Promise<void> {
+async function streamChanges(
+  response: ServerResponse,
+  port: ControlPort,
+  wanted: (record: HandoverRecord) => boolean,
+  last: (record: HandoverRecord) => boolean,
+): Promise<void> {
   const over = new AbortController();
   response.once('close', () => over.abort());
   if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
@@ -107,11 +127,17 @@ async function readRequest(request: IncomingMessage): Promise<HandoverRequest> {
   for await (const chunk of request) {
     const buffer = Buffer.from(chunk);
     bytes += buffer.length;
-    if (bytes > maxBodyBytes) throw new GodwitError('ERR_REQUEST_INVALID', `the request body has more than ${maxBodyBytes} bytes`);
+    if (bytes > maxBodyBytes)
+      throw new GodwitError('ERR_REQUEST_INVALID', `the request body has more than ${maxBodyBytes} bytes`);
     chunks.push(buffer);
   }
-  const parsed = z.string().transform(parseJson).pipe(handoverRequestSchema).safeParse(Buffer.concat(chunks).toString('utf8'));
-  if (!parsed.success) throw new GodwitError('ERR_REQUEST_INVALID', `the request is not valid: ${z.prettifyError(parsed.error)}`);
+  const parsed = z
+    .string()
+    .transform(parseJson)
+    .pipe(handoverRequestSchema)
+    .safeParse(Buffer.concat(chunks).toString('utf8'));
+  if (!parsed.success)
+    throw new GodwitError('ERR_REQUEST_INVALID', `the request is not valid: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
 

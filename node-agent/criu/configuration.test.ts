@@ -14,12 +14,15 @@ function rig(t: ExecutionContext) {
 const text = (criu: CriuConfigurations, container: string): string => readFileSync(criu.pathOf(container), 'utf8');
 const whole = /^action-script \/hook$/m;
 
-test('what one container watches is nobody else\'s, small directories first', (t) => {
+test("what one container watches is nobody else's, small directories first", (t) => {
   const { criu } = rig(t);
   criu.write('one');
   criu.write('other', ['/data', '/data/a/b', '/data']);
   t.notRegex(text(criu, 'one'), /irmap/);
-  t.deepEqual(text(criu, 'other').match(/^irmap-scan-path .*$/gm), ['irmap-scan-path /data/a/b', 'irmap-scan-path /data']);
+  t.deepEqual(text(criu, 'other').match(/^irmap-scan-path .*$/gm), [
+    'irmap-scan-path /data/a/b',
+    'irmap-scan-path /data',
+  ]);
   for (const container of ['one', 'other']) t.regex(text(criu, container), whole);
 });
 

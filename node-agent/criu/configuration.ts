@@ -1,5 +1,6 @@
-// CRIU's configuration of each container (annotation org.criu.config): the links are the network lock, the hooks are ours. Without this file
-// CRIU would ask nobody: a dump would end its container, a restore would let it run. So no CRIU ever finds a part of it, or that of others.
+// CRIU's configuration of each container (annotation org.criu.config): the links are the network lock, the hooks are
+// ours. Without this file CRIU would ask nobody: a dump would end its container, a restore would let it run. So no CRIU
+// ever finds a part of it, or that of others.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ghostLimitBytes } from '#agent/criu/ghost-limit.ts';
@@ -16,7 +17,8 @@ export class CriuConfigurations {
     this.#directory = directory;
     this.#hook = hook;
     mkdirSync(directory, { recursive: true, mode: 0o755 });
-    for (const name of readdirSync(directory).filter((file) => file.endsWith(ending))) this.write(name.slice(0, -ending.length));
+    for (const name of readdirSync(directory).filter((file) => file.endsWith(ending)))
+      this.write(name.slice(0, -ending.length));
   }
 
   pathOf(container: string): string {
@@ -26,10 +28,19 @@ export class CriuConfigurations {
   /**
    * What dumps and restores of the container that begin from now on find.
    *
-   * @param watched what inotify watches in it: an overlay does not open files by their handles, CRIU looks for them here
+   * @param watched what inotify watches in it: an overlay does not open files by their handles, CRIU looks for them
+   * here
    */
   write(container: string, watched: readonly string[] = []): void {
-    const options = ['network-lock skip', 'tcp-established', 'skip-in-flight', 'link-remap', 'verbosity 1', `ghost-limit ${ghostLimitBytes}`, `action-script ${this.#hook}`];
+    const options = [
+      'network-lock skip',
+      'tcp-established',
+      'skip-in-flight',
+      'link-remap',
+      'verbosity 1',
+      `ghost-limit ${ghostLimitBytes}`,
+      `action-script ${this.#hook}`,
+    ];
     const hints = [...new Set(watched)].toSorted(deepestFirst).map((path) => `irmap-scan-path ${path}`);
     replaceFile(this.pathOf(container), [...options, ...hints, ''].join('\n'), 0o644);
   }

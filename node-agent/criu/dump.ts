@@ -1,4 +1,5 @@
-// A dump that is started before the freeze, waits for it in CRIU's pre-dump hook, and is held in post-dump until the commit.
+// A dump that is started before the freeze, waits for it in CRIU's pre-dump hook, and is held in post-dump until the
+// commit.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +45,11 @@ export class HeldDump {
     });
     const waiting = request.hooks.next('pre-dump');
     try {
-      return new HeldDump(request, exited, await withDeadline(Promise.race([waiting, early]), limitMs, 'starting the dump'));
+      return new HeldDump(
+        request,
+        exited,
+        await withDeadline(Promise.race([waiting, early]), limitMs, 'starting the dump'),
+      );
     } catch (error) {
       void waiting.then((call) => call.abort());
       throw error;
@@ -58,7 +63,11 @@ export class HeldDump {
     const early = this.#exited.then((code) => {
       throw dumpError(this.#request, code);
     });
-    this.#postDump = await withDeadline(Promise.race([this.#request.hooks.next('post-dump'), early]), limitMs, 'the dump');
+    this.#postDump = await withDeadline(
+      Promise.race([this.#request.hooks.next('post-dump'), early]),
+      limitMs,
+      'the dump',
+    );
   }
 
   /** CRIU ends the source's processes. Resolves when it is gone; whether they are is for the caller to see. */
@@ -67,7 +76,10 @@ export class HeldDump {
     await withDeadline(this.#exited, limitMs, 'the end of the dump');
   }
 
-  /** CRIU lets go of the source's processes, wherever it is; they stay frozen by their cgroup. Resolves when CRIU is gone. */
+  /**
+   * CRIU lets go of the source's processes, wherever it is; they stay frozen by their cgroup. Resolves when CRIU is
+   * gone.
+   */
   async abandon(limitMs: number): Promise<void> {
     if (!this.#begun) this.#preDump.abort();
     else if (this.#postDump === undefined) void this.#request.hooks.next('post-dump').then((call) => call.abort());
@@ -85,8 +97,20 @@ export class HeldDump {
 function spawnCheckpoint({ runc, root, id, directories, leavesRunning = false }: DumpRequest): ChildProcess {
   const output = openSync(join(directories.work, 'runc-checkpoint.log'), 'a', 0o600);
   const [program, ...args] = besideContainerd([
-    runc, '--root', root, 'checkpoint', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
-    ...(leavesRunning ? ['--leave-running'] : []), '--image-path', directories.images, '--work-path', directories.work, id,
+    runc,
+    '--root',
+    root,
+    'checkpoint',
+    '--tcp-established',
+    '--file-locks',
+    '--manage-cgroups-mode',
+    'ignore',
+    ...(leavesRunning ? ['--leave-running'] : []),
+    '--image-path',
+    directories.images,
+    '--work-path',
+    directories.work,
+    id,
   ]);
   const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
@@ -104,7 +128,19 @@ const logPath = ({ directories }: DumpRequest) => join(directories.work, 'dump.l
 
 function dumpError(request: DumpRequest, code: number): GodwitError {
   const errors = criuErrors(readCriuLog(logPath(request)));
-  const said = errors.length > 0 ? errors.join('; ') : readCriuLog(join(request.directories.work, 'runc-checkpoint.log')).trim().slice(-500);
-  const { id, root, directories: { work } } = request;
-  return failureOf({ code: 'ERR_DUMP', message: `runc checkpoint ended with ${code}: ${said}`, details: { container: id, criu: errors }, writes: [root, work] });
+  const said =
+    errors.length > 0
+      ? errors.join('; ')
+      : readCriuLog(join(request.directories.work, 'runc-checkpoint.log')).trim().slice(-500);
+  const {
+    id,
+    root,
+    directories: { work },
+  } = request;
+  return failureOf({
+    code: 'ERR_DUMP',
+    message: `runc checkpoint ended with ${code}: ${said}`,
+    details: { container: id, criu: errors },
+    writes: [root, work],
+  });
 }

@@ -22,13 +22,22 @@ interface Timer {
 function timerEntry({ left, period }: Timer): number[] {
   const owner = messageField(3, [...varintField(1, 0), ...varintField(2, 0)]);
   const timer = [
-    ...varintField(1, 300), ...varintField(2, 0o4002), ...owner, ...varintField(4, 1), ...varintField(5, 1), ...varintField(6, 0),
-    ...varintField(7, left[0]), ...varintField(8, left[1]), ...varintField(9, period[0]), ...varintField(10, period[1]),
+    ...varintField(1, 300),
+    ...varintField(2, 0o4002),
+    ...owner,
+    ...varintField(4, 1),
+    ...varintField(5, 1),
+    ...varintField(6, 0),
+    ...varintField(7, left[0]),
+    ...varintField(8, left[1]),
+    ...varintField(9, period[0]),
+    ...varintField(10, period[1]),
   ];
   return [...varintField(1, 17), ...varintField(2, 300), ...messageField(12, timer)];
 }
 
-const image = (...all: number[][]): Buffer => Buffer.concat([Buffer.alloc(8, 0xab), ...all.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
+const image = (...all: number[][]): Buffer =>
+  Buffer.concat([Buffer.alloc(8, 0xab), ...all.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
 
 const expired = { left: [0, 0], period: [0, 50_000_000] } satisfies Timer;
 
@@ -51,7 +60,9 @@ for (const [what, timer] of Object.entries({
 }
 
 test('other files in the image stay as they are', (t) => {
-  t.false(reviveTimerfd(Buffer.from([...varintField(1, 8), ...varintField(2, 5), ...messageField(8, varintField(1, 0))])));
+  t.false(
+    reviveTimerfd(Buffer.from([...varintField(1, 8), ...varintField(2, 5), ...messageField(8, varintField(1, 0))])),
+  );
 });
 
 test('an image is changed where it lies, and a broken one does no harm', (t) => {

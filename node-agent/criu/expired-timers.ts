@@ -1,4 +1,5 @@
-// Periodic timers that expired in the freeze: CRIU restores them as what is left of their period, nothing, which means "off" to the kernel.
+// Periodic timers that expired in the freeze: CRIU restores them as what is left of their period, nothing, which means
+// "off" to the kernel.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { entriesOf, fields } from '#agent/criu/image-entries.ts';
 
@@ -6,7 +7,10 @@ import { entriesOf, fields } from '#agent/criu/image-entries.ts';
 const timerfdOfFile = 12;
 const field = { seconds: 7, nanoseconds: 8, periodSeconds: 9, periodNanoseconds: 10 };
 
-/** Makes such timers in `files.img` end at once instead of never: the first tick after the move, then their period. Returns how many. */
+/**
+ * Makes such timers in `files.img` end at once instead of never: the first tick after the move, then their period.
+ * Returns how many.
+ */
 export function reviveExpiredTimers(filesImage: string): number {
   const image = readFileSync(filesImage);
   const count = entriesOf(image).filter(reviveTimerfd).length;
@@ -14,7 +18,10 @@ export function reviveExpiredTimers(filesImage: string): number {
   return count;
 }
 
-/** Changes an entry of files.img in place; true when it was such a timer. A zero takes one byte, as does the one that replaces it. */
+/**
+ * Changes an entry of files.img in place; true when it was such a timer. A zero takes one byte, as does the one that
+ * replaces it.
+ */
 export function reviveTimerfd(entry: Buffer): boolean {
   const timer = fields(entry).get(timerfdOfFile);
   if (timer === undefined) return false;

@@ -1,4 +1,5 @@
-// Where CRIU's action script waits for a word: a handover opens its images directory, and meets the hooks that come from it.
+// Where CRIU's action script waits for a word: a handover opens its images directory, and meets the hooks that come
+// from it.
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
 
 /** Hooks at which a handover holds CRIU; at all others CRIU goes on at once. */
@@ -14,7 +15,9 @@ export interface HookCall {
   arrivedAt: number;
   /** CRIU goes on: after post-dump it ends the source, after post-restore it lets the tasks run. */
   proceed(): void;
-  /** CRIU gives up: after post-dump it lets the (cgroup-frozen) source be, after post-restore it ends what it restored. */
+  /**
+   * CRIU gives up: after post-dump it lets the (cgroup-frozen) source be, after post-restore it ends what it restored.
+   */
   abort(): void;
 }
 

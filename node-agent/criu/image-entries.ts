@@ -5,7 +5,7 @@ const headBytes = 8;
 /** Views of an image's entries. */
 export function entriesOf(image: Buffer): Buffer[] {
   const found: Buffer[] = [];
-  for (let at = headBytes; at + 4 <= image.length; ) {
+  for (let at = headBytes; at + 4 <= image.length;) {
     const end = at + 4 + image.readUInt32LE(at);
     found.push(image.subarray(at + 4, end));
     at = end;
@@ -15,10 +15,13 @@ export function entriesOf(image: Buffer): Buffer[] {
 
 const wire = { varint: 0, eightBytes: 1, lengthPrefixed: 2, fourBytes: 5 };
 
-/** The last value of each field of a protobuf message, as a view of its bytes: for a number its varint, else its content. */
+/**
+ * The last value of each field of a protobuf message, as a view of its bytes: for a number its varint, else its
+ * content.
+ */
 export function fields(bytes: Buffer): Map<number, Buffer> {
   const found = new Map<number, Buffer>();
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const key = varint(bytes, at);
     const value = valueAt(bytes, key.end, key.value & 7);
     found.set(key.value >>> 3, bytes.subarray(value.start, value.end));

@@ -26,7 +26,10 @@ test('images are kept as they came, and sealed when all are there', async (t) =>
   own.write(0, Buffer.from('ab'));
   own.write(1, Buffer.from('inventory'));
   own.write(0, Buffer.from('c'));
-  own.seal([{ name: 'pages-1.img', bytes: 3 }, { name: 'inventory.img', bytes: 9 }]);
+  own.seal([
+    { name: 'pages-1.img', bytes: 3 },
+    { name: 'inventory.img', bytes: 9 },
+  ]);
   t.is(readFileSync(join(directory, 'pages-1.img'), 'utf8'), 'abc');
   t.is(own.totalBytes, 12);
   t.deepEqual(JSON.parse(readFileSync(join(directory, 'descriptors.json'), 'utf8')), ['/dev/null', 'pipe:[1]']);
@@ -34,7 +37,8 @@ test('images are kept as they came, and sealed when all are there', async (t) =>
 
 test('names that are unsafe, reserved or repeated are refused', async (t) => {
   const { inbox: own, directory } = await inbox(t);
-  for (const name of ['../escape', '/etc/passwd', '.hidden', '', 'a b', 'descriptors.json']) t.throws(() => own.open(1, name), invalid, name);
+  for (const name of ['../escape', '/etc/passwd', '.hidden', '', 'a b', 'descriptors.json'])
+    t.throws(() => own.open(1, name), invalid, name);
   own.open(1, 'a.img');
   t.throws(() => own.open(1, 'b.img'), invalid);
   t.throws(() => own.open(2, 'a.img'), invalid);
@@ -64,10 +68,20 @@ test('bytes beyond the limit, without an image or of too large an inventory are 
 
 test('what is not whole is not sealed', async (t) => {
   const cases: { name: string; bytes: number }[][] = [
-    [{ name: 'a.img', bytes: 2 }, { name: 'inventory.img', bytes: 1 }],
-    [{ name: 'a.img', bytes: 1 }, { name: 'inventory.img', bytes: 2 }],
+    [
+      { name: 'a.img', bytes: 2 },
+      { name: 'inventory.img', bytes: 1 },
+    ],
+    [
+      { name: 'a.img', bytes: 1 },
+      { name: 'inventory.img', bytes: 2 },
+    ],
     [{ name: 'inventory.img', bytes: 1 }],
-    [{ name: 'a.img', bytes: 1 }, { name: 'inventory.img', bytes: 1 }, { name: 'b.img', bytes: 1 }],
+    [
+      { name: 'a.img', bytes: 1 },
+      { name: 'inventory.img', bytes: 1 },
+      { name: 'b.img', bytes: 1 },
+    ],
   ];
   for (const sent of cases) {
     const { inbox: own } = await inbox(t);

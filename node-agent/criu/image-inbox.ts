@@ -1,4 +1,5 @@
-// Receives images for a restore that is already waiting: all but the inventory are files, the inventory is a pipe CRIU is blocked on.
+// Receives images for a restore that is already waiting: all but the inventory are files, the inventory is a pipe CRIU
+// is blocked on.
 import { execFile } from 'node:child_process';
 import { closeSync, constants, linkSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +49,9 @@ export class ImageInbox {
       await run('mkfifo', ['-m', '0600', join(directory, inventory)]);
       writeFileNamed(join(directory, 'descriptors.json'), JSON.stringify(descriptors));
     } catch (cause) {
-      throw new GodwitError('ERR_IMAGES_LIMIT', `${directory} takes no images: ${asGodwitError(cause).message}`, { cause });
+      throw new GodwitError('ERR_IMAGES_LIMIT', `${directory} takes no images: ${asGodwitError(cause).message}`, {
+        cause,
+      });
     }
     return new ImageInbox(directory, limitBytes);
   }
@@ -64,7 +67,13 @@ export class ImageInbox {
 
   /** Announces image `number`; throws ERR_IMAGES_INVALID for an unsafe, reserved or repeated name. */
   open(number: number, name: string): void {
-    if (!plainName.safeParse(name).success || name === 'descriptors.json' || this.#images.has(number) || number === this.#inventoryNumber || this.#images.size >= maxImages) {
+    if (
+      !plainName.safeParse(name).success ||
+      name === 'descriptors.json' ||
+      this.#images.has(number) ||
+      number === this.#inventoryNumber ||
+      this.#images.size >= maxImages
+    ) {
       throw new GodwitError('ERR_IMAGES_INVALID', `image ${number} cannot have the name ${JSON.stringify(name)}`);
     }
     if (name === inventory) {
@@ -72,40 +81,61 @@ export class ImageInbox {
       return;
     }
     try {
-      const fd = openSync(join(this.#directory, name), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+      const fd = openSync(
+        join(this.#directory, name),
+        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+        0o600,
+      );
       this.#images.set(number, { name, fd, bytes: 0 });
     } catch (cause) {
       const code = hasErrno(cause, storageErrnos) ? 'ERR_IMAGES_LIMIT' : 'ERR_IMAGES_INVALID';
-      throw new GodwitError(code, `image ${join(this.#directory, name)} cannot be stored: ${asGodwitError(cause).message}`, { cause });
+      throw new GodwitError(
+        code,
+        `image ${join(this.#directory, name)} cannot be stored: ${asGodwitError(cause).message}`,
+        { cause },
+      );
     }
   }
 
   write(number: number, bytes: Buffer): void {
     this.#totalBytes += bytes.length;
-    if (this.#totalBytes > this.#limitBytes) throw new GodwitError('ERR_IMAGES_LIMIT', `images exceed ${this.#limitBytes} bytes`);
+    if (this.#totalBytes > this.#limitBytes)
+      throw new GodwitError('ERR_IMAGES_LIMIT', `images exceed ${this.#limitBytes} bytes`);
     if (number === this.#inventoryNumber) {
       this.#inventory = Buffer.concat([this.#inventory, bytes]);
-      if (this.#inventory.length > maxInventoryBytes) throw new GodwitError('ERR_IMAGES_INVALID', `inventory of more than ${maxInventoryBytes} bytes`);
+      if (this.#inventory.length > maxInventoryBytes)
+        throw new GodwitError('ERR_IMAGES_INVALID', `inventory of more than ${maxInventoryBytes} bytes`);
       return;
     }
     const image = this.#images.get(number);
-    if (image === undefined) throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
+    if (image === undefined)
+      throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(image.fd, bytes, written);
+      for (let written = 0; written < bytes.length;) written += writeSync(image.fd, bytes, written);
     } catch (cause) {
-      throw new GodwitError('ERR_IMAGES_LIMIT', `no memory left for image ${join(this.#directory, image.name)}: ${asGodwitError(cause).message}`, { cause });
+      throw new GodwitError(
+        'ERR_IMAGES_LIMIT',
+        `no memory left for image ${join(this.#directory, image.name)}: ${asGodwitError(cause).message}`,
+        { cause },
+      );
     }
     image.bytes += bytes.length;
   }
 
-  /** Closes the files, compares them with what the sender says it sent, and mends what CRIU would restore wrongly; throws ERR_IMAGES_INVALID. */
+  /**
+   * Closes the files, compares them with what the sender says it sent, and mends what CRIU would restore wrongly;
+   * throws ERR_IMAGES_INVALID.
+   */
   seal(sent: readonly { name: string; bytes: number }[]): void {
     this.close();
     const arrived = new Map([...this.#images.values()].map(({ name, bytes }) => [name, bytes]));
     arrived.set(inventory, this.#inventory.length);
     const wrong = sent.find(({ name, bytes }) => arrived.get(name) !== bytes);
     if (wrong !== undefined || arrived.size !== sent.length || this.#inventory.length === 0) {
-      const fact = wrong === undefined ? `${arrived.size} of ${sent.length} arrived` : `${wrong.name} has ${arrived.get(wrong.name) ?? 0} of ${wrong.bytes} bytes`;
+      const fact =
+        wrong === undefined
+          ? `${arrived.size} of ${sent.length} arrived`
+          : `${wrong.name} has ${arrived.get(wrong.name) ?? 0} of ${wrong.bytes} bytes`;
       throw new GodwitError('ERR_IMAGES_INVALID', `images are not complete: ${fact}`);
     }
     if (arrived.has(filesImage)) reviveExpiredTimers(join(this.#directory, filesImage));
@@ -139,7 +169,10 @@ export class ImageInbox {
     await this.#answer(over, Buffer.alloc(0));
   }
 
-  /** Resolves when CRIU waits for the inventory, or when `over` resolves: all that comes before a restore proper is done. */
+  /**
+   * Resolves when CRIU waits for the inventory, or when `over` resolves: all that comes before a restore proper is
+   * done.
+   */
   async awaited(over: Promise<unknown>): Promise<void> {
     const restore = observe(over);
     while (!restore.over && this.#pipe === undefined) {

@@ -18,9 +18,14 @@ export interface ImageDirectories {
 /** Mounts the tmpfs on `root` unless it is mounted already (an agent that came back). */
 export async function mountImageMemory(root: string, limitBytes: number): Promise<void> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  const mounted = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').some((line) => line.split(' ')[4] === root);
+  const mounted = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[4] === root);
   const options = `size=${limitBytes},mode=0700,nosuid,nodev,noexec`;
-  await run('mount', mounted ? ['-o', `remount,${options}`, root] : ['-t', 'tmpfs', '-o', options, 'godwit-images', root]);
+  await run(
+    'mount',
+    mounted ? ['-o', `remount,${options}`, root] : ['-t', 'tmpfs', '-o', options, 'godwit-images', root],
+  );
 }
 
 export function freeImageBytes(root: string): number {

@@ -44,7 +44,14 @@ test('files are followed as they grow and appear', async (t) => {
   appendFileSync(join(directory, 'pages-1.img'), 'ef');
   writeFileSync(join(directory, 'empty.img'), '');
   complete.resolve();
-  t.deepEqual(new Map((await following).map(({ name, bytes }) => [name, bytes])), new Map([['pages-1.img', 6], ['core-1.img', 4], ['empty.img', 0]]));
+  t.deepEqual(
+    new Map((await following).map(({ name, bytes }) => [name, bytes])),
+    new Map([
+      ['pages-1.img', 6],
+      ['core-1.img', 4],
+      ['empty.img', 0],
+    ]),
+  );
   t.is(sent.get('pages-1.img')?.toString(), 'abcdef');
   t.false(sent.has('ignored.json'));
 });

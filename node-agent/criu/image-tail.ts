@@ -36,7 +36,10 @@ export class ImageTail {
     this.#ignored = ignored;
   }
 
-  /** Follows until `complete` resolves, then sends what is left; resolves with what was sent. Rejects as soon as either side fails. */
+  /**
+   * Follows until `complete` resolves, then sends what is left; resolves with what was sent. Rejects as soon as either
+   * side fails.
+   */
   async follow(complete: Promise<unknown>): Promise<SentImage[]> {
     const writing = observe(complete);
     try {
@@ -67,7 +70,11 @@ export class ImageTail {
   }
 
   async #catchUp(image: Followed): Promise<void> {
-    for (let missing = fstatSync(image.fd).size - image.bytes; missing > 0; missing = fstatSync(image.fd).size - image.bytes) {
+    for (
+      let missing = fstatSync(image.fd).size - image.bytes;
+      missing > 0;
+      missing = fstatSync(image.fd).size - image.bytes
+    ) {
       const buffer = Buffer.allocUnsafe(Math.min(missing, chunkBytes));
       const count = readSync(image.fd, buffer, 0, buffer.length, image.bytes);
       if (count === 0) return;

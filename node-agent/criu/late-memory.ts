@@ -1,4 +1,5 @@
-// Memory that comes in while its container runs: whose it is, how much is still to come, and what is done when it will not come.
+// Memory that comes in while its container runs: whose it is, how much is still to come, and what is done when it will
+// not come.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +23,10 @@ export type MemoryOwner = z.infer<typeof ownerSchema>;
 
 const ownerFile = ({ work }: ImageDirectories): string => join(work, 'memory-of.json');
 
-/** Writes down, before anything runs, whose memory comes in from these images. @param owner with the pid of its first task */
+/**
+ * Writes down, before anything runs, whose memory comes in from these images.
+ * @param owner with the pid of its first task
+ */
 export function rememberOwner(directories: ImageDirectories, owner: MemoryOwner): void {
   writeFileNamed(ownerFile(directories), JSON.stringify(owner));
 }
@@ -39,7 +43,8 @@ function ownerOf(directories: ImageDirectories): MemoryOwner | undefined {
 /** What became of a pager: all is in, it is at work, or why its memory will never come. */
 export function pagerFate(directories: ImageDirectories): 'done' | 'works' | { lost: string } {
   const alive = pagersOf(directories).length > 0;
-  const state = readPagerState(directories.work); // after the look at the processes: one that has ended since has said so
+  // after the look at the processes: one that has ended since has said so
+  const state = readPagerState(directories.work);
   if (state === undefined || state.done) return alive && state === undefined ? 'works' : 'done';
   if (state.failure !== undefined) return { lost: state.failure };
   return alive ? 'works' : { lost: 'the pager and its guard were killed' };
@@ -65,7 +70,10 @@ export class LateMemory {
     }, 0);
   }
 
-  /** Resolves when nobody needs the images any more: all is in, or its container has been ended, since it would run on zeros. */
+  /**
+   * Resolves when nobody needs the images any more: all is in, or its container has been ended, since it would run on
+   * zeros.
+   */
   async settled(directories: ImageDirectories): Promise<void> {
     for (;;) {
       const fate = pagerFate(directories);
@@ -78,14 +86,23 @@ export class LateMemory {
   /** False when it could not be ended, and has to be tried again. */
   async #ended(directories: ImageDirectories, reason: string): Promise<boolean> {
     const owner = ownerOf(directories);
-    const lost = new GodwitError('ERR_MEMORY_LOST', `memory of container ${owner?.id ?? 'of a restore that never ran'} was still to come, and ${reason}`);
+    const lost = new GodwitError(
+      'ERR_MEMORY_LOST',
+      `memory of container ${owner?.id ?? 'of a restore that never ran'} was still to come, and ${reason}`,
+    );
     try {
       if (owner !== undefined) await endContainer(owner);
       await stopPagers(directories);
-      this.#log.error({ container: owner?.id, code: lost.code, error: lost.message }, 'Container ended, since its memory was lost');
+      this.#log.error(
+        { container: owner?.id, code: lost.code, error: lost.message },
+        'Container ended, since its memory was lost',
+      );
       return true;
     } catch (error) {
-      this.#log.error({ container: owner?.id, code: lost.code, error: asGodwitError(error).message }, 'Container without its memory could not be ended');
+      this.#log.error(
+        { container: owner?.id, code: lost.code, error: asGodwitError(error).message },
+        'Container without its memory could not be ended',
+      );
       return false;
     }
   }

@@ -41,8 +41,8 @@ export class LeftBehind {
   }
 
   /**
-   * Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this was seen; ERR_CRIU_KILLED
-   * when it never will.
+   * Lets a restored container run, wherever its restore is. Resolves with the time at which it did (epoch ms), if this
+   * was seen; ERR_CRIU_KILLED when it never will.
    *
    * @param told whether the former agent may have told CRIU to let go
    */
@@ -71,7 +71,10 @@ export class LeftBehind {
     void this.#held.then((call) => call.abort());
     const gone = this.#gone(limitMs);
     endOrphans(this.#images, gone, all);
-    void ImageInbox.leftIn(this.#images).spoil(gone.catch(() => undefined)).catch(() => undefined); // no pipe: the restore was not there yet, or is past it
+    // no pipe: the restore was not there yet, or is past it
+    void ImageInbox.leftIn(this.#images)
+      .spoil(gone.catch(() => undefined))
+      .catch(() => undefined);
     await gone;
     await stopPagers(this.#directories);
   }
@@ -83,7 +86,8 @@ export class LeftBehind {
   async #gone(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs;
     while (this.alive) {
-      if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `runc of a former agent did not end within ${limitMs} ms`);
+      if (performance.now() > deadline)
+        throw new GodwitError('ERR_DEADLINE', `runc of a former agent did not end within ${limitMs} ms`);
       await sleep(pollMs);
     }
   }

@@ -10,7 +10,9 @@ interface LogLine {
 function parse(log: string): LogLine[] {
   return log.split('\n').flatMap((line) => {
     const match = /^\((\d+\.\d+)\) *(?:\d+: )?(.*)$/.exec(line);
-    return match?.[1] === undefined || match[2] === undefined ? [] : [{ atMs: Number(match[1]) * 1000, text: match[2] }];
+    return match?.[1] === undefined || match[2] === undefined
+      ? []
+      : [{ atMs: Number(match[1]) * 1000, text: match[2] }];
   });
 }
 
@@ -30,18 +32,35 @@ export function gaveUp(log: string): boolean {
   return parse(log).some(({ text }) => text.endsWith('Restoring FAILED.'));
 }
 
-/** Time from the end of the pre-dump hook to the start of the post-dump hook, in ms; undefined for a log without them. */
+/**
+ * Time from the end of the pre-dump hook to the start of the post-dump hook, in ms; undefined for a log without them.
+ */
 export function dumpMs(log: string): number | undefined {
   const lines = parse(log);
-  return between(lines, afterScripts(lines, 'pre-dump'), lines.findIndex(({ text }) => text === 'Running post-dump scripts'));
+  return between(
+    lines,
+    afterScripts(lines, 'pre-dump'),
+    lines.findIndex(({ text }) => text === 'Running post-dump scripts'),
+  );
 }
 
-/** Time from the arrival of the inventory (CRIU's first line after it quotes the dump's run id) to the last hook, less the time CRIU was held in the post-restore hook, in ms. */
+/**
+ * Time from the arrival of the inventory (CRIU's first line after it quotes the dump's run id) to the last hook, less
+ * the time CRIU was held in the post-restore hook, in ms.
+ */
 export function restoreMs(log: string): number | undefined {
   const lines = parse(log);
   const held = lines.findIndex(({ text }) => text === 'Running post-restore scripts');
-  const restored = between(lines, lines.findIndex(({ text }) => text.startsWith('Dump CRIU run id')), held);
-  const resumed = between(lines, afterScripts(lines, 'post-restore'), lines.findIndex(({ text }) => text === 'Running post-resume scripts'));
+  const restored = between(
+    lines,
+    lines.findIndex(({ text }) => text.startsWith('Dump CRIU run id')),
+    held,
+  );
+  const resumed = between(
+    lines,
+    afterScripts(lines, 'post-restore'),
+    lines.findIndex(({ text }) => text === 'Running post-resume scripts'),
+  );
   return restored === undefined || resumed === undefined ? undefined : restored + resumed;
 }
 

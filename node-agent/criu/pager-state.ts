@@ -21,7 +21,8 @@ export interface PagerState {
 export function readPagerState(work: string): PagerState | undefined {
   const head = readHead(join(work, 'pager.state'));
   if (head === undefined) return undefined;
-  if (head.readBigUInt64LE(0) !== magic) throw new GodwitError('ERR_INTERNAL', `${work} has the state of another pager`);
+  if (head.readBigUInt64LE(0) !== magic)
+    throw new GodwitError('ERR_INTERNAL', `${work} has the state of another pager`);
   const reason = head.toString('utf8', reasonAt, head.indexOf(0, reasonAt));
   return {
     totalBytes: Number(head.readBigUInt64LE(8)),

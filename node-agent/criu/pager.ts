@@ -1,4 +1,5 @@
-// godwit-pager brings the memory of restored tasks in while they run: two processes, of which each goes on without the other.
+// godwit-pager brings the memory of restored tasks in while they run: two processes, of which each goes on without the
+// other.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
@@ -42,7 +43,8 @@ async function ended(child: ChildProcess, signal: AbortSignal, said: () => strin
 async function listening(work: string): Promise<void> {
   const deadline = performance.now() + startLimitMs;
   while (!existsSync(join(work, 'lazy-pages.socket'))) {
-    if (performance.now() > deadline) throw new GodwitError('ERR_RESTORE', `godwit-pager did not listen within ${startLimitMs} ms`);
+    if (performance.now() > deadline)
+      throw new GodwitError('ERR_RESTORE', `godwit-pager did not listen within ${startLimitMs} ms`);
     await sleep(1);
   }
 }
@@ -52,11 +54,15 @@ export function pagersOf({ pages }: ImageDirectories): number[] {
   return pidsWhere((args) => args.includes(pages) && args.some((arg) => basename(arg) === 'godwit-pager'));
 }
 
-/** Ends both, also one that the other starts meanwhile. Who still waits for a page gets zeros: nothing of the tasks may run any more. */
+/**
+ * Ends both, also one that the other starts meanwhile. Who still waits for a page gets zeros: nothing of the tasks may
+ * run any more.
+ */
 export async function stopPagers(directories: ImageDirectories): Promise<void> {
   const deadline = performance.now() + stopLimitMs;
   for (let pids = pagersOf(directories); pids.length > 0; pids = pagersOf(directories)) {
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `pagers ${pids.join(', ')} did not end within ${stopLimitMs} ms`);
+    if (performance.now() > deadline)
+      throw new GodwitError('ERR_DEADLINE', `pagers ${pids.join(', ')} did not end within ${stopLimitMs} ms`);
     for (const pid of pids) killProcess(pid);
     await sleep(5);
   }

@@ -1,5 +1,6 @@
-// POSIX locks on files that their holder has mapped: CRIU takes them, and then closes the descriptors that it opened for the mappings, which
-// drops all locks of that process on those files. Here they are taken anew, before any task of the container runs.
+// POSIX locks on files that their holder has mapped: CRIU takes them, and then closes the descriptors that it opened
+// for the mappings, which drops all locks of that process on those files. Here they are taken anew, before any task of
+// the container runs.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
@@ -26,14 +27,21 @@ const setLock = 6; // F_SETLK
 const flockBytes = 32;
 const busy: ReadonlySet<number> = new Set([-11, -13]); // EAGAIN, EACCES
 
-/** Takes those locks of the images that the restored processes below `init` lack; ERR_FILE_LOCK if somebody else has one by now. */
+/**
+ * Takes those locks of the images that the restored processes below `init` lack; ERR_FILE_LOCK if somebody else has one
+ * by now.
+ */
 export async function retakeLocks(images: string, init: number): Promise<void> {
   const file = join(images, 'filelocks.img');
   const locks = existsSync(file) ? posixLocksIn(readFileSync(file)) : [];
   if (locks.length === 0) return;
   const processes = processesBelow(init);
   for (const [pid, own] of Map.groupBy(locks, (lock) => processes.get(lock.pid))) {
-    if (pid === undefined) throw new GodwitError('ERR_FILE_LOCK', `process ${own[0]?.pid} of the container, which holds locks, was not restored`);
+    if (pid === undefined)
+      throw new GodwitError(
+        'ERR_FILE_LOCK',
+        `process ${own[0]?.pid} of the container, which holds locks, was not restored`,
+      );
     const lost = own.filter((lock) => !isHeld(readFileSync(`/proc/${pid}/fdinfo/${lock.fd}`, 'utf8'), lock));
     if (lost.length > 0) await take(pid, lost);
   }
@@ -49,17 +57,23 @@ async function take(pid: number, locks: readonly PosixLock[]): Promise<void> {
   });
   if (refused === undefined) return;
   const why = busy.has(refused.answer) ? 'somebody else holds it' : `errno ${-refused.answer}`;
-  throw new GodwitError('ERR_FILE_LOCK', `process ${refused.lock.pid} of the container had a lock on descriptor ${refused.lock.fd} that it cannot have here: ${why}`);
+  throw new GodwitError(
+    'ERR_FILE_LOCK',
+    `process ${refused.lock.pid} of the container had a lock on descriptor ${refused.lock.fd} that it cannot have here: ${why}`,
+  );
 }
 
 export function posixLocksIn(image: Buffer): PosixLock[] {
-  return entriesOf(image).map((entry) => fields(entry)).filter((lock) => numberIn(lock.get(field.flag)) === posixFlag).map((lock) => ({
-    pid: Number(numberIn(lock.get(field.pid))),
-    fd: Number(numberIn(lock.get(field.fd))),
-    kind: numberIn(lock.get(field.type)) === 0n ? 'READ' : 'WRITE',
-    start: numberIn(lock.get(field.start)),
-    length: numberIn(lock.get(field.length)),
-  }));
+  return entriesOf(image)
+    .map((entry) => fields(entry))
+    .filter((lock) => numberIn(lock.get(field.flag)) === posixFlag)
+    .map((lock) => ({
+      pid: Number(numberIn(lock.get(field.pid))),
+      fd: Number(numberIn(lock.get(field.fd))),
+      kind: numberIn(lock.get(field.type)) === 0n ? 'READ' : 'WRITE',
+      start: numberIn(lock.get(field.start)),
+      length: numberIn(lock.get(field.length)),
+    }));
 }
 
 /** Whether the text of /proc/PID/fdinfo/FD names the lock. */

@@ -5,13 +5,21 @@ import { join } from 'node:path';
 import test from 'ava';
 import { bindReplacedMount, bindReplacedMounts, isMountsImage } from './replaced-mounts.ts';
 
-const key = (number: number, type: number): number[] => (number < 16 ? [(number << 3) | type] : [((number << 3) & 0x7f) | type | 0x80, number >> 4]);
-const text = (number: number, content: string): number[] => [...key(number, 2), content.length, ...Buffer.from(content)];
+const key = (number: number, type: number): number[] =>
+  number < 16 ? [(number << 3) | type] : [((number << 3) & 0x7f) | type | 0x80, number >> 4];
+const text = (number: number, content: string): number[] => [
+  ...key(number, 2),
+  content.length,
+  ...Buffer.from(content),
+];
 const flag = (number: number, value: 0 | 1): number[] => [...key(number, 0), value];
 
 const settings = [...text(6, '/pods/1/settings/..2026/b.conf'), ...text(7, '/c/b.conf')];
-const mount = (deleted: 0 | 1, external: string | undefined): number[] =>
-  [...settings, ...flag(16, deleted), ...(external === undefined ? [] : text(18, external))];
+const mount = (deleted: 0 | 1, external: string | undefined): number[] => [
+  ...settings,
+  ...flag(16, deleted),
+  ...(external === undefined ? [] : text(18, external)),
+];
 const image = (...entries: number[][]): Buffer =>
   Buffer.concat([Buffer.alloc(8, 0xab), ...entries.map((entry) => Buffer.from([entry.length, 0, 0, 0, ...entry]))]);
 
@@ -47,5 +55,10 @@ test('an image is changed where it lies, and a broken one does no harm', (t) => 
 });
 
 test('the images of mounts are known by their names', (t) => {
-  t.deepEqual(['mountpoints-12.img', 'mountpoints.img', 'files.img', 'mountpoints-12.img.tmp'].map(isMountsImage), [true, false, false, false]);
+  t.deepEqual(['mountpoints-12.img', 'mountpoints.img', 'files.img', 'mountpoints-12.img.tmp'].map(isMountsImage), [
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

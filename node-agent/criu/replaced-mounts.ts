@@ -1,6 +1,6 @@
-// Bind mounts of the runtime whose file was replaced since, as the kubelet does with a ConfigMap's file that a subPath names:
-// CRIU would make that file anew at the target's source of the mount, where one is already. The target's own runtime has
-// found the file for the replacement, so it is an ordinary mount there.
+// Bind mounts of the runtime whose file was replaced since, as the kubelet does with a ConfigMap's file that a subPath
+// names: CRIU would make that file anew at the target's source of the mount, where one is already. The target's own
+// runtime has found the file for the replacement, so it is an ordinary mount there.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { entriesOf, fields, numberIn } from '#agent/criu/image-entries.ts';
 

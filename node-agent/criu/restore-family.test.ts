@@ -13,13 +13,17 @@ const maps = `00010000-0001e000 rwxp 00000000 00:00 0
 7ffd1f5f6000-7ffd1f5f8000 r-xp 00000000 00:00 0                          [vdso]
 `;
 
-test('a task that waits for CRIU does', (t) => t.true(standsInRestorer('202 0x73010 0x0 0x4 0x0 0x0 0x0 0x25ec8 0x18369\n', maps)));
+test('a task that waits for CRIU does', (t) =>
+  t.true(standsInRestorer('202 0x73010 0x0 0x4 0x0 0x0 0x0 0x25ec8 0x18369\n', maps)));
 
 for (const [what, syscall] of [
   ['a program in a futex of its C library', '202 0x7f8fbd800010 0x80 0x4 0x0 0x0 0x0 0x7ffd1f5b2000 0x7f8fbe600000'],
   ['a program in a shared futex of its C library', '202 0x73010 0x0 0x4 0x0 0x0 0x0 0x7ffd1f5b2000 0x7f8fbe600000'],
-  ['code that was made at run time, in a futex of its own', '202 0x7f8fbd800010 0x80 0x4 0x0 0x0 0x0 0x7ffd1f5b2000 0x10100'],
-  ['one in the kernel\'s own page', '202 0x73010 0x0 0x4 0x0 0x0 0x0 0x7ffd1f5b2000 0x7ffd1f5f6100'],
+  [
+    'code that was made at run time, in a futex of its own',
+    '202 0x7f8fbd800010 0x80 0x4 0x0 0x0 0x0 0x7ffd1f5b2000 0x10100',
+  ],
+  ["one in the kernel's own page", '202 0x73010 0x0 0x4 0x0 0x0 0x0 0x7ffd1f5b2000 0x7ffd1f5f6100'],
   ['one that runs', 'running'],
   ['one that sleeps outside of a system call', '-1 0x0 0x0'],
   ['one that is gone', ''],
@@ -27,4 +31,5 @@ for (const [what, syscall] of [
   test(`${what} does not`, (t) => t.false(standsInRestorer(syscall, maps)));
 }
 
-test('nobody stands anywhere without memory', (t) => t.false(standsInRestorer('202 0x73010 0x0 0x4 0x0 0x0 0x0 0x25ec8 0x18369', '')));
+test('nobody stands anywhere without memory', (t) =>
+  t.false(standsInRestorer('202 0x73010 0x0 0x4 0x0 0x0 0x0 0x25ec8 0x18369', '')));

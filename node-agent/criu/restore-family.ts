@@ -1,5 +1,6 @@
-// The processes of one restore: runc, CRIU below it, and what CRIU restores, which is runc's child too. When CRIU is killed the restored tasks
-// wait for its word for ever. runc gives up once it has tried to remove their cgroups, for a second (cgroup v2) or ten (v1), and leaves them.
+// The processes of one restore: runc, CRIU below it, and what CRIU restores, which is runc's child too. When CRIU is
+// killed the restored tasks wait for its word for ever. runc gives up once it has tried to remove their cgroups, for a
+// second (cgroup v2) or ten (v1), and leaves them.
 import { readFileSync, readlinkSync } from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import { observe } from '#core/settled.ts';
@@ -26,15 +27,24 @@ export function restoreFamily(images: string): RestoreFamily {
   const runc = new Set(runcProcesses(images));
   const own = readlinkSync('/proc/self/ns/pid');
   const children = runc.size === 0 ? [] : allPids().filter((pid) => runc.has(parentOf(pid)));
-  return { criu: children.find((pid) => namespaceOf(pid) === own), restored: children.filter((pid) => ![own, undefined].includes(namespaceOf(pid))) };
+  return {
+    criu: children.find((pid) => namespaceOf(pid) === own),
+    restored: children.filter((pid) => ![own, undefined].includes(namespaceOf(pid))),
+  };
 }
 
 /**
- * Until `over` settles: tasks of a restore whose CRIU was killed are ended, which ends runc with an error; `ended` says whether any was.
+ * Until `over` settles: tasks of a restore whose CRIU was killed are ended, which ends runc with an error; `ended` says
+ * whether any was.
  *
- * @param which those that cannot have run: all before CRIU was told to let go, afterwards only those that still wait for it
+ * @param which those that cannot have run: all before CRIU was told to let go, afterwards only those that still wait
+ * for it
  */
-export function endOrphans(images: string, over: Promise<unknown>, which: (pid: number) => boolean): { readonly ended: boolean } {
+export function endOrphans(
+  images: string,
+  over: Promise<unknown>,
+  which: (pid: number) => boolean,
+): { readonly ended: boolean } {
   const orphans = { ended: false };
   const restore = observe(over);
   const look = (): void => {
@@ -49,7 +59,8 @@ export function endOrphans(images: string, over: Promise<unknown>, which: (pid: 
   return orphans;
 }
 
-export const criuKilled = (): GodwitError => new GodwitError('ERR_CRIU_KILLED', 'CRIU was killed before it let go of what it had restored, which never ran');
+export const criuKilled = (): GodwitError =>
+  new GodwitError('ERR_CRIU_KILLED', 'CRIU was killed before it let go of what it had restored, which never ran');
 
 /** runc's own record of such a container may stay for a while. */
 export const neverRan = (error: unknown): boolean => error instanceof GodwitError && error.code === 'ERR_CRIU_KILLED';
@@ -68,7 +79,8 @@ export function waitsForNobody(pid: number): boolean {
 }
 
 /**
- * A futex in memory that is shared with CRIU, waited for in code that no file backs: no program's C library looks like that.
+ * A futex in memory that is shared with CRIU, waited for in code that no file backs: no program's C library looks like
+ * that.
  *
  * @param syscall text of /proc/PID/syscall: number, arguments, stack pointer, program counter
  * @param maps text of /proc/PID/maps
@@ -76,7 +88,10 @@ export function waitsForNobody(pid: number): boolean {
 export function standsInRestorer(syscall: string, maps: string): boolean {
   const [, futex, counter] = /^\d+ (0x[\da-f]+) .* (0x[\da-f]+)$/.exec(syscall.trim()) ?? [];
   if (futex === undefined || counter === undefined) return false;
-  return /^...s .*\/dev\/zero \(deleted\)$/.test(mappingOf(maps, Number(futex))) && /^..xp \S+ \S+ 0 *$/.test(mappingOf(maps, Number(counter)));
+  return (
+    /^...s .*\/dev\/zero \(deleted\)$/.test(mappingOf(maps, Number(futex))) &&
+    /^..xp \S+ \S+ 0 *$/.test(mappingOf(maps, Number(counter)))
+  );
 }
 
 /** Permissions and what follows them, of the mapping that holds the address. */

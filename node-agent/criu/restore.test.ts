@@ -21,10 +21,20 @@ test('a restore that ends well before CRIU has asked whether the tasks may run h
   writeFileSync(join(directory, 'cgroup.procs'), `${task.pid}\n`);
   writeFileSync(join(directory, 'cgroup.freeze'), '');
   mkdirSync(join(directory, 'shop'));
-  writeFileSync(join(directory, 'shop', 'state.json'), JSON.stringify({ init_process_pid: task.pid, cgroup_paths: { '': directory } }));
+  writeFileSync(
+    join(directory, 'shop', 'state.json'),
+    JSON.stringify({ init_process_pid: task.pid, cgroup_paths: { '': directory } }),
+  );
   const restore = new HeldRestore({
     create: conversation(), // its runc ends with 0 at once
-    oci: { id: 'shop', root: directory, bundle: directory, pidFile: undefined, processFile: undefined, signal: 'SIGTERM' },
+    oci: {
+      id: 'shop',
+      root: directory,
+      bundle: directory,
+      pidFile: undefined,
+      processFile: undefined,
+      signal: 'SIGTERM',
+    },
     directories: { images: directory, work: directory, pages: directory },
     hooks: new HookDesk(directory).open(directory),
   });

@@ -1,4 +1,5 @@
-// A restore that is started before the freeze, waits for the images, and is held in CRIU's post-restore hook until the commit.
+// A restore that is started before the freeze, waits for the images, and is held in CRIU's post-restore hook until the
+// commit.
 import { join } from 'node:path';
 import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
@@ -48,19 +49,26 @@ export class HeldRestore {
 
   constructor(request: RestoreRequest) {
     this.#request = request;
-    this.#exited = request.create.run(restoreArguments(request)).catch(() => 128).then((code) => this.#endUnasked(code));
+    this.#exited = request.create
+      .run(restoreArguments(request))
+      .catch(() => 128)
+      .then((code) => this.#endUnasked(code));
   }
 
   /**
-   * Resolves when the restore waits for its images. Before that runc mounts the container's volumes into its root file system for a moment, to
-   * make their mount points: files that are written there meanwhile go astray.
+   * Resolves when the restore waits for its images. Before that runc mounts the container's volumes into its root file
+   * system for a moment, to make their mount points: files that are written there meanwhile go astray.
    */
   async prepared(inbox: ImageInbox, limitMs: number): Promise<void> {
     await withDeadline(inbox.awaited(this.#exited), limitMs, 'the restore to wait for its images');
-    this.#criu = restoreFamily(this.#images).criu; // looked for now, since it costs milliseconds that the freeze does not have
+    // looked for now, since it costs milliseconds that the freeze does not have
+    this.#criu = restoreFamily(this.#images).criu;
   }
 
-  /** Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE or ERR_FILE_LOCK. `notes`: what could not be put back. */
+  /**
+   * Feeds the images and resolves when the processes exist but do not run; rejects with ERR_RESTORE or ERR_FILE_LOCK.
+   * `notes`: what could not be put back.
+   */
   async restore(inbox: ImageInbox, limitMs: number): Promise<{ pid: number; notes: Note[] }> {
     const { pager, directories } = this.#request;
     if (pager !== undefined) {
@@ -77,11 +85,18 @@ export class HeldRestore {
     this.#criu ??= restoreFamily(this.#images).criu;
     await withDeadline(retakeLocks(this.#images, this.#held.pid), limitMs, 'the locks of the restored processes');
     this.#rememberMemory(this.#held.pid);
-    const notes = await withDeadline(putBackAttributes(this.#images, this.#held.pid), limitMs, 'the attributes of the restored processes');
+    const notes = await withDeadline(
+      putBackAttributes(this.#images, this.#held.pid),
+      limitMs,
+      'the attributes of the restored processes',
+    );
     return { pid: this.#held.pid, notes };
   }
 
-  /** runc is done, and CRIU has asked nobody whether the tasks may run (it was not told to): what runs without a commit is ended. */
+  /**
+   * runc is done, and CRIU has asked nobody whether the tasks may run (it was not told to): what runs without a commit
+   * is ended.
+   */
   async #endUnasked(code: number): Promise<number> {
     const { oci } = this.#request;
     if (code !== 0 || this.#held !== undefined) return code;
@@ -89,7 +104,8 @@ export class HeldRestore {
     const state = readRuncStateIfAny(oci.root, oci.id);
     if (state === undefined) return code;
     killFrozen(state);
-    await awaitEmpty(state, endMs).catch(() => undefined); // whoever gives the restore up waits for no more than that it was killed
+    // whoever gives the restore up waits for no more than that it was killed
+    await awaitEmpty(state, endMs).catch(() => undefined);
     return code;
   }
 
@@ -98,13 +114,14 @@ export class HeldRestore {
     const { pager, directories, oci } = this.#request;
     if (pager === undefined) return;
     const fate = pagerFate(directories);
-    if (typeof fate === 'object') throw new GodwitError('ERR_RESTORE', `the pager does not bring the memory in: ${fate.lost}`);
+    if (typeof fate === 'object')
+      throw new GodwitError('ERR_RESTORE', `the pager does not bring the memory in: ${fate.lost}`);
     rememberOwner(directories, { id: oci.id, root: oci.root, pid });
   }
 
   /**
-   * Ends the restore with tasks that do not run: `freeze` is called when all that is left is to let go of them, and must make
-   * sure that they stay where they are. Needs a hook watch that holds pre-resume.
+   * Ends the restore with tasks that do not run: `freeze` is called when all that is left is to let go of them, and
+   * must make sure that they stay where they are. Needs a hook watch that holds pre-resume.
    */
   async finishFrozen(freeze: () => void, limitMs: number): Promise<void> {
     const before = this.#request.hooks.next('pre-resume');
@@ -141,7 +158,10 @@ export class HeldRestore {
     this.#held?.proceed();
   }
 
-  /** Of what a CRIU that was killed has left. While the copy is held its links may be open: its end would reset its clients before they are shut. */
+  /**
+   * Of what a CRIU that was killed has left. While the copy is held its links may be open: its end would reset its
+   * clients before they are shut.
+   */
   #mayEnd(pid: number): boolean {
     if (this.#mayRun) return waitsForCriu(pid);
     return this.#held === undefined || this.#givenUp;
@@ -177,10 +197,18 @@ export class HeldRestore {
   }
 
   #error(code: number): GodwitError {
-    const { create, oci, directories: { work } } = this.#request;
+    const {
+      create,
+      oci,
+      directories: { work },
+    } = this.#request;
     const log = readCriuLog(join(work, 'restore.log'));
     if (this.#orphans.ended && (this.#mayRun || !gaveUp(log))) return criuKilled();
-    if (this.#ranUnasked) return new GodwitError('ERR_RESTORE', 'CRIU let the restored tasks run without asking, and they were ended: it did not find its configuration');
+    if (this.#ranUnasked)
+      return new GodwitError(
+        'ERR_RESTORE',
+        'CRIU let the restored tasks run without asking, and they were ended: it did not find its configuration',
+      );
     const errors = criuErrors(log);
     const said = [...errors, ...runcErrors(readCriuLog(logOf(create.request.args)))];
     const message = `runc restore ended with ${code}: ${said.join('; ') || 'CRIU gave no reason'}`;
@@ -191,10 +219,24 @@ export class HeldRestore {
 function restoreArguments({ oci, directories, pager, create }: RestoreRequest): string[] {
   return [
     ...logOptions(create.request.args),
-    '--root', oci.root, 'restore', '--detach', '--no-subreaper', '--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore',
+    '--root',
+    oci.root,
+    'restore',
+    '--detach',
+    '--no-subreaper',
+    '--tcp-established',
+    '--file-locks',
+    '--manage-cgroups-mode',
+    'ignore',
     ...(pager === undefined ? [] : ['--lazy-pages']),
     ...(oci.pidFile === undefined ? [] : ['--pid-file', oci.pidFile]),
-    '--bundle', oci.bundle, '--image-path', directories.images, '--work-path', directories.work, oci.id,
+    '--bundle',
+    oci.bundle,
+    '--image-path',
+    directories.images,
+    '--work-path',
+    directories.work,
+    oci.id,
   ];
 }
 

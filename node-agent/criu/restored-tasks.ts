@@ -1,4 +1,5 @@
-// System calls in the name of restored processes while CRIU is held in its post-restore hook: all their tasks wait for a word of CRIU.
+// System calls in the name of restored processes while CRIU is held in its post-restore hook: all their tasks wait for
+// a word of CRIU.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tasksOf } from '#agent/attributes/numbers-in-container.ts';
@@ -11,8 +12,8 @@ const waitForAny = 0x40000000; // __WALL
 const request = { detach: 17, seize: 0x4206, interrupt: 0x4207 };
 
 /**
- * Runs `use` in the name of a process of the restore. CRIU traces the first task of a container to hear of its end: where
- * that is the only task of its process, CRIU lets go of it meanwhile.
+ * Runs `use` in the name of a process of the restore. CRIU traces the first task of a container to hear of its end:
+ * where that is the only task of its process, CRIU lets go of it meanwhile.
  */
 export async function inRestored<T>(pid: number, use: (stopped: StoppedTask) => T): Promise<T> {
   return inTask(tasksOf(pid).find((task) => tracerOf(task) === 0) ?? pid, use);
@@ -26,7 +27,11 @@ export async function inEachTask(pid: number, use: (stopped: StoppedTask) => voi
 async function inTask<T>(task: number, use: (stopped: StoppedTask) => T): Promise<T> {
   const tracer = tracerOf(task);
   if (tracer === 0) return whenWaiting(() => whileStopped(task, syscalls.futex, use));
-  return whenWaiting(() => whileStopped(tracer, syscalls.wait4, (criu) => withoutTracer(criu, task, () => whileStopped(task, syscalls.futex, use))));
+  return whenWaiting(() =>
+    whileStopped(tracer, syscalls.wait4, (criu) =>
+      withoutTracer(criu, task, () => whileStopped(task, syscalls.futex, use)),
+    ),
+  );
 }
 
 /** The tracer is CRIU, which waits for its hook's end. */
@@ -42,7 +47,8 @@ function withoutTracer<T>(criu: StoppedTask, task: number, use: () => T): T {
 }
 
 function must(what: string, answer: number): void {
-  if (answer < 0) throw new GodwitError('ERR_RESTORE', `CRIU could not ${what} the first task of the container: errno ${-answer}`);
+  if (answer < 0)
+    throw new GodwitError('ERR_RESTORE', `CRIU could not ${what} the first task of the container: errno ${-answer}`);
 }
 
 /** A task may be on its way to where it waits. */

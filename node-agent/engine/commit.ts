@@ -5,9 +5,22 @@ import type { Handover } from '#agent/engine/handover.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
 import type { Effect } from '#agent/engine/run.ts';
 
-/** Runs `ask`; when that fails, the arbiter is asked to revoke until it says what holds. `onFailure` is told of each vain try of that. */
-export function commitEffect(ports: EnginePorts, handover: Handover, ask: () => Promise<void>, onFailure: (error: GodwitError) => void): Effect {
-  const commit = effect(handover, { name: 'the commit', limitMs: ports.config.deadlines.commitMs, run: ask, clock: ports.clock });
+/**
+ * Runs `ask`; when that fails, the arbiter is asked to revoke until it says what holds. `onFailure` is told of each
+ * vain try of that.
+ */
+export function commitEffect(
+  ports: EnginePorts,
+  handover: Handover,
+  ask: () => Promise<void>,
+  onFailure: (error: GodwitError) => void,
+): Effect {
+  const commit = effect(handover, {
+    name: 'the commit',
+    limitMs: ports.config.deadlines.commitMs,
+    run: ask,
+    clock: ports.clock,
+  });
   const revoke = revokeEffect(ports, handover, onFailure);
   return async () => {
     if ((await commit()) === 'done') return 'done';
@@ -18,7 +31,12 @@ export function commitEffect(ports: EnginePorts, handover: Handover, ask: () => 
 }
 
 /** `failed` when it is revoked now, `done` when it was committed already. */
-export function revokeEffect({ arbiter, clock, config }: EnginePorts, handover: Handover, onFailure: (error: GodwitError) => void): Effect {
-  const run: Step['run'] = async () => ((await arbiter.revoke(handover.identity.id)) === 'committed' ? 'done' : 'failed');
+export function revokeEffect(
+  { arbiter, clock, config }: EnginePorts,
+  handover: Handover,
+  onFailure: (error: GodwitError) => void,
+): Effect {
+  const run: Step['run'] = async () =>
+    (await arbiter.revoke(handover.identity.id)) === 'committed' ? 'done' : 'failed';
   return persistentEffect({ name: 'the revocation', limitMs: config.deadlines.commitMs, run, clock }, onFailure);
 }

@@ -1,4 +1,5 @@
-// Turns a step that may throw or hang into an effect that does neither: the error is kept on the handover, the outcome follows the machine.
+// Turns a step that may throw or hang into an effect that does neither: the error is kept on the handover, the outcome
+// follows the machine.
 import type { Clock } from '#core/clock.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, type GodwitError } from '#core/errors.ts';
@@ -33,7 +34,10 @@ export function effect(handover: Handover, step: Step, onFailure: (error: Godwit
   };
 }
 
-/** An effect that has to succeed: tried again until it does, with growing pauses. `onFailure` is told of every failed attempt. */
+/**
+ * An effect that has to succeed: tried again until it does, with growing pauses. `onFailure` is told of every failed
+ * attempt.
+ */
 export function persistentEffect(step: Step, onFailure: (error: GodwitError) => void): Effect {
   return async () => {
     for (let delayMs = firstPauseMs; ; delayMs = Math.min(delayMs * 2, longestPauseMs)) {

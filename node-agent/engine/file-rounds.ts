@@ -1,4 +1,5 @@
-// The rounds in which the changed files of a container go to the target: while it runs, and once more when it stands still.
+// The rounds in which the changed files of a container go to the target: while it runs, and once more when it stands
+// still.
 import type { SourcePort } from '#agent/engine/ports.ts';
 import type { FileCounts, FilePort, FileRoot, FileSender, Round } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
@@ -7,8 +8,9 @@ export class FileRounds implements AsyncDisposable {
   readonly #senders: FileSender[];
   readonly #source: Pick<SourcePort, 'sharedMappings' | 'openFiles'>;
   /**
-   * By root: files that were mapped shared and writable when a round began or ended. Only the first write through a mapping
-   * changes a file's times, so one that came after a round had read the file shows nowhere once the mapping is gone.
+   * By root: files that were mapped shared and writable when a round began or ended. Only the first write through a
+   * mapping changes a file's times, so one that came after a round had read the file shows nowhere once the mapping is
+   * gone.
    */
   readonly #mapped: Set<string>[];
 
@@ -30,7 +32,9 @@ export class FileRounds implements AsyncDisposable {
 
   /** The last round: nothing changes any more. */
   async frozen(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
-    return this.#round(connection, limitMs, async (root, send) => send({ always: await this.#noteMapped(root), open: new Set(), last: true }));
+    return this.#round(connection, limitMs, async (root, send) =>
+      send({ always: await this.#noteMapped(root), open: new Set(), last: true }),
+    );
   }
 
   /** Names that CRIU made since. The target applies them before it restores, and its answers come before that word. */
@@ -38,16 +42,26 @@ export class FileRounds implements AsyncDisposable {
     await this.#send(connection, async (_, send) => send({ always: new Set(), open: new Set(), last: true }));
   }
 
-  async #round(connection: PeerConnection, limitMs: number, one: (root: number, send: SendRoot) => Promise<FileCounts>): Promise<FileCounts> {
+  async #round(
+    connection: PeerConnection,
+    limitMs: number,
+    one: (root: number, send: SendRoot) => Promise<FileCounts>,
+  ): Promise<FileCounts> {
     const total = await this.#send(connection, one);
-    for (let applied = 0; applied < this.#senders.length; applied += 1) await connection.expect(limitMs, 'round-applied');
+    for (let applied = 0; applied < this.#senders.length; applied += 1)
+      await connection.expect(limitMs, 'round-applied');
     return total;
   }
 
-  async #send(connection: PeerConnection, one: (root: number, send: SendRoot) => Promise<FileCounts>): Promise<FileCounts> {
+  async #send(
+    connection: PeerConnection,
+    one: (root: number, send: SendRoot) => Promise<FileCounts>,
+  ): Promise<FileCounts> {
     const total = { entries: 0, bytes: 0 };
     for (const [root, sender] of this.#senders.entries()) {
-      const { entries, bytes } = await one(root, (round) => sender.send((frame) => connection.sendFiles(root, frame), round));
+      const { entries, bytes } = await one(root, (round) =>
+        sender.send((frame) => connection.sendFiles(root, frame), round),
+      );
       await connection.send({ type: 'round-end', root });
       total.entries += entries;
       total.bytes += bytes;

@@ -14,8 +14,8 @@ export interface HandoverIdentity {
 }
 
 /**
- * Names one side of a handover on its node, for its journal, record and directories: a node that hands over to itself has both sides.
- * No id ends so, since ids are UUIDs with or without a number.
+ * Names one side of a handover on its node, for its journal, record and directories: a node that hands over to itself
+ * has both sides. No id ends so, since ids are UUIDs with or without a number.
  */
 export function sideKey({ id, role, from, to }: HandoverIdentity): string {
   return role === 'target' && from === to ? `${id}-in-place` : id;
@@ -39,7 +39,12 @@ export class Handover {
   #state: HandoverRecord['state'];
   #finishedAt: string | undefined;
 
-  constructor(identity: HandoverIdentity, state: HandoverRecord['state'], clock: Clock, onChange: (record: HandoverRecord) => void) {
+  constructor(
+    identity: HandoverIdentity,
+    state: HandoverRecord['state'],
+    clock: Clock,
+    onChange: (record: HandoverRecord) => void,
+  ) {
     this.identity = identity;
     this.timeline = new Timeline(identity.role);
     this.#clock = clock;
@@ -97,5 +102,7 @@ export class Handover {
 
 /** Entries of a record of measures that have a value. */
 export function definedNumbers(measures: Measures): Record<string, number> {
-  return Object.fromEntries(Object.entries(measures).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return Object.fromEntries(
+    Object.entries(measures).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

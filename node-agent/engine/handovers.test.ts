@@ -11,35 +11,76 @@ import { SimulatedNode } from './simulation/node.ts';
 import { createWire } from './simulation/wire.ts';
 import { World } from './simulation/world.ts';
 
-const calm: Story = { faults: [], cutAtFrame: undefined, absentMs: [], cancelAtMs: undefined, killAtMs: undefined, reboot: undefined, arbiter: 'journal' };
+const calm: Story = {
+  faults: [],
+  cutAtFrame: undefined,
+  absentMs: [],
+  cancelAtMs: undefined,
+  killAtMs: undefined,
+  reboot: undefined,
+  arbiter: 'journal',
+};
 const request: Message = {
-  type: 'prepare', claims: [], mounts: [], descriptors: [], foreignAddresses: [], memoryBytes: 1, facts: nodeFacts,
-  container: { id: containerId, namespace: 'default', image: 'i', parentSnapshot: 'p', snapshotter: 's', runtime: 'r', labels: {}, spec: '{}', stdio: { stdin: '', stdout: '', stderr: '' } },
+  type: 'prepare',
+  claims: [],
+  mounts: [],
+  descriptors: [],
+  foreignAddresses: [],
+  memoryBytes: 1,
+  facts: nodeFacts,
+  container: {
+    id: containerId,
+    namespace: 'default',
+    image: 'i',
+    parentSnapshot: 'p',
+    snapshotter: 's',
+    runtime: 'r',
+    labels: {},
+    spec: '{}',
+    stdio: { stdin: '', stdout: '', stderr: '' },
+  },
 };
 const id = '00000000-0000-0000-0000-000000000001';
 
-const arbiter = (): Arbiter => ({ remembers: false, commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') });
+const arbiter = (): Arbiter => ({
+  remembers: false,
+  commit: () => Promise.resolve('committed'),
+  revoke: () => Promise.resolve('revoked'),
+  outcome: () => Promise.resolve('pending'),
+});
 
 function engine(node: SimulatedNode): Handovers {
   if (node.handovers === undefined) throw new Error('the node has no engine');
   return node.handovers;
 }
 
-function rig(story: Partial<Story> = {}, { whose = arbiter, gone = () => false }: { whose?: () => Arbiter; gone?: () => boolean } = {}) {
+function rig(
+  story: Partial<Story> = {},
+  { whose = arbiter, gone = () => false }: { whose?: () => Arbiter; gone?: () => boolean } = {},
+) {
   const world = new World({ ...calm, ...story });
   const nodes = { a: new SimulatedNode('a', world, whose, gone), b: new SimulatedNode('b', world, whose, gone) };
   nodes.a.peers = { b: nodes.b };
   nodes.b.peers = { a: nodes.a };
   nodes.a.start();
   nodes.b.start();
-  const over = (): boolean => engine(nodes.a).list().every(({ finishedAt }) => finishedAt !== undefined);
+  const over = (): boolean =>
+    engine(nodes.a)
+      .list()
+      .every(({ finishedAt }) => finishedAt !== undefined);
   return { world, nodes, a: engine(nodes.a), b: engine(nodes.b), finish: () => world.clock.run(over, 3_600_000) };
 }
 
 const codeOf = (message: Message): Message | string => (message.type === 'failed' ? message.error.code : message);
 
 /** What `handovers` answers to a peer that says hello and then `message`. */
-async function ask(handovers: Handovers, node: string, purpose: 'settle' | 'outcome' | 'handover' | 'preflight', message?: Message, protocol = 1): Promise<Message | string> {
+async function ask(
+  handovers: Handovers,
+  node: string,
+  purpose: 'settle' | 'outcome' | 'handover' | 'preflight',
+  message?: Message,
+  protocol = 1,
+): Promise<Message | string> {
   const [ours, theirs] = createWire(() => undefined).ends;
   const [own, peer] = [new PeerConnection(ours), new PeerConnection(theirs)];
   const accepted = handovers.accept(node, own).catch((error: unknown) => {
@@ -76,7 +117,7 @@ test('only peers can be moved to, and only what is known can be told', (t) => {
   t.deepEqual(a.list(), []);
 });
 
-test('what is over, or another node\'s, is too late to cancel', async (t) => {
+test("what is over, or another node's, is too late to cancel", async (t) => {
   const { a, b, finish } = rig();
   const { id: handover } = a.begin({ container: containerId, to: 'b' });
   await finish();
@@ -159,18 +200,31 @@ test('a restarted agent still knows how its handovers ended', async (t) => {
 /** An object in the cluster. */
 function remembering(): Arbiter {
   let decision: Decision | undefined;
-  return { remembers: true, commit: () => Promise.resolve((decision ??= 'committed')), revoke: () => Promise.resolve((decision ??= 'revoked')), outcome: () => Promise.resolve(decision ?? 'pending') };
+  return {
+    remembers: true,
+    commit: () => Promise.resolve((decision ??= 'committed')),
+    revoke: () => Promise.resolve((decision ??= 'revoked')),
+    outcome: () => Promise.resolve(decision ?? 'pending'),
+  };
 }
 
 const yearMs = 365 * 24 * 3_600_000;
 
 test('a source that dies right after its commit is not waited for, where the arbiter can be asked', async (t) => {
   const told = remembering();
-  const { a, b, nodes, world } = rig({ absentMs: [yearMs] }, { whose: () => ({ ...told, commit: async (...args) => {
-    const decision = await told.commit(...args);
-    nodes.a.crash();
-    return decision;
-  } }) });
+  const { a, b, nodes, world } = rig(
+    { absentMs: [yearMs] },
+    {
+      whose: () => ({
+        ...told,
+        commit: async (...args) => {
+          const decision = await told.commit(...args);
+          nodes.a.crash();
+          return decision;
+        },
+      }),
+    },
+  );
   a.begin({ container: containerId, to: 'b' });
   t.true(await world.clock.run(() => b.list()[0]?.state === 'succeeded', 300_000));
   t.false(nodes.a.alive);
@@ -180,7 +234,9 @@ test('a source that dies right after its commit is not waited for, where the arb
 test('a source that says it has committed runs nothing, where the arbiter can be asked and does not say so', async (t) => {
   const asked: string[] = [];
   const lying = (): Arbiter => ({
-    remembers: true, commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'),
+    remembers: true,
+    commit: () => Promise.resolve('committed'),
+    revoke: () => Promise.resolve('revoked'),
     outcome: (handover) => (asked.push(handover), Promise.resolve(asked.length < 4 ? 'pending' : 'revoked')),
   });
   const { a, b, world } = rig({}, { whose: lying });
@@ -192,10 +248,18 @@ test('a source that says it has committed runs nothing, where the arbiter can be
 
 test('a source that dies before its commit is waited for', async (t) => {
   const told = remembering();
-  const { a, b, nodes, world } = rig({ absentMs: [yearMs] }, { whose: () => ({ ...told, commit: () => {
-    nodes.a.crash();
-    return Promise.withResolvers<Decision>().promise;
-  } }) });
+  const { a, b, nodes, world } = rig(
+    { absentMs: [yearMs] },
+    {
+      whose: () => ({
+        ...told,
+        commit: () => {
+          nodes.a.crash();
+          return Promise.withResolvers<Decision>().promise;
+        },
+      }),
+    },
+  );
   a.begin({ container: containerId, to: 'b' });
   t.false(await world.clock.run(() => b.list()[0]?.finishedAt !== undefined, 300_000));
   t.is(b.list()[0]?.state, 'awaiting-commit');
@@ -205,11 +269,20 @@ test('a source that dies before its commit is waited for', async (t) => {
 for (const isGone of [true, false]) {
   test(`a target that dies after the commit, ${isGone ? 'and is declared gone: the source lets go' : 'may come back: the source waits'}`, async (t) => {
     const told = remembering();
-    const { a, nodes, world } = rig({ absentMs: [yearMs] }, { gone: () => isGone, whose: () => ({ ...told, commit: async (...args) => {
-      const decision = await told.commit(...args);
-      nodes.b.crash();
-      return decision;
-    } }) });
+    const { a, nodes, world } = rig(
+      { absentMs: [yearMs] },
+      {
+        gone: () => isGone,
+        whose: () => ({
+          ...told,
+          commit: async (...args) => {
+            const decision = await told.commit(...args);
+            nodes.b.crash();
+            return decision;
+          },
+        }),
+      },
+    );
     a.begin({ container: containerId, to: 'b' });
     await world.clock.run(() => a.list()[0]?.finishedAt !== undefined, 3_600_000);
     t.is(a.list()[0]?.state, isGone ? 'succeeded' : 'activating');

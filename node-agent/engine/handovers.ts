@@ -1,4 +1,5 @@
-// All handovers of this node: begins them, accepts them, tells the other side their outcome, and picks them up after a restart.
+// All handovers of this node: begins them, accepts them, tells the other side their outcome, and picks them up after a
+// restart.
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, on } from 'node:events';
 import { terminalStates, type HandoverRecord, type HandoverRequest, type Plan } from '#core/api/handover.ts';
@@ -9,7 +10,15 @@ import { definedNumbers, Handover, sideKey, type HandoverIdentity } from '#agent
 import { journalFactsSchema, type RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { JournalEntry, JournalStore } from '#agent/engine/journal.ts';
 import { KeptJournal } from '#agent/engine/kept-journal.ts';
-import { isCancellable, isTerminal, sourceMachine, targetMachine, type Machine, type SourceState, type TargetState } from '#agent/engine/machine.ts';
+import {
+  isCancellable,
+  isTerminal,
+  sourceMachine,
+  targetMachine,
+  type Machine,
+  type SourceState,
+  type TargetState,
+} from '#agent/engine/machine.ts';
 import { pause } from '#core/pause.ts';
 import { planHandover } from '#agent/engine/plan.ts';
 import type { EnginePorts } from '#agent/engine/ports.ts';
@@ -55,7 +64,8 @@ export class Handovers {
 
   get(id: string): HandoverRecord {
     const record = this.#records.get(id);
-    if (record === undefined) throw new GodwitError('ERR_HANDOVER_UNKNOWN', `no handover ${id} is known on ${this.#ports.config.node}`);
+    if (record === undefined)
+      throw new GodwitError('ERR_HANDOVER_UNKNOWN', `no handover ${id} is known on ${this.#ports.config.node}`);
     return record;
   }
 
@@ -75,12 +85,18 @@ export class Handovers {
 
   /** The running handover that moves `container` away, if any. */
   leaving(container: string): HandoverRecord | undefined {
-    return [...this.#sources.values()].map(({ handover }) => handover.record()).find((record) => record.container === container);
+    return [...this.#sources.values()]
+      .map(({ handover }) => handover.record())
+      .find((record) => record.container === container);
   }
 
-  /** Whether a handover other than `except` takes `container` away, or builds a replacement of that id or lets it run. */
+  /**
+   * Whether a handover other than `except` takes `container` away, or builds a replacement of that id or lets it run.
+   */
   #isBusy(container: string, except?: string): boolean {
-    return [...this.#sources.values(), ...this.#targets.values()].some(({ handover: { identity } }) => identity.container === container && identity.id !== except);
+    return [...this.#sources.values(), ...this.#targets.values()].some(
+      ({ handover: { identity } }) => identity.container === container && identity.id !== except,
+    );
   }
 
   /** Whether the commit of this container's running handover lies behind it. */
@@ -89,9 +105,14 @@ export class Handovers {
     return state === 'activating' || state === 'releasing';
   }
 
-  /** Resolves when no handover of `container` is being finished or undone on this node, or after `limitMs`: then preflight says what is in the way. */
+  /**
+   * Resolves when no handover of `container` is being finished or undone on this node, or after `limitMs`: then
+   * preflight says what is in the way.
+   */
   async settled(container: string, limitMs: number): Promise<void> {
-    const running = [...this.#sources.values(), ...this.#targets.values()].filter(({ handover }) => handover.identity.container === container);
+    const running = [...this.#sources.values(), ...this.#targets.values()].filter(
+      ({ handover }) => handover.identity.container === container,
+    );
     await Promise.race([Promise.all(running.map(({ ended }) => ended)), pause(this.#ports.clock, limitMs)]);
   }
 
@@ -100,14 +121,26 @@ export class Handovers {
     return planHandover(this.#ports, request, this.list());
   }
 
-  /** Begins a handover and returns its first record; throws ERR_BUSY or ERR_PEER_UNKNOWN. @param id never used before */
+  /**
+   * Begins a handover and returns its first record; throws ERR_BUSY or ERR_PEER_UNKNOWN.
+   * @param id never used before
+   */
   begin({ container, to }: HandoverRequest, id: string = randomUUID()): HandoverRecord {
     const { config } = this.#ports;
     const peers = this.#ports.peers();
     const other = this.leaving(container);
-    if (other !== undefined) throw new GodwitError('ERR_BUSY', `container ${container} is being handed over to ${other.to} by handover ${other.id}`);
-    if (this.#isBusy(container)) throw new GodwitError('ERR_BUSY', `container ${container} is still arriving on ${config.node}`);
-    if (!peers.includes(to)) throw new GodwitError('ERR_PEER_UNKNOWN', `node ${to} is not a peer of ${config.node}; peers: ${peers.join(', ') || 'none'}`);
+    if (other !== undefined)
+      throw new GodwitError(
+        'ERR_BUSY',
+        `container ${container} is being handed over to ${other.to} by handover ${other.id}`,
+      );
+    if (this.#isBusy(container))
+      throw new GodwitError('ERR_BUSY', `container ${container} is still arriving on ${config.node}`);
+    if (!peers.includes(to))
+      throw new GodwitError(
+        'ERR_PEER_UNKNOWN',
+        `node ${to} is not a peer of ${config.node}; peers: ${peers.join(', ') || 'none'}`,
+      );
     return this.#startSource({ id, role: 'source', container, from: config.node, to });
   }
 
@@ -115,8 +148,10 @@ export class Handovers {
   cancel(id: string, reason: string): HandoverRecord {
     const { role, state } = this.get(id);
     const running = this.#sources.get(id);
-    if (running === undefined && role === 'target') throw new GodwitError('ERR_TOO_LATE', `handover ${id} comes from another node, which decides about it`);
-    if (running === undefined || !isCancellable(state)) throw new GodwitError('ERR_TOO_LATE', `handover ${id} is ${state}`);
+    if (running === undefined && role === 'target')
+      throw new GodwitError('ERR_TOO_LATE', `handover ${id} comes from another node, which decides about it`);
+    if (running === undefined || !isCancellable(state))
+      throw new GodwitError('ERR_TOO_LATE', `handover ${id} is ${state}`);
     running.run.cancel(reason);
     return running.handover.record();
   }
@@ -142,10 +177,17 @@ export class Handovers {
   async #accept(node: string, connection: PeerConnection): Promise<void> {
     const { config } = this.#ports;
     const hello = await connection.expect(config.deadlines.commitMs, 'hello');
-    if (hello.protocol !== protocolVersion) throw new GodwitError('ERR_PEER_PROTOCOL', `protocol ${hello.protocol}, this agent speaks ${protocolVersion}`);
+    if (hello.protocol !== protocolVersion)
+      throw new GodwitError('ERR_PEER_PROTOCOL', `protocol ${hello.protocol}, this agent speaks ${protocolVersion}`);
     if (hello.purpose === 'outcome') return this.#tellOutcome(node, hello.handover, connection);
     const receivedAt = epochNow();
-    if (hello.purpose === 'handover') await withDeadline(this.#ports.mustBeExpected(node, hello.handover), config.deadlines.commitMs, 'asking whether the handover is expected', this.#ports.clock);
+    if (hello.purpose === 'handover')
+      await withDeadline(
+        this.#ports.mustBeExpected(node, hello.handover),
+        config.deadlines.commitMs,
+        'asking whether the handover is expected',
+        this.#ports.clock,
+      );
     await connection.send({ type: 'welcome', receivedAt, sentAt: epochNow(), facts: await this.#ports.nodeFacts() });
     switch (hello.purpose) {
       case 'handover':
@@ -157,7 +199,10 @@ export class Handovers {
     }
   }
 
-  /** Picks up what a former agent left: finishes what was committed, undoes the rest. Begins before the sockets are served. */
+  /**
+   * Picks up what a former agent left: finishes what was committed, undoes the rest. Begins before the sockets are
+   * served.
+   */
   recover(): void {
     for (const [id, entries] of this.#journals.readAll()) {
       const last = entries.at(-1);
@@ -172,8 +217,15 @@ export class Handovers {
       this.#resume(journalFactsSchema.parse(last.facts), last);
     } catch (cause) {
       this.#unreadable.add(key);
-      const error = new GodwitError('ERR_JOURNAL', `the journal of handover ${key} cannot be understood: ${asGodwitError(cause).message}`, { cause });
-      this.#ports.log.error({ handover: key, state: last.state, code: error.code, error: error.message }, 'Handover of a former agent left as it is');
+      const error = new GodwitError(
+        'ERR_JOURNAL',
+        `the journal of handover ${key} cannot be understood: ${asGodwitError(cause).message}`,
+        { cause },
+      );
+      this.#ports.log.error(
+        { handover: key, state: last.state, code: error.code, error: error.message },
+        'Handover of a former agent left as it is',
+      );
     }
   }
 
@@ -202,20 +254,33 @@ export class Handovers {
   }
 
   /** What had to be given up has its reason; what goes on has none. */
-  #recoveredHandover(facts: RecoveredFacts, diedIn: HandoverRecord['state'], state: HandoverRecord['state'], at: string): Handover {
+  #recoveredHandover(
+    facts: RecoveredFacts,
+    diedIn: HandoverRecord['state'],
+    state: HandoverRecord['state'],
+    at: string,
+  ): Handover {
     const { identity } = facts;
     const handover = new Handover(identity, state, this.#ports.clock, (record) => this.#publish(record));
     const ended = terminalStates.some((terminal) => terminal === diedIn);
     handover.recover(facts, ended ? at : undefined);
     this.#publish(handover.record());
     if (!ended) this.#ports.log.info({ handover: identity.id, state: diedIn }, 'Found handover of a former agent');
-    if (state !== diedIn || diedIn === 'committing') handover.fail(new GodwitError('ERR_AGENT_RESTARTED', `the agent of ${this.#ports.config.node} ended while the handover was ${diedIn}`));
+    if (state !== diedIn || diedIn === 'committing')
+      handover.fail(
+        new GodwitError(
+          'ERR_AGENT_RESTARTED',
+          `the agent of ${this.#ports.config.node} ended while the handover was ${diedIn}`,
+        ),
+      );
     return handover;
   }
 
   #targetRun(handover: Handover, connection: PeerConnection | undefined): TargetRun {
     const { identity } = handover;
-    return new TargetRun(this.#ports, handover, this.#ports.target(sideKey(identity)), connection, (container) => this.#isBusy(container, identity.id));
+    return new TargetRun(this.#ports, handover, this.#ports.target(sideKey(identity)), connection, (container) =>
+      this.#isBusy(container, identity.id),
+    );
   }
 
   #startSource(identity: HandoverIdentity): HandoverRecord {
@@ -226,7 +291,12 @@ export class Handovers {
   }
 
   #run<Run extends SourceRun | TargetRun, State extends SourceState | TargetState>(
-    running: Map<string, Running<Run>>, handover: Handover, run: Run, machine: Parameters<typeof runMachine<State>>[0]['machine'], state: State, recovered = false,
+    running: Map<string, Running<Run>>,
+    handover: Handover,
+    run: Run,
+    machine: Parameters<typeof runMachine<State>>[0]['machine'],
+    state: State,
+    recovered = false,
   ): Running<Run> {
     const { id } = handover.identity;
     const key = sideKey(handover.identity);
@@ -234,15 +304,24 @@ export class Handovers {
     const journal = new KeptJournal(() => opened ?? this.#journals.open(key), this.#ports.clock);
     const ended = runMachine(
       {
-        machine, journal, recovered,
+        machine,
+        journal,
+        recovered,
         effects: (remember) => (run instanceof TargetRun ? run.effects(remember) : run.effects()),
         now: () => this.#ports.clock.date(),
         facts: () => run.journalFacts(),
         onState: (entered) => {
-          this.#ports.log.info({ handover: id, container: handover.identity.container, state: entered, ...errorFacts(handover) }, 'Handover entered a state');
+          this.#ports.log.info(
+            { handover: id, container: handover.identity.container, state: entered, ...errorFacts(handover) },
+            'Handover entered a state',
+          );
           handover.enter(entered, isTerminal(machine, entered));
         },
-        onUnwritten: (entered, error) => this.#ports.log.error({ handover: id, state: entered, code: error.code, error: error.message }, 'Journal cannot be written'),
+        onUnwritten: (entered, error) =>
+          this.#ports.log.error(
+            { handover: id, state: entered, code: error.code, error: error.message },
+            'Journal cannot be written',
+          ),
         holdsUnwritten: (entered, error) => run.holdsUnwritten(entered, error),
       },
       state,
@@ -250,7 +329,12 @@ export class Handovers {
       journal.close();
       running.delete(key);
     });
-    ended.catch((error: unknown) => this.#ports.log.fatal({ handover: id, error: asGodwitError(error).message }, 'Handover cannot be driven on; restart the agent'));
+    ended.catch((error: unknown) =>
+      this.#ports.log.fatal(
+        { handover: id, error: asGodwitError(error).message },
+        'Handover cannot be driven on; restart the agent',
+      ),
+    );
     const entry = { handover, run, ended };
     running.set(key, entry);
     return entry;
@@ -274,7 +358,8 @@ export class Handovers {
   async #startTarget(node: string, id: string, connection: PeerConnection): Promise<void> {
     const identity = this.#targetIdentity(node, id);
     const key = sideKey(identity);
-    if (this.#records.has(key) || this.#unreadable.has(key)) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
+    if (this.#records.has(key) || this.#unreadable.has(key))
+      throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${id} exists already`);
     const handover = this.#newHandover(identity);
     const run = this.#targetRun(handover, connection);
     const running = this.#run(this.#targets, handover, run, targetMachine, 'preparing');
@@ -314,7 +399,8 @@ export class Handovers {
 
   /** `lost` is a promise that nothing runs here: only a handover that ended so, or never was here, may be lost. */
   #lastWord(id: string, record: HandoverRecord | undefined): MessageOf<'activated' | 'lost'> {
-    if (record === undefined) return { type: 'lost', reason: `handover ${id} is not known on ${this.#ports.config.node}` };
+    if (record === undefined)
+      return { type: 'lost', reason: `handover ${id} is not known on ${this.#ports.config.node}` };
     switch (record.state) {
       case 'succeeded':
         return { type: 'activated', timeline: record.timeline, measures: definedNumbers(record.measures) };
@@ -327,7 +413,8 @@ export class Handovers {
   }
 
   #mustBeReadable(key: string): void {
-    if (this.#unreadable.has(key)) throw new GodwitError('ERR_JOURNAL', `the journal of handover ${key} cannot be understood`);
+    if (this.#unreadable.has(key))
+      throw new GodwitError('ERR_JOURNAL', `the journal of handover ${key} cannot be understood`);
   }
 
   /** The target asks who holds the workload: what the journal says, never a guess. */
@@ -340,7 +427,8 @@ export class Handovers {
   #outcome(node: string, id: string): MessageOf<'outcome'> {
     const record = this.#records.get(id);
     if (record?.role !== 'source' || record.to !== node) return { type: 'outcome', outcome: 'revoked' };
-    if (['activating', 'releasing', 'succeeded'].includes(record.state)) return { type: 'outcome', outcome: 'committed' };
+    if (['activating', 'releasing', 'succeeded'].includes(record.state))
+      return { type: 'outcome', outcome: 'committed' };
     const over = ['rolling-back', 'rolled-back', 'refused', 'reclaiming'].includes(record.state);
     return { type: 'outcome', outcome: over ? 'revoked' : 'pending' };
   }
@@ -359,4 +447,3 @@ function knownState<State extends string>(machine: Machine<State>, state: string
 function hasState<State extends string>(machine: Machine<State>, state: string): state is State {
   return Object.hasOwn(machine, state);
 }
-

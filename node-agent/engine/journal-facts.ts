@@ -17,7 +17,13 @@ const attachmentSchema: z.ZodType<Attachment> = z.object({
 });
 
 export const journalFactsSchema = z.object({
-  identity: z.object({ id: z.string(), role: z.enum(['source', 'target']), container: z.string(), from: z.string(), to: z.string() }),
+  identity: z.object({
+    id: z.string(),
+    role: z.enum(['source', 'target']),
+    container: z.string(),
+    from: z.string(),
+    to: z.string(),
+  }),
   /** ISO 8601. */
   startedAt: z.string(),
   epoch: z.number().int().optional(),

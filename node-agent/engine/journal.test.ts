@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import { fileJournals, parseJournal, type JournalEntry } from './journal.ts';
 
-const entry = (state: string, at = '2030-01-01T00:00:00.000Z'): JournalEntry => ({ at, state, facts: { text: 'ä\n\0' } });
+const entry = (state: string, at = '2030-01-01T00:00:00.000Z'): JournalEntry => ({
+  at,
+  state,
+  facts: { text: 'ä\n\0' },
+});
 
 function directory(t: { teardown(undo: () => void): void }): string {
   const path = mkdtempSync(join(tmpdir(), 'journal-'));
@@ -66,18 +70,31 @@ test('a line with a hole is torn, too', (t) => {
   const path = directory(t);
   const whole = `${JSON.stringify(entry('preparing'))}\n`;
   writeFileSync(join(path, 'one.jsonl'), whole);
-  appendFileSync(join(path, 'one.jsonl'), Buffer.concat([Buffer.from('{"at":"x"'), Buffer.alloc(8), Buffer.from('}\n')]));
+  appendFileSync(
+    join(path, 'one.jsonl'),
+    Buffer.concat([Buffer.from('{"at":"x"'), Buffer.alloc(8), Buffer.from('}\n')]),
+  );
   const journals = fileJournals(path);
   t.deepEqual(journals.readAll().get('one'), [entry('preparing')]);
   const journal = journals.open('one');
   journal.append(entry('copying'), true);
   journal.close();
-  t.deepEqual(journals.readAll().get('one')?.map(({ state }) => state), ['preparing', 'copying']);
+  t.deepEqual(
+    journals
+      .readAll()
+      .get('one')
+      ?.map(({ state }) => state),
+    ['preparing', 'copying'],
+  );
 });
 
 test('the handover that began first comes first, whatever its name', (t) => {
   const journals = fileJournals(directory(t));
-  for (const [id, at] of [['b', '2030-01-02'], ['c', '2030-01-01'], ['a', '2030-01-03']] as const) {
+  for (const [id, at] of [
+    ['b', '2030-01-02'],
+    ['c', '2030-01-01'],
+    ['a', '2030-01-03'],
+  ] as const) {
     const journal = journals.open(id);
     journal.append(entry('preparing', at), false);
     journal.close();

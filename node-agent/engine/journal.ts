@@ -1,12 +1,27 @@
 // What an agent must know about its handovers after it died: one append-only file a handover, one JSON line an entry.
 import {
-  closeSync, constants, existsSync, fdatasyncSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeSync,
+  closeSync,
+  constants,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 
-const entrySchema = z.object({ at: z.string(), state: z.string(), facts: z.record(z.string(), z.unknown()).optional() });
+const entrySchema = z.object({
+  at: z.string(),
+  state: z.string(),
+  facts: z.record(z.string(), z.unknown()).optional(),
+});
 export type JournalEntry = z.infer<typeof entrySchema>;
 
 /** Journal of one handover. A torn last line (power loss) is ignored: that entry did not happen. */
@@ -64,7 +79,9 @@ export function fileJournals(directory: string): JournalStore {
     },
     readAll() {
       const names = readdirSync(directory).filter((file) => file.endsWith('.jsonl'));
-      const journals = names.map((name) => [name.slice(0, -'.jsonl'.length), parseJournal(readFileSync(join(directory, name), 'utf8'))] as const);
+      const journals = names.map(
+        (name) => [name.slice(0, -'.jsonl'.length), parseJournal(readFileSync(join(directory, name), 'utf8'))] as const,
+      );
       return new Map(journals.toSorted(([, a], [, b]) => (a[0]?.at ?? '').localeCompare(b[0]?.at ?? '')));
     },
     remove: (id) => rmSync(pathOf(id), { force: true }),
@@ -110,7 +127,8 @@ function stored<T>(path: string, write: () => T): T {
 
 /** Throws when the disk takes less than all of it. */
 function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+  for (let written = 0; written < bytes.length;)
+    written += writeSync(fd, bytes, written, bytes.length - written, position + written);
 }
 
 /** An entry of which nobody knows whether it is on disk must not be found by the next agent. */

@@ -1,4 +1,5 @@
-// A journal that may not take an entry now: what must not wait for it goes on, and the entry is written as soon as the disk takes it.
+// A journal that may not take an entry now: what must not wait for it goes on, and the entry is written as soon as the
+// disk takes it.
 import type { Clock } from '#core/clock.ts';
 import { pause } from '#core/pause.ts';
 import type { Journal, JournalEntry } from '#agent/engine/journal.ts';

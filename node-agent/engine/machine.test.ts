@@ -3,28 +3,42 @@ import test from 'ava';
 import { terminalStates } from '#core/api/handover.ts';
 import { isCancellable, isTerminal, next, sourceMachine, targetMachine, type Machine } from './machine.ts';
 
-function states<State extends string>(machine: Machine<State>): { name: string; effect: string | null; targets: string[]; afterCrash: string; durable: boolean }[] {
+function states<State extends string>(
+  machine: Machine<State>,
+): { name: string; effect: string | null; targets: string[]; afterCrash: string; durable: boolean }[] {
   return Object.entries<Machine<State>[State]>(machine).map(([name, { effect, on, afterCrash, durable }]) => ({
-    name, effect, afterCrash, durable: durable === true, targets: Object.values<State>(on),
+    name,
+    effect,
+    afterCrash,
+    durable: durable === true,
+    targets: Object.values<State>(on),
   }));
 }
 
-for (const [role, list] of [['source', states(sourceMachine)], ['target', states(targetMachine)]] as const) {
+for (const [role, list] of [
+  ['source', states(sourceMachine)],
+  ['target', states(targetMachine)],
+] as const) {
   const names = new Set(list.map(({ name }) => name));
 
   test(`${role}: every edge leads to a state`, (t) => {
-    for (const { name, targets, afterCrash } of list) for (const target of [...targets, afterCrash]) t.true(names.has(target), `${name} -> ${target}`);
+    for (const { name, targets, afterCrash } of list)
+      for (const target of [...targets, afterCrash]) t.true(names.has(target), `${name} -> ${target}`);
   });
 
   test(`${role}: every state can be reached`, (t) => {
     const reached = new Set(['preparing']);
-    for (const name of reached) for (const target of list.find((state) => state.name === name)?.targets ?? []) reached.add(target);
-    t.deepEqual([...names].filter((name) => !reached.has(name)), []);
+    for (const name of reached)
+      for (const target of list.find((state) => state.name === name)?.targets ?? []) reached.add(target);
+    t.deepEqual(
+      [...names].filter((name) => !reached.has(name)),
+      [],
+    );
   });
 
   test(`${role}: from every state an end can be reached, also after a crash`, (t) => {
     const ending = new Set<string>(terminalStates);
-    for (let size = 0; size !== ending.size; ) {
+    for (let size = 0; size !== ending.size;) {
       size = ending.size;
       for (const { name, targets } of list) if (targets.some((target) => ending.has(target))) ending.add(name);
     }
@@ -59,7 +73,14 @@ test('next follows the table and knows no other edges', (t) => {
 });
 
 test('only what nobody was asked to commit can be cancelled', (t) => {
-  t.deepEqual(Object.keys(sourceMachine).filter(isCancellable), ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring']);
+  t.deepEqual(Object.keys(sourceMachine).filter(isCancellable), [
+    'preparing',
+    'awaiting-pages',
+    'copying',
+    'freezing',
+    'dumping',
+    'restoring',
+  ]);
   t.true(isTerminal(sourceMachine, 'refused'));
   t.false(isTerminal(sourceMachine, 'rolling-back'));
 });

@@ -40,7 +40,10 @@ export interface SourcePort {
   facts(): Promise<SourceFacts>;
   /** Bytes that an earlier move still brings into its memory: a dump would not have them. */
   bytesToCome(): number;
-  /** After `facts`: dumps without its memory and lets it go on, to find out whether and how fast it can be. What was found lately is said again. */
+  /**
+   * After `facts`: dumps without its memory and lets it go on, to find out whether and how fast it can be. What was
+   * found lately is said again.
+   */
   rehearse(): Promise<RehearsalReport>;
   /** Starts the dump and resolves when CRIU waits before its first look. */
   startDump(limitMs: number): Promise<void>;
@@ -59,7 +62,10 @@ export interface SourcePort {
   dump(sink: ImageSink, limitMs: number): Promise<SentImage[]>;
   /** Whether the dump gave files names that the file roots did not have before it. */
   madeNames(): Promise<boolean>;
-  /** From here on only this agent lets the source go on; false when the watchdog has done so. Asked right before the commit. */
+  /**
+   * From here on only this agent lets the source go on; false when the watchdog has done so. Asked right before the
+   * commit.
+   */
   claim(): boolean;
   /** Whether the watchdog has let the source go on, since this agent did not answer it. */
   wasLetGo(): boolean;
@@ -77,7 +83,10 @@ export interface SourcePort {
   criuMs(): number | undefined;
 }
 
-/** What stands in the way of a replacement on this node: image layer missing, names taken, networks unknown. Changes nothing. */
+/**
+ * What stands in the way of a replacement on this node: image layer missing, names taken, networks unknown. Changes
+ * nothing.
+ */
 export type TargetChecks = (request: MessageOf<'prepare'>) => Promise<Refusal[]>;
 
 /** The replacement. Every method is safe to call twice. */
@@ -89,7 +98,10 @@ export interface TargetPort {
    * replacement can run or runs (`ready`), has run and ended (`ended`), or never ran and never will (`gone`).
    */
   recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone';
-  /** Says what is going to be built, so that `journalFacts` can tell before it is. Changes nothing. Resolves with where its links will be. */
+  /**
+   * Says what is going to be built, so that `journalFacts` can tell before it is. Changes nothing. Resolves with where
+   * its links will be.
+   */
   announce(request: TargetRequest, limitMs: number): Promise<LinkSite | undefined>;
   /** Makes the (named) network namespace that the replacement will live in. */
   prepareNetwork(): Promise<void>;

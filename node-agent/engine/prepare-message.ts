@@ -3,7 +3,11 @@ import type { Attachment, LeaseClaim } from '#cni/port.ts';
 import type { MessageOf } from '#core/wire/messages.ts';
 import type { EnginePorts, SourceFacts } from '#agent/engine/ports.ts';
 
-export async function prepareMessage(facts: SourceFacts, attachments: readonly Attachment[], ports: EnginePorts): Promise<MessageOf<'prepare'>> {
+export async function prepareMessage(
+  facts: SourceFacts,
+  attachments: readonly Attachment[],
+  ports: EnginePorts,
+): Promise<MessageOf<'prepare'>> {
   return {
     type: 'prepare',
     container: facts.spec,

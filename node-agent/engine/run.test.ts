@@ -29,18 +29,24 @@ function rig(outcomes: Record<string, Outcome>, onEffect: (remember: Remember) =
     log.push(`journal ${state}${durable ? ' durable' : ''} ${JSON.stringify(facts)}`);
   };
   return {
-    log, disk, clock,
-    run: (from: State, { recovered = false, holds = false } = {}) => runMachine({
-      machine,
-      effects: (remember) => ({ start: effect('start', remember), work: effect('work', remember) }),
-      journal: new KeptJournal(() => ({ append, close: () => undefined }), clock),
-      recovered,
-      onUnwritten: (state) => log.push(`unwritten ${state}`),
-      holdsUnwritten: () => Promise.resolve(holds),
-      now: () => new Date(0),
-      facts: () => ({ seen: log.length }),
-      onState: (state) => log.push(`state ${state}`),
-    }, from),
+    log,
+    disk,
+    clock,
+    run: (from: State, { recovered = false, holds = false } = {}) =>
+      runMachine(
+        {
+          machine,
+          effects: (remember) => ({ start: effect('start', remember), work: effect('work', remember) }),
+          journal: new KeptJournal(() => ({ append, close: () => undefined }), clock),
+          recovered,
+          onUnwritten: (state) => log.push(`unwritten ${state}`),
+          holdsUnwritten: () => Promise.resolve(holds),
+          now: () => new Date(0),
+          facts: () => ({ seen: log.length }),
+          onState: (state) => log.push(`state ${state}`),
+        },
+        from,
+      ),
   };
 }
 
@@ -48,7 +54,14 @@ test('each state is journalled, shown and then begun', async (t) => {
   const { log, run } = rig({});
   t.is(await run('begin'), 'end');
   t.deepEqual(log, [
-    'journal begin {"seen":0}', 'state begin', 'effect start', 'journal middle durable {"seen":3}', 'state middle', 'effect work', 'journal end {"seen":6}', 'state end',
+    'journal begin {"seen":0}',
+    'state begin',
+    'effect start',
+    'journal middle durable {"seen":3}',
+    'state middle',
+    'effect work',
+    'journal end {"seen":6}',
+    'state end',
   ]);
 });
 
@@ -72,8 +85,15 @@ test('an outcome without an edge, or an effect that is not there, is a defect', 
   await t.throwsAsync(rig({ start: 'lost' }).run('begin'), { message: /no edge/ });
   const journal: Journal = { append: () => undefined, close: () => undefined };
   const nothing = {
-    machine, effects: () => ({}), journal: new KeptJournal(() => journal, new VirtualClock()), recovered: false,
-    now: () => new Date(0), facts: () => ({}), onState: () => undefined, onUnwritten: () => undefined, holdsUnwritten: () => Promise.resolve(false),
+    machine,
+    effects: () => ({}),
+    journal: new KeptJournal(() => journal, new VirtualClock()),
+    recovered: false,
+    now: () => new Date(0),
+    facts: () => ({}),
+    onState: () => undefined,
+    onUnwritten: () => undefined,
+    holdsUnwritten: () => Promise.resolve(false),
   };
   await t.throwsAsync(runMachine(nothing, 'begin'), { message: /no effect/ });
 });
@@ -86,7 +106,10 @@ test('a state whose entry cannot be written is undone where it can be, unless ot
   const known = rig({});
   known.disk.full = true;
   t.is(await known.run('begin', { holds: true }), 'end');
-  t.deepEqual(known.log.filter((line) => line.startsWith('effect')), ['effect start', 'effect work']);
+  t.deepEqual(
+    known.log.filter((line) => line.startsWith('effect')),
+    ['effect start', 'effect work'],
+  );
 });
 
 test('what has no way back goes on, and is written when there is room again', async (t) => {
@@ -97,7 +120,11 @@ test('what has no way back goes on, and is written when there is room again', as
   t.false(log.some((line) => line.startsWith('journal')));
   disk.full = false;
   await clock.run(() => false, 20_000);
-  t.deepEqual(log.filter((line) => line.startsWith('journal')), ['journal end durable {"seen":4}'], 'the last state alone counts');
+  t.deepEqual(
+    log.filter((line) => line.startsWith('journal')),
+    ['journal end durable {"seen":4}'],
+    'the last state alone counts',
+  );
 });
 
 test('a state of a former agent goes on, though its entry cannot be written once more', async (t) => {

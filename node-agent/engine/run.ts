@@ -4,7 +4,10 @@ import { isTerminal, next, type Machine, type Outcome } from '#agent/engine/mach
 import type { KeptJournal } from '#agent/engine/kept-journal.ts';
 import type { JournalEntry } from '#agent/engine/journal.ts';
 
-/** Runs on entry of its state. It must be safe to run twice, and must not throw: errors become outcomes, with the error kept by the caller. */
+/**
+ * Runs on entry of its state. It must be safe to run twice, and must not throw: errors become outcomes, with the error
+ * kept by the caller.
+ */
 export type Effect = () => Promise<Outcome>;
 
 /** Puts the facts of now on disk, before an effect does something that a restarted agent would have to undo. */
@@ -23,13 +26,17 @@ export interface MachineRun<State extends string> {
   onState: (state: State) => void;
   /** The entry of a state cannot be written. */
   onUnwritten: (state: State, error: GodwitError) => void;
-  /** Whether a state whose entry cannot be written holds all the same, because others than the journal know of it; else it is undone for `error`. */
+  /**
+   * Whether a state whose entry cannot be written holds all the same, because others than the journal know of it; else
+   * it is undone for `error`.
+   */
   holdsUnwritten: (state: State, error: GodwitError) => Promise<boolean>;
 }
 
 /**
- * Runs from `state` to a terminal state and returns it. The entry of each state is journalled before its effect starts. One that cannot be
- * is not entered where that can still be undone; where it cannot, the run goes on and the entry follows as soon as it can be written.
+ * Runs from `state` to a terminal state and returns it. The entry of each state is journalled before its effect starts.
+ * One that cannot be is not entered where that can still be undone; where it cannot, the run goes on and the entry
+ * follows as soon as it can be written.
  */
 export async function runMachine<State extends string>(run: MachineRun<State>, state: State): Promise<State> {
   let current = state;

@@ -1,4 +1,5 @@
-// What became of a handover, as the target learns it: told by the source, or asked of the arbiter and the source until one knows. Nobody guesses.
+// What became of a handover, as the target learns it: told by the source, or asked of the arbiter and the source until
+// one knows. Nobody guesses.
 import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
@@ -42,11 +43,15 @@ export class SourceOutcome {
   }
 
   /**
-   * Says `restored`, with notes if there are any, and listens. When the connection is gone, or says nothing (a node that vanished closes none),
-   * arbiter and source are asked until one answers. `onLost` is told when the connection is of no use any more.
+   * Says `restored`, with notes if there are any, and listens. When the connection is gone, or says nothing (a node
+   * that vanished closes none), arbiter and source are asked until one answers. `onLost` is told when the connection is
+   * of no use any more.
    */
   await(connection: PeerConnection | undefined, notes: readonly Note[], onLost: () => void): void {
-    const { clock, config: { deadlines } } = this.#ports;
+    const {
+      clock,
+      config: { deadlines },
+    } = this.#ports;
     const silence = connection === undefined ? Promise.resolve() : this.#listen(connection, notes, onLost);
     void Promise.race([silence, pause(clock, deadlines.commitMs)]).then(() => this.#askUntilDecided());
   }
@@ -60,7 +65,10 @@ export class SourceOutcome {
       else if (message.type === 'abort') this.decide('revoked');
       else throw new GodwitError('ERR_PEER_PROTOCOL', `message ${message.type} while waiting for the commit`);
     } catch (error) {
-      this.#ports.log.info({ handover: this.#identity.id, error: asGodwitError(error).message }, 'Connection to the source ended before the outcome');
+      this.#ports.log.info(
+        { handover: this.#identity.id, error: asGodwitError(error).message },
+        'Connection to the source ended before the outcome',
+      );
       connection.destroy();
       onLost();
     }
@@ -70,13 +78,21 @@ export class SourceOutcome {
     if (this.#asking) return;
     this.#asking = true;
     const { from, id } = this.#identity;
-    const { clock, config: { deadlines: { commitMs } } } = this.#ports;
+    const {
+      clock,
+      config: {
+        deadlines: { commitMs },
+      },
+    } = this.#ports;
     const decided = observe(this.decided);
     await Promise.resolve(); // a decision made before is seen
     for (let pauseMs = askPauseMs; !decided.over; pauseMs = Math.min(pauseMs * 2, longestAskPauseMs)) {
       const asked = withDeadline(this.#ask(), 3 * commitMs, 'asking for the outcome', clock);
       const outcome = await asked.catch((error: unknown) => {
-        this.#ports.log.warn({ handover: id, node: from, error: asGodwitError(error).message }, 'Source did not tell the outcome');
+        this.#ports.log.warn(
+          { handover: id, node: from, error: asGodwitError(error).message },
+          'Source did not tell the outcome',
+        );
         return 'pending' as const;
       });
       if (outcome !== 'pending') this.decide(outcome);
@@ -86,12 +102,21 @@ export class SourceOutcome {
 
   /** The arbiter first: a source that died after its commit will not tell. */
   async #ask(): Promise<Decision | 'pending'> {
-    const { arbiter, clock, config: { deadlines: { commitMs } }, log } = this.#ports;
+    const {
+      arbiter,
+      clock,
+      config: {
+        deadlines: { commitMs },
+      },
+      log,
+    } = this.#ports;
     const { id } = this.#identity;
-    const known = await withDeadline(arbiter.outcome(id), commitMs, 'asking the arbiter', clock).catch((error: unknown) => {
-      log.warn({ handover: id, error: asGodwitError(error).message }, 'Arbiter did not tell the outcome');
-      return 'pending' as const;
-    });
+    const known = await withDeadline(arbiter.outcome(id), commitMs, 'asking the arbiter', clock).catch(
+      (error: unknown) => {
+        log.warn({ handover: id, error: asGodwitError(error).message }, 'Arbiter did not tell the outcome');
+        return 'pending' as const;
+      },
+    );
     if (known !== 'pending') return known;
     const told = await this.#askSource();
     return told === 'committed' && arbiter.remembers ? 'pending' : told;
@@ -100,7 +125,13 @@ export class SourceOutcome {
   async #askSource(): Promise<Decision | 'pending'> {
     const connection = await this.#ports.connect(this.#identity.from);
     try {
-      await connection.send({ type: 'hello', protocol: protocolVersion, handover: this.#identity.id, sentAt: epochNow(), purpose: 'outcome' });
+      await connection.send({
+        type: 'hello',
+        protocol: protocolVersion,
+        handover: this.#identity.id,
+        sentAt: epochNow(),
+        purpose: 'outcome',
+      });
       return (await connection.expect(this.#ports.config.deadlines.commitMs, 'outcome')).outcome;
     } finally {
       connection.destroy();

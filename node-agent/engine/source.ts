@@ -73,11 +73,15 @@ export class SourceRun {
     this.#connection?.destroy();
   }
 
-  /** Between two plain hosts the journal is all that knows of a commit; an arbiter of its own may know of it as well. */
+  /**
+   * Between two plain hosts the journal is all that knows of a commit; an arbiter of its own may know of it as well.
+   */
   async holdsUnwritten(state: string, error: GodwitError): Promise<boolean> {
     const { log } = this.#ports;
     const { id } = this.#handover.identity;
-    const asked = revokeEffect(this.#ports, this.#handover, ({ message }) => log.warn({ handover: id, error: message }, 'Arbiter did not say whether it is committed'));
+    const asked = revokeEffect(this.#ports, this.#handover, ({ message }) =>
+      log.warn({ handover: id, error: message }, 'Arbiter did not say whether it is committed'),
+    );
     if (state === 'activating' && (await asked()) === 'done') return true;
     this.#handover.fail(error);
     return false;
@@ -85,28 +89,44 @@ export class SourceRun {
 
   /** Where a step asks a port that has a deadline of its own, the step has twice that time: the port gives up first. */
   effects(): Record<string, Effect> {
-    const { clock, config: { deadlines }, log } = this.#ports;
-    const logged = (error: GodwitError) => log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
-    const known = (run: Step['run']): Step['run'] => () => {
-      const step = run();
-      this.#step = step;
-      return step;
-    };
-    const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run: known(run), clock });
-    const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
+    const {
+      clock,
+      config: { deadlines },
+      log,
+    } = this.#ports;
+    const logged = (error: GodwitError) =>
+      log.warn(
+        { handover: this.#handover.identity.id, code: error.code, error: error.message },
+        'Step failed and is tried again',
+      );
+    const known =
+      (run: Step['run']): Step['run'] =>
+      () => {
+        const step = run();
+        this.#step = step;
+        return step;
+      };
+    const once = (name: string, limitMs: number, run: Step['run']) =>
+      effect(this.#handover, { name, limitMs, run: known(run), clock });
+    const untilDone = (name: string, limitMs: number, run: Step['run']) =>
+      persistentEffect({ name, limitMs, run, clock }, logged);
     return {
       prepare: once('preparing', deadlines.prepareMs, async () => {
         const outcome = await this.#prepare(deadlines.prepareMs);
         if (outcome === 'refused') this.#connection?.end();
         return outcome;
       }),
-      awaitPages: once('the memory of the move before', 2 * deadlines.pagesMs, () => this.#awaitPages(deadlines.pagesMs)),
+      awaitPages: once('the memory of the move before', 2 * deadlines.pagesMs, () =>
+        this.#awaitPages(deadlines.pagesMs),
+      ),
       copy: once('copying', deadlines.copyMs, () => this.#copy(deadlines.copyMs)),
       freeze: once('freezing', 2 * deadlines.freezeMs, () => this.#freeze(deadlines.freezeMs)),
       dump: once('dumping', deadlines.dumpMs, () => this.#dump(deadlines.dumpMs)),
       awaitRestored: once('the restore', deadlines.restoreMs, () => this.#awaitRestored()),
       askArbiter: commitEffect(this.#ports, this.#handover, () => this.#askArbiter(), logged),
-      awaitActivated: untilDone('the activation', 2 * deadlines.settleMs, () => this.#awaitActivated(deadlines.settleMs)),
+      awaitActivated: untilDone('the activation', 2 * deadlines.settleMs, () =>
+        this.#awaitActivated(deadlines.settleMs),
+      ),
       release: untilDone('the release', 2 * deadlines.dumpMs, () => this.#release(deadlines.dumpMs)),
       reclaim: untilDone('reclaiming', deadlines.dumpMs, () => this.#reclaim()),
       rollBack: untilDone('rolling back', 2 * (deadlines.freezeMs + deadlines.dumpMs), () => this.#rollBack(deadlines)),
@@ -119,7 +139,8 @@ export class SourceRun {
       const facts = await this.#source.facts();
       this.#facts = facts;
       this.#attachments = facts.spec.netns === undefined ? [] : await this.#ports.links.attachmentsOf(facts.spec.netns);
-      if (this.#attachments.length > 0) this.#handover.epoch = Math.max(...this.#attachments.map(({ epoch }) => epoch)) + 1;
+      if (this.#attachments.length > 0)
+        this.#handover.epoch = Math.max(...this.#attachments.map(({ epoch }) => epoch)) + 1;
       this.#handover.notes.push(...facts.notes);
       this.#handover.refusals.push(...facts.refusals);
       if (facts.refusals.length > 0 || (await this.#rehearse()) === 'refused') return 'refused';
@@ -155,10 +176,17 @@ export class SourceRun {
     }
     this.#connection = connection;
     const sentAt = epochNow();
-    await connection.send({ type: 'hello', protocol: protocolVersion, handover: this.#handover.identity.id, sentAt, purpose });
+    await connection.send({
+      type: 'hello',
+      protocol: protocolVersion,
+      handover: this.#handover.identity.id,
+      sentAt,
+      purpose,
+    });
     const welcome = await connection.expect(limitMs, 'welcome');
     this.#clockOffsetMs = clockOffsetMs(sentAt, welcome.receivedAt, welcome.sentAt, epochNow());
-    if (purpose === 'handover') this.#handover.refusals.push(...incompatibilities(await this.#ports.nodeFacts(), welcome.facts));
+    if (purpose === 'handover')
+      this.#handover.refusals.push(...incompatibilities(await this.#ports.nodeFacts(), welcome.facts));
     return connection;
   }
 
@@ -168,8 +196,13 @@ export class SourceRun {
     const deadline = clock.nowMs() + limitMs;
     await this.#handover.timeline.measure('await-pages', async () => {
       for (let bytes = this.#source.bytesToCome(); bytes > 0; bytes = this.#source.bytesToCome()) {
-        if (this.#cancelled) throw new GodwitError('ERR_ABORTED', 'the handover was given up while memory was still to come');
-        if (clock.nowMs() > deadline) throw new GodwitError('ERR_MEMORY_TO_COME', `${bytes} bytes of its memory were still to come after ${limitMs} ms`);
+        if (this.#cancelled)
+          throw new GodwitError('ERR_ABORTED', 'the handover was given up while memory was still to come');
+        if (clock.nowMs() > deadline)
+          throw new GodwitError(
+            'ERR_MEMORY_TO_COME',
+            `${bytes} bytes of its memory were still to come after ${limitMs} ms`,
+          );
         await pause(clock, pagesPollMs);
       }
     });
@@ -217,7 +250,8 @@ export class SourceRun {
       const unsettled = this.#source.unsettled();
       if (unsettled.length === 0) break;
       await this.#thaw();
-      if (attempt === freezeAttempts) throw new GodwitError('ERR_QUEUED_CONNECTIONS', `in each of ${freezeAttempts} tries: ${unsettled.join(', ')}`);
+      if (attempt === freezeAttempts)
+        throw new GodwitError('ERR_QUEUED_CONNECTIONS', `in each of ${freezeAttempts} tries: ${unsettled.join(', ')}`);
       await pause(this.#ports.clock, settleMs);
     }
     await this.#required().send({ type: 'frozen', neighbours: this.#neighbours });
@@ -230,11 +264,15 @@ export class SourceRun {
       open: (number: number, name: string) => connection.send({ type: 'image', number, name }),
       write: (number: number, bytes: Buffer) => connection.sendImage(number, bytes),
     };
-    const images = timeline.measure('dump', async () => {
-      const sent = await this.#source.dump(sink, limitMs);
-      measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
-      return sent;
-    }, () => measures.imageBytes ?? 0);
+    const images = timeline.measure(
+      'dump',
+      async () => {
+        const sent = await this.#source.dump(sink, limitMs);
+        measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
+        return sent;
+      },
+      () => measures.imageBytes ?? 0,
+    );
     const files = timeline.measure('late-files', () => this.#lateFiles(connection, limitMs));
     const lost = this.#expectRestored(connection, files, limitMs + this.#ports.config.deadlines.restoreMs);
     const [sent, late] = await settleBoth(images, files).catch((error: unknown) => {
@@ -251,7 +289,10 @@ export class SourceRun {
     return this.#files.frozen(connection, limitMs);
   }
 
-  /** After the last files the target's next word is `restored`. Any other ends the connection, and with it the sending of images that nobody reads. */
+  /**
+   * After the last files the target's next word is `restored`. Any other ends the connection, and with it the sending
+   * of images that nobody reads.
+   */
   #expectRestored(connection: PeerConnection, files: Promise<unknown>, limitMs: number): { reason?: GodwitError } {
     const lost: { reason?: GodwitError } = {};
     this.#restored = files.then(() => expectAfterRounds(connection, limitMs));
@@ -269,13 +310,19 @@ export class SourceRun {
 
   async #askArbiter(): Promise<void> {
     const { identity, timeline } = this.#handover;
-    if (this.#cancelled || this.#connection === undefined) throw new GodwitError('ERR_ABORTED', 'the handover was given up before its commit');
+    if (this.#cancelled || this.#connection === undefined)
+      throw new GodwitError('ERR_ABORTED', 'the handover was given up before its commit');
     if (!this.#source.claim()) throw agentHung(this.#ports.config.node);
-    const answer = await timeline.measure('commit', () => this.#ports.arbiter.commit(identity.id, this.#handover.epoch ?? 0));
+    const answer = await timeline.measure('commit', () =>
+      this.#ports.arbiter.commit(identity.id, this.#handover.epoch ?? 0),
+    );
     if (answer === 'revoked') throw new GodwitError('ERR_COMMIT_REFUSED', 'the arbiter refused the commit');
   }
 
-  /** Tells the target of the commit until it says what became of it. One that is gone may have run: the source does not go on from an older state. */
+  /**
+   * Tells the target of the commit until it says what became of it. One that is gone may have run: the source does not
+   * go on from an older state.
+   */
   async #awaitActivated(limitMs: number): Promise<'lost' | void> {
     try {
       const connection = this.#connection ?? (await this.#connect('settle', limitMs));
@@ -290,7 +337,10 @@ export class SourceRun {
       this.#connection?.destroy();
       this.#connection = undefined;
       if (!this.#ports.isGone(this.#handover.identity.to)) throw error;
-      this.#ports.log.warn({ handover: this.#handover.identity.id, node: this.#handover.identity.to }, 'The target is gone for good, and the workload with it');
+      this.#ports.log.warn(
+        { handover: this.#handover.identity.id, node: this.#handover.identity.to },
+        'The target is gone for good, and the workload with it',
+      );
     }
     return undefined;
   }
@@ -338,11 +388,18 @@ export class SourceRun {
     });
   }
 
-  /** A step goes on when its deadline has passed: it is waited for, so that it makes nothing behind the roll-back's back. */
+  /**
+   * A step goes on when its deadline has passed: it is waited for, so that it makes nothing behind the roll-back's
+   * back.
+   */
   async #quiet(limitMs: number): Promise<void> {
     const { clock, log } = this.#ports;
-    await withDeadline(Promise.allSettled([this.#step]), limitMs, 'the end of a step that took too long', clock).catch((error: unknown) =>
-      log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Rolling back while a step still runs'),
+    await withDeadline(Promise.allSettled([this.#step]), limitMs, 'the end of a step that took too long', clock).catch(
+      (error: unknown) =>
+        log.warn(
+          { handover: this.#handover.identity.id, error: asGodwitError(error).message },
+          'Rolling back while a step still runs',
+        ),
     );
   }
 
@@ -364,7 +421,12 @@ export class SourceRun {
     this.#connection = undefined;
     if (connection === undefined) return;
     try {
-      await withDeadline(connection.send({ type: 'abort', reason: reason.slice(0, 4000) }), farewellMs, 'telling the target', this.#ports.clock);
+      await withDeadline(
+        connection.send({ type: 'abort', reason: reason.slice(0, 4000) }),
+        farewellMs,
+        'telling the target',
+        this.#ports.clock,
+      );
       connection.end();
     } catch {
       connection.destroy();
@@ -406,4 +468,3 @@ async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([a, b]);
   return Promise.all([a, b]);
 }
-

@@ -41,7 +41,13 @@ export class TargetRun {
   #copy: ReturnType<TargetPort['recover']> = 'ready';
 
   /** @param isBusy whether another handover of that container is under way on this node */
-  constructor(ports: EnginePorts, handover: Handover, target: TargetPort, connection: PeerConnection | undefined, isBusy: (container: string) => boolean) {
+  constructor(
+    ports: EnginePorts,
+    handover: Handover,
+    target: TargetPort,
+    connection: PeerConnection | undefined,
+    isBusy: (container: string) => boolean,
+  ) {
     this.#isBusy = isBusy;
     this.#ports = ports;
     this.#handover = handover;
@@ -51,10 +57,18 @@ export class TargetRun {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { ...this.#handover.journalFacts(), attachments: this.#attachments, keepsLinks: this.#keepsLinks, resuming: this.#resuming, container: this.#target.journalFacts() };
+    return {
+      ...this.#handover.journalFacts(),
+      attachments: this.#attachments,
+      keepsLinks: this.#keepsLinks,
+      resuming: this.#resuming,
+      container: this.#target.journalFacts(),
+    };
   }
 
-  /** After a restart of the agent: the replacement may be held in its hook, its links are parked, their frames are gone. */
+  /**
+   * After a restart of the agent: the replacement may be held in its hook, its links are parked, their frames are gone.
+   */
   recover({ attachments, keepsLinks, resuming, container }: RecoveredFacts): void {
     this.#attachments = attachments;
     this.#keepsLinks = keepsLinks;
@@ -76,12 +90,23 @@ export class TargetRun {
   }
 
   effects(remember: Remember): Record<string, Effect> {
-    const { clock, config: { deadlines }, log } = this.#ports;
+    const {
+      clock,
+      config: { deadlines },
+      log,
+    } = this.#ports;
     const { copyMs, freezeMs, dumpMs, restoreMs } = deadlines;
-    const logged = (error: GodwitError) => log.warn({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Step failed and is tried again');
-    const told = (error: GodwitError) => this.#tell({ type: 'failed', error: error.on(this.#ports.config.node).toRecord() });
-    const once = (name: string, limitMs: number, run: Step['run']) => effect(this.#handover, { name, limitMs, run, clock }, told);
-    const untilDone = (name: string, limitMs: number, run: Step['run']) => persistentEffect({ name, limitMs, run, clock }, logged);
+    const logged = (error: GodwitError) =>
+      log.warn(
+        { handover: this.#handover.identity.id, code: error.code, error: error.message },
+        'Step failed and is tried again',
+      );
+    const told = (error: GodwitError) =>
+      this.#tell({ type: 'failed', error: error.on(this.#ports.config.node).toRecord() });
+    const once = (name: string, limitMs: number, run: Step['run']) =>
+      effect(this.#handover, { name, limitMs, run, clock }, told);
+    const untilDone = (name: string, limitMs: number, run: Step['run']) =>
+      persistentEffect({ name, limitMs, run, clock }, logged);
     return {
       prepare: once('preparing', deadlines.prepareMs, () => this.#prepare(deadlines.prepareMs, remember)),
       receive: once('receiving', copyMs + 2 * freezeMs + dumpMs, () => this.#receive(copyMs)),
@@ -96,7 +121,11 @@ export class TargetRun {
     const connection = this.#required();
     const request = await connection.expect(limitMs, 'prepare');
     const { id } = request.container;
-    if (this.#isBusy(id)) throw new GodwitError('ERR_BUSY', `another handover of container ${id} is not over on ${this.#ports.config.node}`);
+    if (this.#isBusy(id))
+      throw new GodwitError(
+        'ERR_BUSY',
+        `another handover of container ${id} is not over on ${this.#ports.config.node}`,
+      );
     const { refusals, notes } = await targetRefusals(request, this.#ports);
     if (refusals.length > 0) {
       this.#handover.refusals.push(...refusals);
@@ -118,10 +147,19 @@ export class TargetRun {
     const { identity } = this.#handover;
     identity.container = spec.id;
     if (claims.length > 0) this.#handover.epoch = Math.max(...claims.map(({ epoch }) => epoch)) + 1;
-    const site = await this.#target.announce({ handover: identity.id, spec, pod, mounts, descriptors, foreignAddresses, lazy: await this.#isLazy(request) }, limitMs);
+    const site = await this.#target.announce(
+      { handover: identity.id, spec, pod, mounts, descriptors, foreignAddresses, lazy: await this.#isLazy(request) },
+      limitMs,
+    );
     this.#mustGoOn();
     this.#keepsLinks = site?.kept ?? false;
-    if (site !== undefined) this.#attachments = claims.map((claim) => ({ ...claim, netns: site.netns, containerId: site.containerId, state: 'parked' }));
+    if (site !== undefined)
+      this.#attachments = claims.map((claim) => ({
+        ...claim,
+        netns: site.netns,
+        containerId: site.containerId,
+        state: 'parked',
+      }));
     remember();
     await this.#target.prepareNetwork();
     this.#mustGoOn();
@@ -150,7 +188,12 @@ export class TargetRun {
   async #receive(limitMs: number): Promise<void> {
     const connection = this.#required();
     for (;;) {
-      const frame = await withDeadline(connection.receive(), limitMs, 'waiting for files and images', this.#ports.clock);
+      const frame = await withDeadline(
+        connection.receive(),
+        limitMs,
+        'waiting for files and images',
+        this.#ports.clock,
+      );
       const end = await this.#take(frame);
       if (end === undefined) continue;
       this.#target.sealImages(end.images);
@@ -211,13 +254,20 @@ export class TargetRun {
     await this.#handover.timeline.measure('park', async () => {
       await this.#forLinks(async (link) => void this.#parkings.push(await this.#ports.links.park(link)));
       for (const link of this.#attachments) {
-        await this.#ports.links.setNeighbours(link, neighbours.filter(({ ifName }) => ifName === link.ifName));
+        await this.#ports.links.setNeighbours(
+          link,
+          neighbours.filter(({ ifName }) => ifName === link.ifName),
+        );
       }
     });
   }
 
   async #restore(limitMs: number): Promise<void> {
-    const notes = await this.#handover.timeline.measure('restore', () => this.#target.restore(limitMs), () => this.#target.imageBytes());
+    const notes = await this.#handover.timeline.measure(
+      'restore',
+      () => this.#target.restore(limitMs),
+      () => this.#target.imageBytes(),
+    );
     this.#handover.notes.push(...notes);
   }
 
@@ -230,7 +280,9 @@ export class TargetRun {
     return 'revoked';
   }
 
-  /** The link first, then the tasks: a reply to a request that waited in a receive queue must not meet a silent link. */
+  /**
+   * The link first, then the tasks: a reply to a request that waited in a receive queue must not meet a silent link.
+   */
   async #activate(limitMs: number, remember: Remember): Promise<'lost' | void> {
     const { measures } = this.#handover;
     if (!this.#resumed && (await this.#resume(limitMs, remember)) === 'lost') return 'lost';
@@ -248,11 +300,15 @@ export class TargetRun {
   async #resume(limitMs: number, remember: Remember): Promise<'lost' | void> {
     const { timeline, measures, epoch = 1 } = this.#handover;
     if (this.#copy === 'ended') return this.#hasEnded();
-    if (this.#copy === 'gone') return this.#lose(new GodwitError('ERR_RESTORE', 'the replacement was gone before it ran'));
+    if (this.#copy === 'gone')
+      return this.#lose(new GodwitError('ERR_RESTORE', 'the replacement was gone before it ran'));
     // Its sockets would take what clients send, and it would end with them.
-    if (!this.#resuming && this.#target.isOrphaned()) return this.#lose(new GodwitError('ERR_CRIU_KILLED', 'CRIU was killed while it held the copy, which never ran'));
+    if (!this.#resuming && this.#target.isOrphaned())
+      return this.#lose(new GodwitError('ERR_CRIU_KILLED', 'CRIU was killed while it held the copy, which never ran'));
     try {
-      const activated = timeline.measure('activate', () => this.#forLinks((link) => this.#ports.links.activate(link, epoch)));
+      const activated = timeline.measure('activate', () =>
+        this.#forLinks((link) => this.#ports.links.activate(link, epoch)),
+      );
       await withDeadline(activated, limitMs, 'activating the links', this.#ports.clock);
     } catch (thrown) {
       if (this.#resuming) throw thrown;
@@ -283,7 +339,10 @@ export class TargetRun {
   #lose(thrown: unknown): 'lost' {
     const error = asGodwitError(thrown, 'ERR_RESTORE');
     this.#handover.fail(error);
-    this.#ports.log.error({ handover: this.#handover.identity.id, code: error.code, error: error.message }, 'Activation failed after the commit');
+    this.#ports.log.error(
+      { handover: this.#handover.identity.id, code: error.code, error: error.message },
+      'Activation failed after the commit',
+    );
     return 'lost';
   }
 
@@ -303,7 +362,10 @@ export class TargetRun {
   }
 
   #notReplayed(error: unknown): { replayed: number; dropped: number } {
-    this.#ports.log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Parked frames were not replayed');
+    this.#ports.log.warn(
+      { handover: this.#handover.identity.id, error: asGodwitError(error).message },
+      'Parked frames were not replayed',
+    );
     return { replayed: 0, dropped: 0 };
   }
 
@@ -320,18 +382,30 @@ export class TargetRun {
       await this.#quiet(limitMs);
       await this.#discardParkings();
       await this.#disposeReceivers();
-      await this.#forLinks((link) => ifThere(this.#ports.links.gate(link))); // what comes for sockets that end would be answered with a reset
+      // what comes for sockets that end would be answered with a reset
+      await this.#forLinks((link) => ifThere(this.#ports.links.gate(link)));
       await this.#target.abandon(limitMs);
-      await this.#forLinks((link) => (this.#keepsLinks ? ifThere(this.#ports.links.gate(link)) : this.#ports.links.remove(link.containerId, link.ifName)));
+      await this.#forLinks((link) =>
+        this.#keepsLinks
+          ? ifThere(this.#ports.links.gate(link))
+          : this.#ports.links.remove(link.containerId, link.ifName),
+      );
       await this.#target.removeNetwork();
     });
   }
 
-  /** What a step began goes on when its deadline has passed: it is waited for, so that it makes nothing behind the undo's back. */
+  /**
+   * What a step began goes on when its deadline has passed: it is waited for, so that it makes nothing behind the
+   * undo's back.
+   */
   async #quiet(limitMs: number): Promise<void> {
     const settled = Promise.allSettled([this.#built, this.#parked]);
-    await withDeadline(settled, limitMs, 'the end of a step that took too long', this.#ports.clock).catch((error: unknown) =>
-      this.#ports.log.warn({ handover: this.#handover.identity.id, error: asGodwitError(error).message }, 'Undoing while a step still runs'),
+    await withDeadline(settled, limitMs, 'the end of a step that took too long', this.#ports.clock).catch(
+      (error: unknown) =>
+        this.#ports.log.warn(
+          { handover: this.#handover.identity.id, error: asGodwitError(error).message },
+          'Undoing while a step still runs',
+        ),
     );
   }
 
@@ -374,10 +448,15 @@ export class TargetRun {
 }
 
 function mustHold({ payload }: Frame, bytes: number): void {
-  if (payload.length < bytes) throw new GodwitError('ERR_PEER_PROTOCOL', `data frame of ${payload.length} bytes, at least ${bytes} are needed`);
+  if (payload.length < bytes)
+    throw new GodwitError('ERR_PEER_PROTOCOL', `data frame of ${payload.length} bytes, at least ${bytes} are needed`);
 }
 
 function closingMessage(handover: Handover, state: string): Message {
-  if (state !== 'succeeded') return { type: 'lost', reason: (handover.error?.message ?? 'the target has undone the handover').slice(0, reasonLength) };
+  if (state !== 'succeeded')
+    return {
+      type: 'lost',
+      reason: (handover.error?.message ?? 'the target has undone the handover').slice(0, reasonLength),
+    };
   return { type: 'activated', timeline: handover.timeline.steps, measures: handover.knownMeasures() };
 }

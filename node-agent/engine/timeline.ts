@@ -33,7 +33,11 @@ export class Timeline {
 
 /** Steps of the other side on this side's time axis. `offsetMs` = their clock minus ours. */
 export function shiftSteps(steps: readonly TimelineStep[], offsetMs: number): TimelineStep[] {
-  return steps.map((step) => ({ ...step, startedAt: step.startedAt - offsetMs, finishedAt: step.finishedAt - offsetMs }));
+  return steps.map((step) => ({
+    ...step,
+    startedAt: step.startedAt - offsetMs,
+    finishedAt: step.finishedAt - offsetMs,
+  }));
 }
 
 /** Offset of the peer's clock from one exchange, NTP's way. All epoch ms; precise to half the asymmetry of the path. */

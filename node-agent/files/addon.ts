@@ -1,7 +1,9 @@
 // The file mover's system calls (native/files-addon.c) with types; synchronous, for worker threads only.
 import { createRequire } from 'node:module';
 
-/** Errors carry the errno name as `code`. Paths and names are bytes; paths are relative to a root and never leave it. */
+/**
+ * Errors carry the errno name as `code`. Paths and names are bytes; paths are relative to a root and never leave it.
+ */
 export interface FilesAddon {
   /** A snapshot of the tree below the directory `rootFd`; see snapshot.ts. */
   scan(rootFd: number): Buffer;
@@ -15,7 +17,15 @@ export interface FilesAddon {
   /** Packed attributes (xattrs.ts): the moved names and trusted.overlay.*; undefined when there are none. */
   xattrs(fd: number): Buffer | undefined;
   /** Sets owner, exactly these attributes, mode (but of symlinks) and modification time. */
-  stamp(fd: number, mode: number, uid: number, gid: number, mtimeSeconds: number, mtimeNanoseconds: number, xattrs: Buffer): void;
+  stamp(
+    fd: number,
+    mode: number,
+    uid: number,
+    gid: number,
+    mtimeSeconds: number,
+    mtimeNanoseconds: number,
+    xattrs: Buffer,
+  ): void;
   setTime(fd: number, mtimeSeconds: number, mtimeNanoseconds: number): void;
   createFile(parentFd: number, name: Buffer): number;
   createNode(parentFd: number, name: Buffer, mode: number, rdevMajor: number, rdevMinor: number): void;

@@ -11,7 +11,11 @@ const directory: DescribedEntry = { mode: FileType.directory, ino: 1, ctimeSecon
 const regular: DescribedEntry = { mode: FileType.regular, ino: 2, ctimeSeconds: 1 };
 const tree = (entries: Record<string, DescribedEntry>): Tree => new Map([['', directory], ...Object.entries(entries)]);
 
-function changedPaths(before: Tree | undefined, now: Tree, always?: ReadonlySet<string>): { removed: string[]; changed: string[] } {
+function changedPaths(
+  before: Tree | undefined,
+  now: Tree,
+  always?: ReadonlySet<string>,
+): { removed: string[]; changed: string[] } {
   const snapshot = snapshotOf(now);
   const { removed, changed } = difference(before && snapshotOf(before), snapshot, always);
   const paths: string[] = [];
@@ -22,7 +26,10 @@ function changedPaths(before: Tree | undefined, now: Tree, always?: ReadonlySet<
 }
 
 test('the first time everything is sent', (t) => {
-  t.deepEqual(changedPaths(undefined, tree({ d: directory, 'd/f': regular })), { removed: [], changed: ['', 'd', 'd/f'] });
+  t.deepEqual(changedPaths(undefined, tree({ d: directory, 'd/f': regular })), {
+    removed: [],
+    changed: ['', 'd', 'd/f'],
+  });
 });
 
 test('nothing is sent when nothing changed', (t) => {
@@ -31,21 +38,33 @@ test('nothing is sent when nothing changed', (t) => {
 });
 
 test('of a directory that is gone only its own path is removed', (t) => {
-  t.deepEqual(changedPaths(tree({ a: directory, 'a/b': directory, 'a/b/c': regular, d: regular }), tree({ d: regular })), { removed: ['a'], changed: [] });
+  t.deepEqual(
+    changedPaths(tree({ a: directory, 'a/b': directory, 'a/b/c': regular, d: regular }), tree({ d: regular })),
+    { removed: ['a'], changed: [] },
+  );
 });
 
 test('a directory that became a file is replaced, not removed', (t) => {
-  t.deepEqual(changedPaths(tree({ a: directory, 'a/b': regular }), tree({ a: regular })), { removed: [], changed: ['a'] });
+  t.deepEqual(changedPaths(tree({ a: directory, 'a/b': regular }), tree({ a: regular })), {
+    removed: [],
+    changed: ['a'],
+  });
 });
 
 test('a file that became a directory is sent with all that is in it', (t) => {
-  t.deepEqual(changedPaths(tree({ a: regular }), tree({ a: directory, 'a/b': regular })), { removed: [], changed: ['a', 'a/b'] });
+  t.deepEqual(changedPaths(tree({ a: regular }), tree({ a: directory, 'a/b': regular })), {
+    removed: [],
+    changed: ['a', 'a/b'],
+  });
 });
 
 test('all names of a changed file are sent', (t) => {
   const twice = { ...regular, ino: 7, nlink: 2 };
   const now = { ...twice, nlink: 3 };
-  t.deepEqual(changedPaths(tree({ a: twice, b: twice, c: regular }), tree({ a: twice, b: now, c: regular })).changed, ['a', 'b']);
+  t.deepEqual(changedPaths(tree({ a: twice, b: twice, c: regular }), tree({ a: twice, b: now, c: regular })).changed, [
+    'a',
+    'b',
+  ]);
 });
 
 test('whiteouts that share an inode do not change together', (t) => {
@@ -78,19 +97,26 @@ const entry = fc.record({
   ctimeSeconds: fc.integer({ min: 1, max: 2 }),
 });
 /** Any tree over a few names; what has no directory above it is left out. */
-const anyTree = fc.dictionary(fc.array(fc.constantFrom('a', 'a.', 'b', '\xff'), { minLength: 1, maxLength: 4 }).map((names) => names.join('/')), entry, { maxKeys: 25 }).map((found) => {
-  const made = tree({});
-  for (const path of Object.keys(found).sort((left, right) => left.length - right.length)) {
-    const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
-    const described = found[path];
-    if (described !== undefined && made.get(parent)?.mode === FileType.directory) made.set(path, { ...described });
-  }
-  return made;
-});
+const anyTree = fc
+  .dictionary(
+    fc.array(fc.constantFrom('a', 'a.', 'b', '\xff'), { minLength: 1, maxLength: 4 }).map((names) => names.join('/')),
+    entry,
+    { maxKeys: 25 },
+  )
+  .map((found) => {
+    const made = tree({});
+    for (const path of Object.keys(found).sort((left, right) => left.length - right.length)) {
+      const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
+      const described = found[path];
+      if (described !== undefined && made.get(parent)?.mode === FileType.directory) made.set(path, { ...described });
+    }
+    return made;
+  });
 
 const isBelow = (path: string, parent: string): boolean => path.startsWith(`${parent}/`);
 
-const inOrder = (entries: Tree): [string, DescribedEntry | undefined][] => [...entries.keys()].sort().map((path) => [path, entries.get(path)]);
+const inOrder = (entries: Tree): [string, DescribedEntry | undefined][] =>
+  [...entries.keys()].sort().map((path) => [path, entries.get(path)]);
 
 /** What the target does with a difference. */
 function follow(target: Tree, { removed, changed }: { removed: string[]; changed: string[] }, now: Tree): void {
@@ -118,7 +144,9 @@ test('following differences leads to the same tree, sending nothing that is the 
         const paths = changedPaths(before, now);
         follow(target, paths, now);
         t.deepEqual(inOrder(target), inOrder(now));
-        const same = paths.changed.filter((path) => before?.has(path) === true && JSON.stringify(before.get(path)) === JSON.stringify(now.get(path)));
+        const same = paths.changed.filter(
+          (path) => before?.has(path) === true && JSON.stringify(before.get(path)) === JSON.stringify(now.get(path)),
+        );
         t.deepEqual(same, []);
         before = now;
       }

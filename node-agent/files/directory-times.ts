@@ -26,8 +26,15 @@ export class DirectoryTimes {
     const key = path.toString('latin1');
     if (this.#times.has(key)) return;
     const { mtimeNs } = fs.fstatSync(fd, { bigint: true });
-    const nanoseconds = BigInt.asUintN(64, ((mtimeNs % nanosecondsPerSecond) + nanosecondsPerSecond) % nanosecondsPerSecond);
-    this.#times.set(key, { path: Buffer.from(path), seconds: Number((mtimeNs - nanoseconds) / nanosecondsPerSecond), nanoseconds: Number(nanoseconds) });
+    const nanoseconds = BigInt.asUintN(
+      64,
+      ((mtimeNs % nanosecondsPerSecond) + nanosecondsPerSecond) % nanosecondsPerSecond,
+    );
+    this.#times.set(key, {
+      path: Buffer.from(path),
+      seconds: Number((mtimeNs - nanoseconds) / nanosecondsPerSecond),
+      nanoseconds: Number(nanoseconds),
+    });
   }
 
   /** The time that a record gives. */

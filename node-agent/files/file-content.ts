@@ -56,7 +56,7 @@ function* dataRanges(fd: number, { sizeBytes, allocatedBytes }: EntryStat): Gene
     yield { start: 0, end: sizeBytes };
     return;
   }
-  for (let at = 0; at < sizeBytes; ) {
+  for (let at = 0; at < sizeBytes;) {
     const start = filesAddon.seek(fd, at, false);
     if (start < 0 || start >= sizeBytes) return;
     const hole = filesAddon.seek(fd, start, true);

@@ -21,8 +21,18 @@ const file = (name: string, size = 4, fresh = true): FileRecord => ({
   extents: [{ offset: 0, bytes: Buffer.alloc(size, 'evil') }],
 });
 const more = (name: string): FileRecord => file(name, 4, false);
-const directory = (name: string, emptied = false): FileRecord => ({ kind: 'directory', path: bytes(name), stamp, emptied });
-const symlink = (name: string, target: string): FileRecord => ({ kind: 'symlink', path: bytes(name), stamp, target: bytes(target) });
+const directory = (name: string, emptied = false): FileRecord => ({
+  kind: 'directory',
+  path: bytes(name),
+  stamp,
+  emptied,
+});
+const symlink = (name: string, target: string): FileRecord => ({
+  kind: 'symlink',
+  path: bytes(name),
+  stamp,
+  target: bytes(target),
+});
 const link = (name: string, target: string): FileRecord => ({ kind: 'link', path: bytes(name), target: bytes(target) });
 const remove = (name: string): FileRecord => ({ kind: 'remove', path: bytes(name) });
 
@@ -60,7 +70,10 @@ const refused: [string, FileRecord[]][] = [
   ['a directory below a symlink', [directory('way-out/new')]],
   ['removal below a directory below a symlink', [remove('way-out/below/victim')]],
   ['a symlink made first', [symlink('mounted/s', '../../outside'), file('mounted/s/victim')]],
-  ['a symlink made first that stays inside', [directory('mounted/real'), directory('mounted/real/deep'), symlink('mounted/s', 'real'), file('mounted/s/deep/x')]],
+  [
+    'a symlink made first that stays inside',
+    [directory('mounted/real'), directory('mounted/real/deep'), symlink('mounted/s', 'real'), file('mounted/s/deep/x')],
+  ],
   ['more content for a file behind a symlink', [more('file-out')]],
   ['more content for a file that is not there', [more('missing')]],
   ['more content for a directory', [more('mounted')]],
@@ -71,7 +84,10 @@ const refused: [string, FileRecord[]][] = [
   ['a parent that is missing', [file('missing/x')]],
   ['a parent that is a file', [file('f'), file('f/x')]],
   ['a whiteout device', [{ kind: 'node', path: bytes('w'), stamp, type: FileType.char, rdevMajor: 0, rdevMinor: 0 }]],
-  ['a node that is a regular file', [{ kind: 'node', path: bytes('w'), stamp, type: FileType.regular, rdevMajor: 0, rdevMinor: 0 }]],
+  [
+    'a node that is a regular file',
+    [{ kind: 'node', path: bytes('w'), stamp, type: FileType.regular, rdevMajor: 0, rdevMinor: 0 }],
+  ],
 ];
 
 for (const [what, records] of refused) {
@@ -81,7 +97,11 @@ for (const [what, records] of refused) {
     await using receiver = fileMover.receiver(root, { limits });
     await t.throwsAsync(receiver.apply(Buffer.concat(records.map(encodeRecord))), { code: 'ERR_FILES_INVALID' });
     t.deepEqual(listTree(path.join(base, 'outside')), before);
-    await t.throwsAsync(receiver.apply(encodeRecord(file('later'))), { code: 'ERR_FILES_INVALID' }, 'nothing more is taken');
+    await t.throwsAsync(
+      receiver.apply(encodeRecord(file('later'))),
+      { code: 'ERR_FILES_INVALID' },
+      'nothing more is taken',
+    );
   });
 }
 
@@ -89,7 +109,14 @@ test.serial('what is replaced or removed is the symlink, never what it leads to'
   const { base, root } = makePlace(t);
   const before = listTree(path.join(base, 'outside'));
   await using receiver = fileMover.receiver(root, { limits });
-  const records = [file('file-out'), directory('way-out', true), symlink('mounted/again', '/'), directory('mounted/again', true), link('alias', 'file-out'), remove('mounted')];
+  const records = [
+    file('file-out'),
+    directory('way-out', true),
+    symlink('mounted/again', '/'),
+    directory('mounted/again', true),
+    link('alias', 'file-out'),
+    remove('mounted'),
+  ];
   await receiver.apply(Buffer.concat(records.map(encodeRecord)));
   await receiver.finish();
   t.deepEqual(listTree(path.join(base, 'outside')), before);
@@ -104,7 +131,11 @@ test.serial('a directory that is removed after it was written stays removed', as
   t.is(fs.readlinkSync(path.join(root, 'd')), '/etc');
 });
 
-for (const records of [[file('mounted/x')], [remove('mounted')], [directory('.'.repeat(3)), directory('mounted', true)]]) {
+for (const records of [
+  [file('mounted/x')],
+  [remove('mounted')],
+  [directory('.'.repeat(3)), directory('mounted', true)],
+]) {
   test.serial(`another mount below the root is left alone: ${records.map(({ kind }) => kind).join(' ')}`, async (t) => {
     const { base, root } = makePlace(t);
     execFileSync('mount', ['--bind', path.join(base, 'outside'), path.join(root, 'mounted')]);
@@ -122,7 +153,9 @@ test.serial('a malformed frame changes nothing', async (t) => {
   const { root } = makePlace(t);
   const before = listTree(root);
   await using receiver = fileMover.receiver(root, { limits });
-  await t.throwsAsync(receiver.apply(Buffer.concat([encodeRecord(file('good')), Buffer.from([99, 0, 0, 0, 0])])), { code: 'ERR_FILES_INVALID' });
+  await t.throwsAsync(receiver.apply(Buffer.concat([encodeRecord(file('good')), Buffer.from([99, 0, 0, 0, 0])])), {
+    code: 'ERR_FILES_INVALID',
+  });
   t.deepEqual(listTree(root), before);
 });
 
@@ -135,7 +168,9 @@ for (const [what, records] of [
     await using receiver = fileMover.receiver(root, { limits });
     for (const record of records.slice(0, -1)) await receiver.apply(encodeRecord(record));
     const before = listTree(root);
-    await t.throwsAsync(receiver.apply(Buffer.concat(records.slice(-1).map(encodeRecord))), { code: 'ERR_FILES_LIMIT' });
+    await t.throwsAsync(receiver.apply(Buffer.concat(records.slice(-1).map(encodeRecord))), {
+      code: 'ERR_FILES_LIMIT',
+    });
     t.deepEqual(listTree(root), before);
   });
 }

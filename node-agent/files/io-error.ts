@@ -7,5 +7,8 @@ import { GodwitError, type ErrorCode } from '#core/errors.ts';
 export function ioError(error: unknown, path: Buffer, code: ErrorCode = 'ERR_FILES_IO', root = ''): GodwitError {
   if (error instanceof GodwitError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new GodwitError(code, `${message}: ${join(root, path.toString())}`, { cause: error, details: { path: path.toString(), errno: errnoOf(error) ?? 'none' } });
+  return new GodwitError(code, `${message}: ${join(root, path.toString())}`, {
+    cause: error,
+    details: { path: path.toString(), errno: errnoOf(error) ?? 'none' },
+  });
 }

@@ -19,7 +19,13 @@ async function round(sender: FileSender, receiver: FileReceiver, always: Readonl
 }
 
 /** Gives an entry owner, mode, time in ns and attributes. */
-function stamp(file: string | Buffer, mode: number, xattrs: Xattr[] = [], seconds = 1_600_000_000, nanoseconds = 123_456_789): void {
+function stamp(
+  file: string | Buffer,
+  mode: number,
+  xattrs: Xattr[] = [],
+  seconds = 1_600_000_000,
+  nanoseconds = 123_456_789,
+): void {
   const root = fs.openSync('/', fs.constants.O_DIRECTORY);
   const parent = fs.openSync(path.dirname(file.toString('latin1')), fs.constants.O_DIRECTORY);
   const fd = filesAddon.openPath(parent, Buffer.from(path.basename(file.toString('latin1')), 'latin1'), 0n);
@@ -43,7 +49,10 @@ function fillImage(image: string): void {
   fs.symlinkSync('kept', path.join(image, 'to-real-directory'));
 }
 
-const accessAcl = Buffer.from('0200000001000700ffffffff0200060000040000040005 00ffffff ff10000700ffffffff20000000ffffffff'.replaceAll(' ', ''), 'hex');
+const accessAcl = Buffer.from(
+  '0200000001000700ffffffff0200060000040000040005 00ffffff ff10000700ffffffff20000000ffffffff'.replaceAll(' ', ''),
+  'hex',
+);
 const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
 
 function changeEveryKind(root: string): void {
@@ -161,7 +170,8 @@ test.serial('a directory that is mounted elsewhere stays the one it is, with the
   fs.writeFileSync(path.join(from, 'deep/in it/mounted/file'), 'of the source');
   fs.mkdirSync(path.join(to, 'deep/in it/mounted too'));
   fs.mkdirSync(path.join(to, 'was mounted'));
-  for (const stale of ['stale', 'deep/stale', 'deep/in it/mounted/stale', 'deep/in it/mounted/sub/stale']) fs.writeFileSync(path.join(to, stale), 'x');
+  for (const stale of ['stale', 'deep/stale', 'deep/in it/mounted/stale', 'deep/in it/mounted/sub/stale'])
+    fs.writeFileSync(path.join(to, stale), 'x');
   const inodes = (): number[] => ['deep', 'deep/in it/mounted'].map((name) => fs.statSync(path.join(to, name)).ino);
   const before = inodes();
   await using sender = fileMover.sender({ kind: 'directory', path: from });
@@ -211,9 +221,30 @@ test.serial('of a large file only the blocks that changed are sent again', async
     ['a byte', 65_536, () => change((fd) => fs.writeSync(fd, 'X', 1_000_000))],
     ['an appended line', 65_536, () => fs.appendFileSync(at('large'), 'line')],
     ['cut', 65_536, () => fs.truncateSync(at('large'), 3_000_000)],
-    ['cut, then longer again: zeros in place of content', 2 * 65_536, () => change((fd) => { fs.ftruncateSync(fd, 2_900_000); fs.ftruncateSync(fd, 4_000_000); })],
-    ['a hole in the middle', 300_000, () => { execFileSync('fallocate', ['-p', '-o', '1100000', '-l', '200000', at('large')]); }],
-    ['another file of that name', 4_000_000, () => { fs.copyFileSync(at('large'), at('copy')); fs.renameSync(at('copy'), at('large')); }],
+    [
+      'cut, then longer again: zeros in place of content',
+      2 * 65_536,
+      () =>
+        change((fd) => {
+          fs.ftruncateSync(fd, 2_900_000);
+          fs.ftruncateSync(fd, 4_000_000);
+        }),
+    ],
+    [
+      'a hole in the middle',
+      300_000,
+      () => {
+        execFileSync('fallocate', ['-p', '-o', '1100000', '-l', '200000', at('large')]);
+      },
+    ],
+    [
+      'another file of that name',
+      4_000_000,
+      () => {
+        fs.copyFileSync(at('large'), at('copy'));
+        fs.renameSync(at('copy'), at('large'));
+      },
+    ],
     ['renamed away', 4_000_000, () => fs.renameSync(at('large'), at('away'))],
     ['renamed back', 4_000_000, () => fs.renameSync(at('away'), at('large'))],
     ['a second name', 4_000_000, () => fs.linkSync(at('large'), at('second'))],
@@ -236,9 +267,18 @@ for (const [attribute, value] of [
     await using overlays = mountTwoOverlays(() => {});
     const file = path.join(overlays.source.upper, 'entry');
     fs.writeFileSync(file, 'x');
-    execFileSync('python3', ['-c', 'import os,sys; os.setxattr(sys.argv[1], sys.argv[2], sys.argv[3].encode())', file, attribute, value]);
+    execFileSync('python3', [
+      '-c',
+      'import os,sys; os.setxattr(sys.argv[1], sys.argv[2], sys.argv[3].encode())',
+      file,
+      attribute,
+      value,
+    ]);
     await using sender = fileMover.sender({ kind: 'overlay-upper', path: overlays.source.upper });
-    await t.throwsAsync(sender.send(async () => {}), { code: 'ERR_FILES_OVERLAY' });
+    await t.throwsAsync(
+      sender.send(async () => {}),
+      { code: 'ERR_FILES_OVERLAY' },
+    );
   });
 }
 
@@ -277,7 +317,10 @@ test.serial('a sink that fails ends the round with its error', async (t) => {
     { message: 'the peer is gone' },
   );
   t.is(frames, 3);
-  await t.throwsAsync(sender.send(async () => {}), { code: 'ERR_ABORTED' });
+  await t.throwsAsync(
+    sender.send(async () => {}),
+    { code: 'ERR_ABORTED' },
+  );
 });
 
 test.serial('a sink that does not take frames stops the reading', async (t) => {

@@ -28,7 +28,10 @@ export const fileMover: FilePort = {
   },
 };
 
-/** Removes what receivers with this ledger have made below `root`, and nothing that was there before. Safe to run twice, and where the root is gone. */
+/**
+ * Removes what receivers with this ledger have made below `root`, and nothing that was there before. Safe to run twice,
+ * and where the root is gone.
+ */
 export async function undoReceived(root: string, ledger: string): Promise<void> {
   if (existsSync(ledger) && existsSync(root)) {
     await using thread = new TreeThread({ side: 'target', root, limits: fileLimits, ledger });

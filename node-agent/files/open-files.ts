@@ -8,7 +8,11 @@ const writable = /^flags:\t\d*[12]$/m;
 
 /** Absolute latin1 paths in the mount namespaces of the processes. */
 export function filesOpenForWriting(pids: readonly number[]): Set<string> {
-  return new Set(pids.flatMap((pid) => unlessGone(() => readdirSync(`/proc/${pid}/fd`))?.flatMap((fd) => writableFile(pid, fd)) ?? []));
+  return new Set(
+    pids.flatMap(
+      (pid) => unlessGone(() => readdirSync(`/proc/${pid}/fd`))?.flatMap((fd) => writableFile(pid, fd)) ?? [],
+    ),
+  );
 }
 
 function writableFile(pid: number, fd: string): string[] {

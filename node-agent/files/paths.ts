@@ -37,5 +37,7 @@ const dotDot = Buffer.from('..');
 /** A checked path as its parent (empty: the root) and its last name. */
 export function splitPath(path: Buffer): { parent: Buffer; name: Buffer } {
   const at = path.lastIndexOf(slash);
-  return at === -1 ? { parent: path.subarray(0, 0), name: path } : { parent: path.subarray(0, at), name: path.subarray(at + 1) };
+  return at === -1
+    ? { parent: path.subarray(0, 0), name: path }
+    : { parent: path.subarray(0, at), name: path.subarray(at + 1) };
 }

@@ -13,7 +13,10 @@ export type FileRoot =
    */
   | { kind: 'directory'; path: string };
 
-/** Sends one encoded frame of file records (at most 1 MiB each); resolves when the peer may take more. Called one at a time. */
+/**
+ * Sends one encoded frame of file records (at most 1 MiB each); resolves when the peer may take more. Called one at a
+ * time.
+ */
 export type FrameSink = (frame: Buffer) => Promise<void>;
 
 /** What a round has to know of files that change without new times. Paths are as in `send`. */
@@ -32,8 +35,9 @@ export interface FileCounts {
 }
 
 /**
- * Source side: one per root; remembers what was sent. Work runs off the event loop. Calls run one after the other. After a
- * failed `send` it refuses further calls with that error, since nobody knows what the target has: begin with a new pair.
+ * Source side: one per root; remembers what was sent. Work runs off the event loop. Calls run one after the other.
+ * After a failed `send` it refuses further calls with that error, since nobody knows what the target has: begin with a
+ * new pair.
  */
 export interface FileSender extends AsyncDisposable {
   /** Number and size of what a first `send` would carry; for preflight and progress. */
@@ -46,9 +50,15 @@ export interface FileSender extends AsyncDisposable {
   send(sink: FrameSink, round?: Round): Promise<FileCounts>;
 }
 
-/** Target side, of one sender: writes records below `root` (a mounted root or a directory), never outside it whatever the records say. */
+/**
+ * Target side, of one sender: writes records below `root` (a mounted root or a directory), never outside it whatever
+ * the records say.
+ */
 export interface FileReceiver extends AsyncDisposable {
-  /** Applies one frame; rejects with ERR_FILES_INVALID for a malformed or escaping record, ERR_FILES_LIMIT beyond limits. */
+  /**
+   * Applies one frame; rejects with ERR_FILES_INVALID for a malformed or escaping record, ERR_FILES_LIMIT beyond
+   * limits.
+   */
   apply(frame: Buffer): Promise<void>;
   /** All frames of a round were given: directory times and modes are final when this resolves. */
   finish(): Promise<FileCounts>;

@@ -24,7 +24,7 @@ export class ReceivedLedger {
   add(path: Buffer): void {
     this.#made.add(path.toString('latin1'));
     const entry = Buffer.concat([path, Buffer.of(0)]);
-    for (let written = 0; written < entry.length; ) written += writeSync(this.#fd, entry, written);
+    for (let written = 0; written < entry.length;) written += writeSync(this.#fd, entry, written);
   }
 
   sync(): void {

@@ -6,12 +6,24 @@ import { decodeFrame, encodeRecord, maxFrameBytes, type FileRecord, type Stamp }
 import { FileType } from '#agent/files/snapshot.ts';
 import { packXattrs } from '#agent/files/xattrs.ts';
 
-const bytes = (limits: fc.IntArrayConstraints): fc.Arbitrary<Buffer> => fc.uint8Array(limits).map((array) => Buffer.from(array));
+const bytes = (limits: fc.IntArrayConstraints): fc.Arbitrary<Buffer> =>
+  fc.uint8Array(limits).map((array) => Buffer.from(array));
 const nameByte = fc.integer({ min: 1, max: 255 }).filter((byte) => byte !== 0x2f);
-const name = fc.array(nameByte, { minLength: 1, maxLength: 255 }).map((array) => Buffer.from(array)).filter((value) => !['.', '..'].includes(value.toString('latin1')));
-const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((names) => Buffer.concat(names.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from('/'), part]))));
+const name = fc
+  .array(nameByte, { minLength: 1, maxLength: 255 })
+  .map((array) => Buffer.from(array))
+  .filter((value) => !['.', '..'].includes(value.toString('latin1')));
+const path = fc
+  .array(name, { minLength: 1, maxLength: 5 })
+  .map((names) => Buffer.concat(names.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from('/'), part]))));
 const xattrs = fc
-  .array(fc.record({ name: fc.constantFrom('user.a', 'user.\xff', 'security.capability', 'system.posix_acl_access'), value: bytes({ maxLength: 100 }) }), { maxLength: 4 })
+  .array(
+    fc.record({
+      name: fc.constantFrom('user.a', 'user.\xff', 'security.capability', 'system.posix_acl_access'),
+      value: bytes({ maxLength: 100 }),
+    }),
+    { maxLength: 4 },
+  )
   .map(packXattrs);
 const u32 = fc.integer({ min: 0, max: 0xffff_fffe });
 const stamp: fc.Arbitrary<Stamp> = fc.record({
@@ -23,18 +35,48 @@ const stamp: fc.Arbitrary<Stamp> = fc.record({
   xattrs,
 });
 const target = bytes({ minLength: 1, maxLength: 4095 }).filter((value) => !value.includes(0));
-const extents = fc.array(fc.record({ offset: fc.maxSafeNat().map((offset) => offset - (offset % 2 ** 20)), bytes: bytes({ minLength: 1, maxLength: 300 }) }), { maxLength: 4 });
+const extents = fc.array(
+  fc.record({
+    offset: fc.maxSafeNat().map((offset) => offset - (offset % 2 ** 20)),
+    bytes: bytes({ minLength: 1, maxLength: 300 }),
+  }),
+  { maxLength: 4 },
+);
 
 const record: fc.Arbitrary<FileRecord> = fc.oneof(
   path.map((at): FileRecord => ({ kind: 'remove', path: at })),
-  fc.tuple(fc.oneof(path, fc.constant(Buffer.alloc(0))), stamp, fc.boolean()).map(([at, set, emptied]): FileRecord => ({ kind: 'directory', path: at, stamp: set, emptied })),
+  fc
+    .tuple(fc.oneof(path, fc.constant(Buffer.alloc(0))), stamp, fc.boolean())
+    .map(([at, set, emptied]): FileRecord => ({ kind: 'directory', path: at, stamp: set, emptied })),
   fc
     .tuple(path, fc.boolean(), fc.option(stamp, { nil: undefined }), extents)
-    .map(([at, fresh, set, data]): FileRecord => ({ kind: 'file', path: at, fresh, sizeBytes: Number.MAX_SAFE_INTEGER, stamp: set, extents: data.filter((extent) => extent.offset < 2 ** 52) })),
-  fc.tuple(path, stamp, target).map(([at, set, to]): FileRecord => ({ kind: 'symlink', path: at, stamp: set, target: to })),
+    .map(([at, fresh, set, data]): FileRecord => ({
+      kind: 'file',
+      path: at,
+      fresh,
+      sizeBytes: Number.MAX_SAFE_INTEGER,
+      stamp: set,
+      extents: data.filter((extent) => extent.offset < 2 ** 52),
+    })),
   fc
-    .tuple(path, stamp, fc.constantFrom(FileType.fifo, FileType.block, FileType.socket, FileType.char), fc.integer({ min: 1, max: 0xfff }), fc.integer({ min: 0, max: 0xf_ffff }))
-    .map(([at, set, type, rdevMajor, rdevMinor]): FileRecord => ({ kind: 'node', path: at, stamp: set, type, rdevMajor, rdevMinor })),
+    .tuple(path, stamp, target)
+    .map(([at, set, to]): FileRecord => ({ kind: 'symlink', path: at, stamp: set, target: to })),
+  fc
+    .tuple(
+      path,
+      stamp,
+      fc.constantFrom(FileType.fifo, FileType.block, FileType.socket, FileType.char),
+      fc.integer({ min: 1, max: 0xfff }),
+      fc.integer({ min: 0, max: 0xf_ffff }),
+    )
+    .map(([at, set, type, rdevMajor, rdevMinor]): FileRecord => ({
+      kind: 'node',
+      path: at,
+      stamp: set,
+      type,
+      rdevMajor,
+      rdevMinor,
+    })),
   fc.tuple(path, path).map(([at, to]): FileRecord => ({ kind: 'link', path: at, target: to })),
   bytes({ maxLength: 100 }).map((identity): FileRecord => ({ kind: 'origin', identity })),
 );
@@ -48,7 +90,10 @@ test('what was encoded is decoded', (t) => {
 });
 
 /** Decodes, or fails as a decoder may; what it lets pass never leaves the root. */
-function decodeOrRefuse(t: { true(value: boolean): void; is(actual: unknown, expected: unknown): void }, frame: Buffer): void {
+function decodeOrRefuse(
+  t: { true(value: boolean): void; is(actual: unknown, expected: unknown): void },
+  frame: Buffer,
+): void {
   let records: FileRecord[];
   try {
     records = decodeFrame(frame);
@@ -60,12 +105,17 @@ function decodeOrRefuse(t: { true(value: boolean): void; is(actual: unknown, exp
   for (const found of records) {
     if (found.kind === 'origin' || found.path.length === 0) continue;
     const names = found.path.toString('latin1').split('/');
-    t.true(names.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0') && part.length < 256));
+    t.true(
+      names.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0') && part.length < 256),
+    );
   }
 }
 
 test('any bytes are decoded or refused', (t) => {
-  fc.assert(fc.property(bytes({ maxLength: 400 }), (frame) => decodeOrRefuse(t, frame)), { numRuns: 2000 });
+  fc.assert(
+    fc.property(bytes({ maxLength: 400 }), (frame) => decodeOrRefuse(t, frame)),
+    { numRuns: 2000 },
+  );
   t.pass();
 });
 
@@ -88,13 +138,56 @@ const at = Buffer.from('f');
 
 const invalid: [string, FileRecord][] = [
   ['a mode with type bits', { kind: 'directory', path: at, emptied: false, stamp: { ...plain, mode: 0o100644 } }],
-  ['a second of nanoseconds', { kind: 'directory', path: at, emptied: false, stamp: { ...plain, mtimeNanoseconds: 1e9 } }],
-  ['an owner that chown would ignore', { kind: 'directory', path: at, emptied: false, stamp: { ...plain, uid: 0xffff_ffff } }],
-  ['an attribute of the overlay', { kind: 'directory', path: at, emptied: false, stamp: { ...plain, xattrs: packXattrs([{ name: 'trusted.overlay.opaque', value: at }]) } }],
-  ['an attribute of a security module', { kind: 'directory', path: at, emptied: false, stamp: { ...plain, xattrs: packXattrs([{ name: 'security.selinux', value: at }]) } }],
-  ['attributes that are cut', { kind: 'directory', path: at, emptied: false, stamp: { ...plain, xattrs: packXattrs([{ name: 'user.a', value: at }]).subarray(0, -1) } }],
-  ['content behind the end of its file', { kind: 'file', path: at, fresh: true, sizeBytes: 3, stamp: plain, extents: [{ offset: 3, bytes: at }] }],
-  ['an empty extent', { kind: 'file', path: at, fresh: true, sizeBytes: 3, stamp: plain, extents: [{ offset: 0, bytes: Buffer.alloc(0) }] }],
+  [
+    'a second of nanoseconds',
+    { kind: 'directory', path: at, emptied: false, stamp: { ...plain, mtimeNanoseconds: 1e9 } },
+  ],
+  [
+    'an owner that chown would ignore',
+    { kind: 'directory', path: at, emptied: false, stamp: { ...plain, uid: 0xffff_ffff } },
+  ],
+  [
+    'an attribute of the overlay',
+    {
+      kind: 'directory',
+      path: at,
+      emptied: false,
+      stamp: { ...plain, xattrs: packXattrs([{ name: 'trusted.overlay.opaque', value: at }]) },
+    },
+  ],
+  [
+    'an attribute of a security module',
+    {
+      kind: 'directory',
+      path: at,
+      emptied: false,
+      stamp: { ...plain, xattrs: packXattrs([{ name: 'security.selinux', value: at }]) },
+    },
+  ],
+  [
+    'attributes that are cut',
+    {
+      kind: 'directory',
+      path: at,
+      emptied: false,
+      stamp: { ...plain, xattrs: packXattrs([{ name: 'user.a', value: at }]).subarray(0, -1) },
+    },
+  ],
+  [
+    'content behind the end of its file',
+    { kind: 'file', path: at, fresh: true, sizeBytes: 3, stamp: plain, extents: [{ offset: 3, bytes: at }] },
+  ],
+  [
+    'an empty extent',
+    {
+      kind: 'file',
+      path: at,
+      fresh: true,
+      sizeBytes: 3,
+      stamp: plain,
+      extents: [{ offset: 0, bytes: Buffer.alloc(0) }],
+    },
+  ],
   ['an empty symlink', { kind: 'symlink', path: at, stamp: plain, target: Buffer.alloc(0) }],
   ['a path of 4096 bytes', { kind: 'remove', path: Buffer.alloc(4096, 'a/').fill('b', 4095) }],
 ];

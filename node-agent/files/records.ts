@@ -8,8 +8,9 @@
  *   node       path, stamp, u32 type, u32 rdev major, u32 rdev minor
  *   link       path, target
  *   origin     identity
- * path, target and identity: u16 length, bytes. stamp: u32 mode (12 bits), u32 uid, u32 gid, i64 mtime, u32 nanoseconds,
- * u32 length, packed attributes (xattrs.ts). A path is relative to the root, empty for the root itself (directory only).
+ * path, target and identity: u16 length, bytes. stamp: u32 mode (12 bits), u32 uid, u32 gid, i64 mtime, u32
+ * nanoseconds, u32 length, packed attributes (xattrs.ts). A path is relative to the root, empty for the root itself
+ * (directory only).
  */
 import { FrameReader, FrameWriter, malformed } from '#agent/files/frame-bytes.ts';
 import { checkPath } from '#agent/files/paths.ts';
@@ -41,7 +42,9 @@ export type FileRecord =
   | { kind: 'remove'; path: Buffer }
   /** `emptied`: whatever a directory there held is removed first. */
   | { kind: 'directory'; path: Buffer; stamp: Stamp; emptied: boolean }
-  /** `fresh`: begins with a new, empty file. `stamp` is there when no more content follows. Between extents are holes. */
+  /**
+   * `fresh`: begins with a new, empty file. `stamp` is there when no more content follows. Between extents are holes.
+   */
   | { kind: 'file'; path: Buffer; fresh: boolean; sizeBytes: number; stamp: Stamp | undefined; extents: Extent[] }
   | { kind: 'symlink'; path: Buffer; stamp: Stamp; target: Buffer }
   | { kind: 'node'; path: Buffer; stamp: Stamp; type: number; rdevMajor: number; rdevMinor: number }
@@ -156,7 +159,8 @@ function readStamp(fields: FrameReader): Stamp {
   // To chown(2), the highest number means "leave the owner as it is".
   if (stamp.uid === 0xffff_ffff || stamp.gid === 0xffff_ffff) throw malformed('owner out of range');
   const xattrs = stamp.xattrs.length > maxXattrBytes ? undefined : unpackXattrs(stamp.xattrs);
-  if (xattrs === undefined || !xattrs.every(({ name }) => isMoved(name))) throw malformed('extended attributes that do not move');
+  if (xattrs === undefined || !xattrs.every(({ name }) => isMoved(name)))
+    throw malformed('extended attributes that do not move');
   return stamp;
 }
 
@@ -167,7 +171,8 @@ function readFile(path: Buffer, fields: FrameReader): FileRecord {
   const extents: Extent[] = [];
   for (let left = fields.u32(); left > 0; left -= 1) {
     const extent = { offset: fields.u64(maxFileBytes), bytes: fields.bytes32() };
-    if (extent.bytes.length === 0 || extent.offset + extent.bytes.length > sizeBytes) throw malformed('content outside of its file');
+    if (extent.bytes.length === 0 || extent.offset + extent.bytes.length > sizeBytes)
+      throw malformed('content outside of its file');
     extents.push(extent);
   }
   return { kind: 'file', path, fresh, sizeBytes, stamp, extents };
@@ -180,10 +185,18 @@ function readLinkTarget(fields: FrameReader): Buffer {
 }
 
 function readNode(path: Buffer, fields: FrameReader): FileRecord {
-  const record = { kind: 'node' as const, path, stamp: readStamp(fields), type: fields.u32(), rdevMajor: fields.u32(), rdevMinor: fields.u32() };
+  const record = {
+    kind: 'node' as const,
+    path,
+    stamp: readStamp(fields),
+    type: fields.u32(),
+    rdevMajor: fields.u32(),
+    rdevMinor: fields.u32(),
+  };
   if (!nodeTypes.has(record.type)) throw malformed('unknown type of node');
   // 12 and 20 bits are what the kernel has; a character device 0/0 is a whiteout to an overlay.
   if (record.rdevMajor > 0xfff || record.rdevMinor > 0xf_ffff) throw malformed('device number out of range');
-  if (record.type === FileType.char && record.rdevMajor === 0 && record.rdevMinor === 0) throw malformed('a device that is a whiteout');
+  if (record.type === FileType.char && record.rdevMajor === 0 && record.rdevMinor === 0)
+    throw malformed('a device that is a whiteout');
   return record;
 }

@@ -1,4 +1,5 @@
-// Random work on the source between rounds, and work that goes on while a round is read: after the last round both ends are equal.
+// Random work on the source between rounds, and work that goes on while a round is read: after the last round both ends
+// are equal.
 import fs from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -13,25 +14,53 @@ const limits = { maxEntries: 1e6, maxBytes: 1e10 };
 
 type Step = (root: string) => void;
 
-const names = fc.constantFrom('a', 'b', 'c', 'a/a', 'a/b', 'b/a', 'b/b', 'c/a/b', 'image', 'image/a', 'image/sub', 'image/sub/x');
+const names = fc.constantFrom(
+  'a',
+  'b',
+  'c',
+  'a/a',
+  'a/b',
+  'b/a',
+  'b/b',
+  'c/a/b',
+  'image',
+  'image/a',
+  'image/sub',
+  'image/sub/x',
+);
 const content = fc.constantFrom('', 'one', 'two', 'three three', 'x'.repeat(5000));
 
 /** One change of a file system; what it does not allow at that moment is left undone. */
 const step: fc.Arbitrary<{ text: string; run: Step }> = fc.oneof(
-  fc.tuple(names, content).map(([name, text]) => named(`write ${name} ${text.length}`, (at) => fs.writeFileSync(at(name), text))),
-  fc.tuple(names, content).map(([name, text]) => named(`append ${name} ${text.length}`, (at) => fs.appendFileSync(at(name), text))),
-  fc.tuple(names, fc.nat(9000)).map(([name, size]) => named(`truncate ${name} ${size}`, (at) => fs.truncateSync(at(name), size))),
+  fc
+    .tuple(names, content)
+    .map(([name, text]) => named(`write ${name} ${text.length}`, (at) => fs.writeFileSync(at(name), text))),
+  fc
+    .tuple(names, content)
+    .map(([name, text]) => named(`append ${name} ${text.length}`, (at) => fs.appendFileSync(at(name), text))),
+  fc
+    .tuple(names, fc.nat(9000))
+    .map(([name, size]) => named(`truncate ${name} ${size}`, (at) => fs.truncateSync(at(name), size))),
   names.map((name) => named(`mkdir ${name}`, (at) => fs.mkdirSync(at(name)))),
   names.map((name) => named(`rm ${name}`, (at) => fs.rmSync(at(name), { recursive: true }))),
   fc.tuple(names, names).map(([from, to]) => named(`rename ${from} ${to}`, (at) => fs.renameSync(at(from), at(to)))),
   fc.tuple(names, names).map(([from, to]) => named(`link ${from} ${to}`, (at) => fs.linkSync(at(from), at(to)))),
   fc.tuple(names, names).map(([from, to]) => named(`symlink ${from} ${to}`, (at) => fs.symlinkSync(from, at(to)))),
-  fc.tuple(names, fc.constantFrom(0o400, 0o755, 0o4711)).map(([name, mode]) => named(`chmod ${name} ${mode}`, (at) => fs.chmodSync(at(name), mode))),
-  fc.tuple(names, fc.nat(5)).map(([name, uid]) => named(`chown ${name} ${uid}`, (at) => fs.lchownSync(at(name), uid, uid))),
-  fc.tuple(names, fc.nat(1e9)).map(([name, time]) => named(`touch ${name} ${time}`, (at) => fs.lutimesSync(at(name), time, time))),
+  fc
+    .tuple(names, fc.constantFrom(0o400, 0o755, 0o4711))
+    .map(([name, mode]) => named(`chmod ${name} ${mode}`, (at) => fs.chmodSync(at(name), mode))),
+  fc
+    .tuple(names, fc.nat(5))
+    .map(([name, uid]) => named(`chown ${name} ${uid}`, (at) => fs.lchownSync(at(name), uid, uid))),
+  fc
+    .tuple(names, fc.nat(1e9))
+    .map(([name, time]) => named(`touch ${name} ${time}`, (at) => fs.lutimesSync(at(name), time, time))),
 );
 
-function named(text: string, change: (at: (name: string) => string) => void): { text: string; run: Step; toString(): string } {
+function named(
+  text: string,
+  change: (at: (name: string) => string) => void,
+): { text: string; run: Step; toString(): string } {
   const run = (root: string): void => {
     try {
       change((name) => path.join(root, name));
@@ -44,7 +73,8 @@ function named(text: string, change: (at: (name: string) => string) => void): { 
 
 function fillImage(image: string): void {
   fs.mkdirSync(path.join(image, 'image/sub'), { recursive: true });
-  for (const name of ['image/a', 'image/b', 'image/sub/x', 'image/sub/y', 'c']) fs.writeFileSync(path.join(image, name), `image ${name}`);
+  for (const name of ['image/a', 'image/b', 'image/sub/x', 'image/sub/y', 'c'])
+    fs.writeFileSync(path.join(image, name), `image ${name}`);
 }
 
 test('after every round of random changes both overlays show the same', async (t) => {
@@ -65,7 +95,9 @@ test('after every round of random changes both overlays show the same', async (t
   );
 });
 
-/** Runs in a thread of its own until it is told to stop: makes, grows, replaces, renames and removes as fast as it can. */
+/**
+ * Runs in a thread of its own until it is told to stop: makes, grows, replaces, renames and removes as fast as it can.
+ */
 const restless = `
 const fs = require('node:fs');
 const { parentPort, workerData: root } = require('node:worker_threads');

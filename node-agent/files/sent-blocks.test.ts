@@ -11,7 +11,9 @@ const sizeOf = (letters: string): number => Math.max(0, letters.length * blockBy
 function blocksOf(letters: string): Extent[] {
   return Array.from(letters).flatMap((letter, index) => {
     const offset = index * blockBytes;
-    return letter === '.' ? [] : [{ offset, bytes: Buffer.alloc(Math.min(blockBytes, sizeOf(letters) - offset), letter) }];
+    return letter === '.'
+      ? []
+      : [{ offset, bytes: Buffer.alloc(Math.min(blockBytes, sizeOf(letters) - offset), letter) }];
   });
 }
 

@@ -1,4 +1,5 @@
-// Remembers what the target has of large files, by hashes of blocks, so that a change in one costs its blocks and not the file.
+// Remembers what the target has of large files, by hashes of blocks, so that a change in one costs its blocks and not
+// the file.
 import { hash } from 'node:crypto';
 import type { Extent } from '#agent/files/records.ts';
 
@@ -54,7 +55,12 @@ export class SentBlocks {
   }
 }
 
-function* zeros(before: readonly (string | undefined)[], from: number, to: number, sizeBytes: number): Generator<Extent> {
+function* zeros(
+  before: readonly (string | undefined)[],
+  from: number,
+  to: number,
+  sizeBytes: number,
+): Generator<Extent> {
   for (let index = from; index < Math.min(to, before.length); index += 1) {
     const offset = index * blockBytes;
     if (before[index] !== undefined) yield { offset, bytes: Buffer.alloc(Math.min(blockBytes, sizeBytes - offset)) };

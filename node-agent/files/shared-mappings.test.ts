@@ -25,7 +25,11 @@ test('only files mapped shared and writable are named', (t) => {
 const line = (path: string): string => `7f0000000000-7f0000001000 rw-s 00000000 fe:00 77 ${path}\n`;
 
 test('several processes are one set', async (t) => {
-  const texts = new Map([[1, line('/a') + line('/b')], [2, line('/b')], [3, '']]);
+  const texts = new Map([
+    [1, line('/a') + line('/b')],
+    [2, line('/b')],
+    [3, ''],
+  ]);
   t.deepEqual([...(await sharedWritableFiles([1, 2, 3], async (pid) => texts.get(pid) ?? ''))], ['/a', '/b']);
 });
 

@@ -3,12 +3,16 @@
 /** Text of /proc/PID/maps. */
 export type ReadMaps = (pid: number) => Promise<string>;
 
-/** One line: addresses, rwxp or rwxs, offset, device, inode, path. Anonymous shared memory has inode 0 or no real path. */
+/**
+ * One line: addresses, rwxp or rwxs, offset, device, inode, path. Anonymous shared memory has inode 0 or no real path.
+ */
 const line = /^[0-9a-f]+-[0-9a-f]+ .w.s [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ ([0-9]+) +(\/.*)$/;
 
 const deletedMark = ' (deleted)';
 
-/** Paths of the files in a maps text (read as latin1) that are mapped shared and writable; removed files are left out. */
+/**
+ * Paths of the files in a maps text (read as latin1) that are mapped shared and writable; removed files are left out.
+ */
 export function parseSharedWritable(maps: string): Set<string> {
   const paths = new Set<string>();
   for (const text of maps.split('\n')) {

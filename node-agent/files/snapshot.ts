@@ -76,7 +76,11 @@ export class SnapshotCursor {
   /** A whiteout of an overlay: a character device 0/0. All whiteouts may be names of one file. */
   get isWhiteout(): boolean {
     const at = this.#offset;
-    return this.type === FileType.char && this.#snapshot.readUInt32LE(at + 72) === 0 && this.#snapshot.readUInt32LE(at + 76) === 0;
+    return (
+      this.type === FileType.char &&
+      this.#snapshot.readUInt32LE(at + 72) === 0 &&
+      this.#snapshot.readUInt32LE(at + 76) === 0
+    );
   }
 
   get nlink(): number {
@@ -85,7 +89,10 @@ export class SnapshotCursor {
 
   /** Same text for two names of one file. */
   get inodeKey(): string {
-    return this.#snapshot.toString('latin1', this.#offset + 80, this.#offset + 88) + this.#snapshot.toString('latin1', this.#offset + 16, this.#offset + 24);
+    return (
+      this.#snapshot.toString('latin1', this.#offset + 80, this.#offset + 88) +
+      this.#snapshot.toString('latin1', this.#offset + 16, this.#offset + 24)
+    );
   }
 
   /** Names of the path from the root to here, joined by slashes; empty for the root. */
@@ -120,7 +127,13 @@ export class SnapshotCursor {
   unchanged(other: SnapshotCursor): boolean {
     return (
       this.#end - this.#offset === other.#end - other.#offset &&
-      this.#snapshot.compare(other.#snapshot, other.#offset + comparedOffset, other.#end, this.#offset + comparedOffset, this.#end) === 0
+      this.#snapshot.compare(
+        other.#snapshot,
+        other.#offset + comparedOffset,
+        other.#end,
+        this.#offset + comparedOffset,
+        this.#end,
+      ) === 0
     );
   }
 
@@ -136,7 +149,9 @@ export class SnapshotCursor {
   /** Whether the entry may change once more without a new ctime, because it changed within `marginMs` of the scan. */
   isRacy(marginMs = clockTickMs): boolean {
     const takenMs = Number(this.#snapshot.readBigInt64LE(0)) * 1000 + this.#snapshot.readUInt32LE(8) / 1e6;
-    const ctimeMs = Number(this.#snapshot.readBigInt64LE(this.#offset + 40)) * 1000 + this.#snapshot.readUInt32LE(this.#offset + 52) / 1e6;
+    const ctimeMs =
+      Number(this.#snapshot.readBigInt64LE(this.#offset + 40)) * 1000 +
+      this.#snapshot.readUInt32LE(this.#offset + 52) / 1e6;
     return ctimeMs > takenMs - marginMs;
   }
 

@@ -84,7 +84,8 @@ export class TreeSource {
     try {
       return filesAddon.scan(this.#rootFd);
     } catch (error) {
-      if (hasErrno(error, ['ENAMETOOLONG'])) throw new GodwitError('ERR_FILES_LIMIT', 'a path is longer than 4095 bytes', { cause: error });
+      if (hasErrno(error, ['ENAMETOOLONG']))
+        throw new GodwitError('ERR_FILES_LIMIT', 'a path is longer than 4095 bytes', { cause: error });
       throw ioError(error, Buffer.from(this.#root.path));
     }
   }
@@ -151,7 +152,9 @@ export class TreeSource {
 
   async #sendWhiteout(path: Buffer, batch: FrameBatch): Promise<void> {
     if (this.#root.kind === 'directory') {
-      throw new GodwitError('ERR_FILES_OVERLAY', 'a directory to be mirrored holds the layers of another overlay', { details: { path: path.toString() } });
+      throw new GodwitError('ERR_FILES_OVERLAY', 'a directory to be mirrored holds the layers of another overlay', {
+        details: { path: path.toString() },
+      });
     }
     await this.#sendRemoval(path, batch);
   }
@@ -170,11 +173,20 @@ export class TreeSource {
     const fresh = !this.#blocks.has(path, stat.ino);
     const blocks = blocksOf(fd, stat, path, blockBytes);
     if (fresh) this.#blocks.forget(path);
-    await sendExtents({ path, stat, stamp, fresh }, this.#blocks.difference(path, stat.ino, stat.sizeBytes, blocks), batch);
+    await sendExtents(
+      { path, stat, stamp, fresh },
+      this.#blocks.difference(path, stat.ino, stat.sizeBytes, blocks),
+      batch,
+    );
   }
 
   /** `emptied`: the target forgets what the directory held, so everything below has to be sent again. */
-  async #sendDirectory(path: Buffer, stat: EntryStat, xattrs: EntryXattrs, batch: FrameBatch): Promise<'sent' | 'emptied'> {
+  async #sendDirectory(
+    path: Buffer,
+    stat: EntryStat,
+    xattrs: EntryXattrs,
+    batch: FrameBatch,
+  ): Promise<'sent' | 'emptied'> {
     const key = path.toString('latin1');
     const isMirrorRoot = this.#root.kind === 'directory' && path.length === 0;
     const isOpaque = isMirrorRoot || (this.#root.kind === 'overlay-upper' && xattrs.opaque);
@@ -190,7 +202,9 @@ export class TreeSource {
 /** Undefined when the entry of the scan has gone or been replaced since. */
 function openEntry(rootFd: number, path: Buffer, ino: bigint, type: number): number | undefined {
   try {
-    return type === FileType.regular ? filesAddon.openFile(rootFd, path, ino, false) : filesAddon.openPath(rootFd, path, ino);
+    return type === FileType.regular
+      ? filesAddon.openFile(rootFd, path, ino, false)
+      : filesAddon.openPath(rootFd, path, ino);
   } catch (error) {
     if (hasErrno(error, vanished)) return undefined;
     throw ioError(error, path);
@@ -218,8 +232,16 @@ function otherRecord(fd: number, path: Buffer, stat: EntryStat, type: number, st
 }
 
 /** Sends content in as many records as it needs; the last one carries the stamp. */
-async function sendExtents(file: { path: Buffer; stat: EntryStat; stamp: Stamp; fresh: boolean }, content: Iterable<Extent>, batch: FrameBatch): Promise<void> {
-  const { path, stamp, stat: { sizeBytes } } = file;
+async function sendExtents(
+  file: { path: Buffer; stat: EntryStat; stamp: Stamp; fresh: boolean },
+  content: Iterable<Extent>,
+  batch: FrameBatch,
+): Promise<void> {
+  const {
+    path,
+    stamp,
+    stat: { sizeBytes },
+  } = file;
   let { fresh } = file;
   let extents: Extent[] = [];
   let room = maxContentBytes;

@@ -1,4 +1,5 @@
-// Writes records below a root, whatever they say never outside of it, and keeps the times of directories it passes through.
+// Writes records below a root, whatever they say never outside of it, and keeps the times of directories it passes
+// through.
 import fs from 'node:fs';
 import { GodwitError } from '#core/errors.ts';
 import { filesAddon } from '#agent/files/addon.ts';
@@ -17,7 +18,10 @@ import { FileType, typeOf } from '#agent/files/snapshot.ts';
 /** What only a record that does not fit the tree meets: a symlink, a mount or a file where a directory has to be. */
 const escapes = ['ELOOP', 'EXDEV', 'ENOTDIR', 'ENOENT', 'ESTALE', 'ENAMETOOLONG', 'EINVAL'];
 
-/** Whatever stands at a path now, nothing of ours is to be removed there: another file system is mounted, or somebody uses it. */
+/**
+ * Whatever stands at a path now, nothing of ours is to be removed there: another file system is mounted, or somebody
+ * uses it.
+ */
 const notOurs = ['EXDEV', 'EBUSY', 'ENOTEMPTY'];
 
 type RecordOf<K extends FileRecord['kind']> = FileRecord & { kind: K };
@@ -57,7 +61,9 @@ export class TreeTarget {
     for (const record of records) countRecord(counts, record);
     const { maxEntries, maxBytes } = this.#limits;
     if (counts.entries > maxEntries || counts.bytes > maxBytes) {
-      throw new GodwitError('ERR_FILES_LIMIT', 'more changed files than agreed', { details: { ...counts, maxEntries, maxBytes } });
+      throw new GodwitError('ERR_FILES_LIMIT', 'more changed files than agreed', {
+        details: { ...counts, maxEntries, maxBytes },
+      });
     }
     this.#counts = counts;
     this.#writeDown(records);
@@ -120,7 +126,8 @@ export class TreeTarget {
   }
 
   #checkOrigin(identity: Buffer): void {
-    if (identity.equals(rootIdentity(this.#rootFd))) throw new GodwitError('ERR_FILES_SAME_ROOT', 'the files come from the directory they go to');
+    if (identity.equals(rootIdentity(this.#rootFd)))
+      throw new GodwitError('ERR_FILES_SAME_ROOT', 'the files come from the directory they go to');
   }
 
   #write(record: Exclude<FileRecord, RecordOf<'origin'>>): void {
@@ -139,7 +146,9 @@ export class TreeTarget {
         this.#stamp(record.path, record.stamp);
         break;
       case 'node':
-        this.#replace(record.path, (parentFd, name) => filesAddon.createNode(parentFd, name, record.type, record.rdevMajor, record.rdevMinor));
+        this.#replace(record.path, (parentFd, name) =>
+          filesAddon.createNode(parentFd, name, record.type, record.rdevMajor, record.rdevMinor),
+        );
         this.#stamp(record.path, record.stamp);
         break;
       case 'link':
@@ -157,13 +166,17 @@ export class TreeTarget {
   }
 
   #writeDirectory({ path, stamp, emptied }: RecordOf<'directory'>): void {
-    if (!this.#isDirectory(path)) this.#replace(path, (parentFd, name) => filesAddon.createNode(parentFd, name, FileType.directory, 0, 0));
+    if (!this.#isDirectory(path))
+      this.#replace(path, (parentFd, name) => filesAddon.createNode(parentFd, name, FileType.directory, 0, 0));
     else if (emptied) this.#empty(path);
     this.#stamp(path, stamp);
     this.#times.set(path, stamp.mtimeSeconds, stamp.mtimeNanoseconds);
   }
 
-  /** What is mounted elsewhere stays, with the directories on the way to it: another one of that name would not be seen there. */
+  /**
+   * What is mounted elsewhere stays, with the directories on the way to it: another one of that name would not be seen
+   * there.
+   */
   #empty(path: Buffer): void {
     if (!this.#mounted.some((mounted) => isBelow(mounted, path))) {
       filesAddon.empty(this.#rootFd, path);
@@ -264,7 +277,11 @@ const slash = Buffer.from('/');
 /** Whether a path lies in a directory; the root's own path is empty. */
 function isBelow(path: Buffer, directory: Buffer): boolean {
   if (directory.length === 0) return path.length > 0;
-  return path.length > directory.length && path[directory.length] === slash[0] && path.subarray(0, directory.length).equals(directory);
+  return (
+    path.length > directory.length &&
+    path[directory.length] === slash[0] &&
+    path.subarray(0, directory.length).equals(directory)
+  );
 }
 
 function makes(record: FileRecord): record is Exclude<FileRecord, RecordOf<'origin'>> {
@@ -277,5 +294,5 @@ function stampFd(fd: number, { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, x
 }
 
 function writeAll(fd: number, bytes: Buffer, offset: number): void {
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at, offset + at);
+  for (let at = 0; at < bytes.length;) at += fs.writeSync(fd, bytes, at, bytes.length - at, offset + at);
 }

@@ -18,7 +18,10 @@ let failure: GodwitError | undefined;
 
 /** Opened by the first call, so that a root that cannot be opened is that call's error. */
 function open(): Tree {
-  opened ??= role.side === 'source' ? { side: role.side, tree: new TreeSource(role.root) } : { side: role.side, tree: new TreeTarget(role.root, role) };
+  opened ??=
+    role.side === 'source'
+      ? { side: role.side, tree: new TreeSource(role.root) }
+      : { side: role.side, tree: new TreeTarget(role.root, role) };
   return opened;
 }
 

@@ -12,7 +12,12 @@ import { mountTwoOverlays } from '#agent/files/testing/overlay.ts';
 const limits = { maxEntries: 1000, maxBytes: 1e9 };
 
 async function round(sender: FileSender, receiver: FileReceiver, more: Partial<Round> = {}): Promise<number> {
-  const { entries } = await sender.send((frame) => receiver.apply(frame), { always: new Set(), open: new Set(), last: false, ...more });
+  const { entries } = await sender.send((frame) => receiver.apply(frame), {
+    always: new Set(),
+    open: new Set(),
+    last: false,
+    ...more,
+  });
   await receiver.finish();
   return entries;
 }
@@ -52,7 +57,8 @@ async function startMapper(file: string): Promise<Mapper> {
 /** Longer than a clock tick: what changed before has times of its own. */
 const pastClockTick = (): Promise<void> => sleep(50);
 
-const firstByte = (directory: string, name: string): number | undefined => fs.readFileSync(path.join(directory, name))[0];
+const firstByte = (directory: string, name: string): number | undefined =>
+  fs.readFileSync(path.join(directory, name))[0];
 
 test.serial('what is written to a tmpfs through a mapping comes with the last round', async (t) => {
   const here = fs.mkdtempSync('/dev/shm/godwit-here-');

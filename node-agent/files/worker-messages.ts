@@ -13,7 +13,11 @@ export type Request =
   | { name: 'undo' };
 
 /** `taken`: the sink took a frame. `refused`: it will take no more of this round. */
-export type ToWorker = { kind: 'call'; id: number; request: Request } | { kind: 'taken' } | { kind: 'refused' } | { kind: 'close' };
+export type ToWorker =
+  | { kind: 'call'; id: number; request: Request }
+  | { kind: 'taken' }
+  | { kind: 'refused' }
+  | { kind: 'close' };
 
 export type FromWorker =
   | { kind: 'frame'; frame: Uint8Array<ArrayBuffer> }

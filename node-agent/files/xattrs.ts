@@ -41,7 +41,8 @@ export function unpackXattrs(packed: Buffer): Xattr[] | undefined {
     if (at + headBytes > packed.length) return undefined;
     const nameEnd = at + headBytes + packed.readUInt16LE(at);
     const end = nameEnd + packed.readUInt32LE(at + 2);
-    if (end > packed.length || end - nameEnd > maxValueBytes || nameEnd - at - headBytes > maxNameBytes) return undefined;
+    if (end > packed.length || end - nameEnd > maxValueBytes || nameEnd - at - headBytes > maxNameBytes)
+      return undefined;
     const name = packed.toString('latin1', at + headBytes, nameEnd);
     if (name === '' || name.includes('\0')) return undefined;
     xattrs.push({ name, value: packed.subarray(nameEnd, end) });
@@ -64,12 +65,22 @@ export function readEntryXattrs(packed: Buffer | undefined, path: Buffer): Entry
   if (packed === undefined) return { moved: none, opaque: false, whiteout: false };
   const xattrs = unpackXattrs(packed);
   if (xattrs === undefined || packed.length > maxXattrBytes) {
-    throw new GodwitError('ERR_FILES_LIMIT', 'a file has more extended attributes than can be moved', { details: { path: path.toString() } });
+    throw new GodwitError('ERR_FILES_LIMIT', 'a file has more extended attributes than can be moved', {
+      details: { path: path.toString() },
+    });
   }
   const marks = new Map(xattrs.map(({ name, value }) => [name, value]));
-  const unsupported = ['trusted.overlay.redirect', 'trusted.overlay.metacopy', 'user.overlay.redirect', 'user.overlay.metacopy', 'user.overlay.opaque'].find((name) => marks.has(name));
+  const unsupported = [
+    'trusted.overlay.redirect',
+    'trusted.overlay.metacopy',
+    'user.overlay.redirect',
+    'user.overlay.metacopy',
+    'user.overlay.opaque',
+  ].find((name) => marks.has(name));
   if (unsupported !== undefined) {
-    throw new GodwitError('ERR_FILES_OVERLAY', `the overlay uses ${unsupported}`, { details: { path: path.toString(), attribute: unsupported } });
+    throw new GodwitError('ERR_FILES_OVERLAY', `the overlay uses ${unsupported}`, {
+      details: { path: path.toString(), attribute: unsupported },
+    });
   }
   return {
     moved: packXattrs(xattrs.filter(({ name }) => isMoved(name))),

@@ -4,14 +4,19 @@ import { Undo } from '#core/undo.ts';
 import { expectUntried, hashOf, writeRecord, type InstallRecord } from '#agent/install/install-record.ts';
 import type { ContainerdNode } from '#agent/install/node-port.ts';
 
-/** Leaving its scope before `finish` has returned puts all files back, and restarts containerd if it had been restarted for them. */
+/**
+ * Leaving its scope before `finish` has returned puts all files back, and restarts containerd if it had been restarted
+ * for them.
+ */
 export class ConfigChange implements AsyncDisposable {
   readonly #node: ContainerdNode;
   readonly #undo = new Undo();
   #record: InstallRecord;
   #restarting = false;
 
-  /** @param change what is to be changed, as text. ERR_CONTAINERD_CONFIG when containerd did not start with it before */
+  /**
+   * @param change what is to be changed, as text. ERR_CONTAINERD_CONFIG when containerd did not start with it before
+   */
   constructor(node: ContainerdNode, record: InstallRecord, change: string) {
     expectUntried(record, change);
     this.#node = node;
@@ -50,7 +55,11 @@ export class ConfigChange implements AsyncDisposable {
     try {
       this.#node.containerd.restart();
     } catch (cause) {
-      throw new GodwitError('ERR_CONTAINERD_CONFIG', `containerd did not start with its new configuration and got the old one back: ${asGodwitError(cause).message}`, { cause });
+      throw new GodwitError(
+        'ERR_CONTAINERD_CONFIG',
+        `containerd did not start with its new configuration and got the old one back: ${asGodwitError(cause).message}`,
+        { cause },
+      );
     }
     const { failed: _failed, ...record } = this.#record;
     writeRecord(this.#node, { ...record, restartDue: false });

@@ -18,7 +18,11 @@ const root = await hostRoot();
 /** containerd of the test hosts, which sees `directory` as its /etc/containerd; the mount goes with the process. */
 function dump(directory: string, path: string): string {
   const script = 'mount --bind "$1" "$2/etc/containerd" && exec chroot "$2" containerd --config "$3" config dump';
-  const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script, 'sh', directory, root, path], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(
+    'unshare',
+    ['--mount', 'sh', '-c', script, 'sh', directory, root, path],
+    { encoding: 'utf8' },
+  );
   if (status !== 0) throw new GodwitError('ERR_COMMAND', `containerd config dump ended with ${status}: ${stderr}`);
   return stdout;
 }
@@ -31,7 +35,12 @@ class RealNode implements ContainerdNode {
     for (const [path, text] of Object.entries(files)) this.write(path, text);
   }
 
-  read = (path: string): string | undefined => (path.startsWith(etc) ? (existsSync(this.#on(path)) ? readFileSync(this.#on(path), 'utf8') : undefined) : this.#other.get(path));
+  read = (path: string): string | undefined =>
+    path.startsWith(etc)
+      ? existsSync(this.#on(path))
+        ? readFileSync(this.#on(path), 'utf8')
+        : undefined
+      : this.#other.get(path);
   write = (path: string, text: string): void => {
     if (!path.startsWith(etc)) return void this.#other.set(path, text);
     mkdirSync(dirname(this.#on(path)), { recursive: true });
@@ -39,7 +48,11 @@ class RealNode implements ContainerdNode {
   };
   remove = (path: string): void => rmSync(this.#on(path), { force: true });
   list = (directory: string): string[] => (existsSync(this.#on(directory)) ? readdirSync(this.#on(directory)) : []);
-  containerd = { configPath, dump: (path: string): string => dump(this.directory, path), restart: (): void => undefined };
+  containerd = {
+    configPath,
+    dump: (path: string): string => dump(this.directory, path),
+    restart: (): void => undefined,
+  };
 
   #on(path: string): string {
     return join(this.directory, path.slice(etc.length));
@@ -75,14 +88,23 @@ test('the cgroup driver of the handler follows that of the node', async (t) => {
   await addHandler(node, wrapper);
   node.write(configPath, node.read(configPath)?.replace('SystemdCgroup = true', 'SystemdCgroup = false') ?? '');
   t.true(await addHandler(node, wrapper));
-  t.is(readDump(node.containerd.dump(configPath)).plugins['io.containerd.cri.v1.runtime'].containerd.runtimes['godwit']?.options['SystemdCgroup'], false);
+  t.is(
+    readDump(node.containerd.dump(configPath)).plugins['io.containerd.cri.v1.runtime'].containerd.runtimes['godwit']
+      ?.options['SystemdCgroup'],
+    false,
+  );
 });
 
 test('what containerd does not accept is refused with its own words', async (t) => {
   const node = nodeWith(t, { [configPath]: 'version = "three"\n' });
   await t.throwsAsync(() => addHandler(node, wrapper), { code: 'ERR_CONTAINERD_CONFIG' });
-  const odd = nodeWith(t, { [configPath]: 'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd]\n  default_runtime_name = 7\n' });
-  await t.throwsAsync(() => addHandler(odd, wrapper), { code: 'ERR_CONTAINERD_CONFIG', message: /config dump ended with/ });
+  const odd = nodeWith(t, {
+    [configPath]: 'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd]\n  default_runtime_name = 7\n',
+  });
+  await t.throwsAsync(() => addHandler(odd, wrapper), {
+    code: 'ERR_CONTAINERD_CONFIG',
+    message: /config dump ended with/,
+  });
 });
 
 test('a file that is imported and missing, of which a dump says nothing, is named', async (t) => {

@@ -1,4 +1,5 @@
-// A node keeps a containerd that starts: what is changed was rehearsed, what fails is put back, and what is there is left alone.
+// A node keeps a containerd that starts: what is changed was rehearsed, what fails is put back, and what is there is
+// left alone.
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'smol-toml';
 import { GodwitError } from '#core/errors.ts';
@@ -13,9 +14,15 @@ const recordPath = '/var/lib/godwit/install.json';
 const v4 = configuration(4);
 
 /** Everything but the installer's own record. */
-const filesOf = ({ files }: FakeNode): Record<string, string> => Object.fromEntries([...files].filter(([path]) => path !== recordPath));
+const filesOf = ({ files }: FakeNode): Record<string, string> =>
+  Object.fromEntries([...files].filter(([path]) => path !== recordPath));
 
-async function assertSame(t: ExecutionContext, node: FakeNode, act: () => Promise<unknown>, expectation: { code?: string; message?: RegExp } = {}): Promise<void> {
+async function assertSame(
+  t: ExecutionContext,
+  node: FakeNode,
+  act: () => Promise<unknown>,
+  expectation: { code?: string; message?: RegExp } = {},
+): Promise<void> {
   const before = filesOf(node);
   const { running } = node;
   await t.throwsAsync(act, { instanceOf: GodwitError, code: 'ERR_CONTAINERD_CONFIG', ...expectation });
@@ -50,7 +57,11 @@ test('another cgroup driver of the node becomes that of the handler', async (t) 
   await addHandler(node, wrapper);
   node.write(configPath, node.read(configPath)?.replace('SystemdCgroup = true', 'SystemdCgroup = false') ?? '');
   t.true(await addHandler(node, wrapper));
-  t.like(parse(node.read(dropInPath) ?? ''), { plugins: { 'io.containerd.cri.v1.runtime': { containerd: { runtimes: { godwit: { options: { SystemdCgroup: false } } } } } } });
+  t.like(parse(node.read(dropInPath) ?? ''), {
+    plugins: {
+      'io.containerd.cri.v1.runtime': { containerd: { runtimes: { godwit: { options: { SystemdCgroup: false } } } } },
+    },
+  });
 });
 
 test('the import stays while others have drop-ins in the directory', async (t) => {
@@ -71,7 +82,10 @@ test('an import of the drop-in itself goes with it: containerd would not start w
 });
 
 test('a directory that would bring in more than the handler is not imported', async (t) => {
-  const node = new FakeNode({ [configPath]: v4, '/etc/containerd/conf.d/99-forgotten.toml': 'version = 4\nroot = "/elsewhere"\n' });
+  const node = new FakeNode({
+    [configPath]: v4,
+    '/etc/containerd/conf.d/99-forgotten.toml': 'version = 4\nroot = "/elsewhere"\n',
+  });
   await assertSame(t, node, () => addHandler(node, wrapper), { message: /root/ });
   t.is(node.restarts, 0);
 });
@@ -84,8 +98,11 @@ test('a configuration that containerd does not accept is left to its owner', asy
 });
 
 for (const [what, files] of Object.entries({
-  'imported': { [configPath]: `imports = ["conf.d/*.toml", "missing.toml"]\n${v4}` },
-  'imported by a file that is imported': { [configPath]: `imports = ["conf.d/*.toml"]\n${v4}`, '/etc/containerd/conf.d/60-other.toml': 'imports = ["missing.toml"]\n' },
+  imported: { [configPath]: `imports = ["conf.d/*.toml", "missing.toml"]\n${v4}` },
+  'imported by a file that is imported': {
+    [configPath]: `imports = ["conf.d/*.toml"]\n${v4}`,
+    '/etc/containerd/conf.d/60-other.toml': 'imports = ["missing.toml"]\n',
+  },
 })) {
   test(`a missing file that is ${what}: containerd would not start again, so it is not restarted`, async (t) => {
     const node = new FakeNode({ [configPath]: v4 });
@@ -96,11 +113,17 @@ for (const [what, files] of Object.entries({
 }
 
 test('a handler of that name which others change is refused', async (t) => {
-  const node = new FakeNode({ [configPath]: `imports = ["conf.d/*.toml"]\n${v4}`, '/etc/containerd/conf.d/99-other.toml': `version = 4\n[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.godwit]\nruntime_type = "io.containerd.runc.v2"\n[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.godwit.options]\nBinaryName = "/usr/bin/other"\n` });
+  const node = new FakeNode({
+    [configPath]: `imports = ["conf.d/*.toml"]\n${v4}`,
+    '/etc/containerd/conf.d/99-other.toml': `version = 4\n[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.godwit]\nruntime_type = "io.containerd.runc.v2"\n[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.godwit.options]\nBinaryName = "/usr/bin/other"\n`,
+  });
   await assertSame(t, node, () => addHandler(node, wrapper), { message: /another file/ });
 });
 
-for (const [what, act] of Object.entries({ addHandler: (node: FakeNode) => addHandler(node, wrapper), takeHandlerAway })) {
+for (const [what, act] of Object.entries({
+  addHandler: (node: FakeNode) => addHandler(node, wrapper),
+  takeHandlerAway,
+})) {
   test(`${what}: a containerd that does not come up gets its old configuration, and is started with it`, async (t) => {
     const node = new FakeNode({ [configPath]: v4 });
     if (what === 'takeHandlerAway') await addHandler(node, wrapper);

@@ -1,4 +1,5 @@
-// containerd's configuration file imports the directory of drop-ins: added to its text, and taken back, with nothing else changed.
+// containerd's configuration file imports the directory of drop-ins: added to its text, and taken back, with nothing
+// else changed.
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
@@ -12,7 +13,7 @@ const pattern = `${dropInDirectory}/*.toml`;
 const importLine = `imports = [${JSON.stringify(pattern)}]`;
 
 const rootSchema = z.looseObject({ version: z.number().int().optional(), imports: z.array(z.string()).optional() });
-const what = 'containerd\'s configuration';
+const what = "containerd's configuration";
 
 /** What the file itself says of its version and imports. ERR_CONTAINERD_CONFIG when it is no configuration. */
 export function rootOf(config: string): z.infer<typeof rootSchema> {
@@ -26,16 +27,25 @@ export function newConfig(version: number): string {
   return `version = ${version}\n${importLine}\n`;
 }
 
-/** The configuration with the import in it; undefined when it is there. ERR_CONTAINERD_CONFIG when it cannot be added without changing more. */
+/**
+ * The configuration with the import in it; undefined when it is there. ERR_CONTAINERD_CONFIG when it cannot be added
+ * without changing more.
+ */
 export function withImport(config: string): string | undefined {
   const { imports } = rootOf(config);
   if (imports?.includes(pattern) === true) return undefined;
   const eol = config.includes('\r\n') ? '\r\n' : '\n';
-  const tries = imports === undefined ? [`${importLine}${eol}${config}`] : importsArrays(config).map((array) => withEntry(config, array, pattern));
+  const tries =
+    imports === undefined
+      ? [`${importLine}${eol}${config}`]
+      : importsArrays(config).map((array) => withEntry(config, array, pattern));
   return chosen(config, tries, [...(imports ?? []), pattern]);
 }
 
-/** The configuration without the import; undefined when it is not there. `addedKey`: the installer found no imports at all. */
+/**
+ * The configuration without the import; undefined when it is not there. `addedKey`: the installer found no imports at
+ * all.
+ */
 export function withoutImport(config: string, addedKey: boolean): string | undefined {
   return without(config, pattern, addedKey);
 }
@@ -50,8 +60,13 @@ function without(config: string, entry: string, addedKey: boolean): string | und
   const others = imports.filter((one) => one !== entry);
   if (others.length === imports.length) return undefined;
   const line = [`${importLine}\r\n`, `${importLine}\n`].find((each) => config.includes(each));
-  if (addedKey && line !== undefined && others.length === 0) return chosen(config, [config.replace(line, '')], undefined);
-  return chosen(config, importsArrays(config).flatMap((array) => withoutEntry(config, array, entry) ?? []), others);
+  if (addedKey && line !== undefined && others.length === 0)
+    return chosen(config, [config.replace(line, '')], undefined);
+  return chosen(
+    config,
+    importsArrays(config).flatMap((array) => withoutEntry(config, array, entry) ?? []),
+    others,
+  );
 }
 
 /** The first text that says the same as `config` but for its imports. */
@@ -60,7 +75,11 @@ function chosen(config: string, tries: readonly string[], imports: string[] | un
   if (imports === undefined) delete wanted['imports'];
   else wanted['imports'] = imports;
   const found = tries.find((text) => isDeepStrictEqual(tomlOrNone(text), wanted));
-  if (found === undefined) throw new GodwitError('ERR_CONTAINERD_CONFIG', `the entry ${pattern} of \`imports\` in ${what} cannot be changed without changing more`);
+  if (found === undefined)
+    throw new GodwitError(
+      'ERR_CONTAINERD_CONFIG',
+      `the entry ${pattern} of \`imports\` in ${what} cannot be changed without changing more`,
+    );
   return found;
 }
 

@@ -1,4 +1,5 @@
-// Where the array `imports` of a configuration is written, and the text with one entry more or less: all other bytes stay.
+// Where the array `imports` of a configuration is written, and the text with one entry more or less: all other bytes
+// stay.
 import { parse } from 'smol-toml';
 
 interface Entry {
@@ -19,7 +20,10 @@ export interface ImportsArray {
 const opening = /^[ \t]*(?:imports|"imports"|'imports')[ \t]*=[ \t]*\[/gm;
 const token = /(?<skipped>\s+|#[^\n]*)|(?<text>"(?:[^"\\\n]|\\.)*"|'[^'\n]*')|(?<comma>,)|(?<close>\])/y;
 
-/** Everything that looks like the array, also in other tables and inside strings: who changes one checks what the whole says then. */
+/**
+ * Everything that looks like the array, also in other tables and inside strings: who changes one checks what the whole
+ * says then.
+ */
 export function importsArrays(config: string): ImportsArray[] {
   return [...config.matchAll(opening)].flatMap((found) => scan(config, found.index + found[0].length) ?? []);
 }
@@ -32,7 +36,8 @@ function scan(config: string, open: number): ImportsArray | undefined {
     const { text, comma, close } = found.groups ?? {};
     const last = entries.at(-1);
     if (close !== undefined) return { open, close: found.index, entries };
-    if (text !== undefined) entries.push({ value: parse(`text = ${text}`)['text'], start: found.index, end: token.lastIndex });
+    if (text !== undefined)
+      entries.push({ value: parse(`text = ${text}`)['text'], start: found.index, end: token.lastIndex });
     if (comma !== undefined && last !== undefined) last.comma = found.index;
   }
   return undefined;
@@ -47,11 +52,16 @@ const isBlank = (text: string): boolean => text.trim() === '';
 export function withEntry(config: string, { open, close, entries }: ImportsArray, value: string): string {
   const entry = JSON.stringify(value);
   const last = entries.at(-1);
-  if (last === undefined && isBlank(config.slice(open, close))) return config.slice(0, open) + entry + config.slice(close);
+  if (last === undefined && isBlank(config.slice(open, close)))
+    return config.slice(0, open) + entry + config.slice(close);
   const line = lineStart(config, close);
   if (line > open && isBlank(config.slice(line, close))) {
     const indent = last === undefined ? '  ' : (/^[ \t]*/.exec(config.slice(lineStart(config, last.start)))?.[0] ?? '');
-    const added = put(config, line, `${indent}${entry}${last?.comma === undefined ? '' : ','}${config[line - 2] === '\r' ? '\r\n' : '\n'}`);
+    const added = put(
+      config,
+      line,
+      `${indent}${entry}${last?.comma === undefined ? '' : ','}${config[line - 2] === '\r' ? '\r\n' : '\n'}`,
+    );
     return last === undefined || last.comma !== undefined ? added : put(added, last.end, ',');
   }
   if (last === undefined) return put(config, open, entry);
@@ -64,9 +74,11 @@ export function withoutEntry(config: string, { entries }: ImportsArray, value: s
   const entry = entries[index];
   if (entry === undefined) return undefined;
   const next = entries[index + 1];
-  if (entry.comma !== undefined && next !== undefined && /^,[ \t]*$/.test(config.slice(entry.comma, next.start))) return cut(config, entry.start, next.start);
+  if (entry.comma !== undefined && next !== undefined && /^,[ \t]*$/.test(config.slice(entry.comma, next.start)))
+    return cut(config, entry.start, next.start);
   const comma = entry.comma ?? entries[index - 1]?.comma;
-  if (entry.comma === undefined && comma !== undefined && /^,[ \t]*$/.test(config.slice(comma, entry.start))) return cut(config, comma, entry.end);
+  if (entry.comma === undefined && comma !== undefined && /^,[ \t]*$/.test(config.slice(comma, entry.start)))
+    return cut(config, comma, entry.end);
   const shorter = cutLine(config, entry.start, (entry.comma ?? entry.end - 1) + 1);
   return entry.comma === undefined && comma !== undefined ? cut(shorter, comma, comma + 1) : shorter;
 }

@@ -1,4 +1,5 @@
-// What the installer must remember of a node: what of containerd's configuration is its own, and whether containerd has read it.
+// What the installer must remember of a node: what of containerd's configuration is its own, and whether containerd has
+// read it.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
@@ -25,7 +26,11 @@ export function readRecord(node: NodeFiles): InstallRecord {
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new GodwitError('ERR_CONFIG_INVALID', `${path} is not what the installer writes; remove it if you do not need to know what was added to containerd's configuration`, { cause });
+    throw new GodwitError(
+      'ERR_CONFIG_INVALID',
+      `${path} is not what the installer writes; remove it if you do not need to know what was added to containerd's configuration`,
+      { cause },
+    );
   }
 }
 
@@ -35,7 +40,10 @@ export const hashOf = (change: string): string => createHash('sha256').update(ch
 /** ERR_CONTAINERD_CONFIG for a change with which containerd did not start before. */
 export function expectUntried({ failed }: InstallRecord, change: string): void {
   if (failed !== hashOf(change)) return;
-  throw new GodwitError('ERR_CONTAINERD_CONFIG', `containerd did not start with this change before (journalctl -u containerd); it is not restarted for it again before \`failed\` is taken out of ${path}`);
+  throw new GodwitError(
+    'ERR_CONTAINERD_CONFIG',
+    `containerd did not start with this change before (journalctl -u containerd); it is not restarted for it again before \`failed\` is taken out of ${path}`,
+  );
 }
 
 export function writeRecord(node: NodeFiles, record: InstallRecord): void {

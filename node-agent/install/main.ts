@@ -31,7 +31,9 @@ async function install(): Promise<void> {
   mkdirSync(onNode(installed.stateDirectory), { recursive: true, mode: 0o700 });
   const restarted = await addHandler(node, installed.wrapper);
   const tookMs = Math.round(performance.now() - startedAt);
-  say(`${placed ? 'programs placed' : 'the node has this build'}, ${restarted ? 'containerd restarted with the runtime handler godwit; pods went on' : 'containerd left alone'} (${tookMs} ms)`);
+  say(
+    `${placed ? 'programs placed' : 'the node has this build'}, ${restarted ? 'containerd restarted with the runtime handler godwit; pods went on' : 'containerd left alone'} (${tookMs} ms)`,
+  );
 }
 
 function report(thrown: unknown): void {
@@ -44,9 +46,13 @@ function report(thrown: unknown): void {
 }
 
 try {
-  const { values, positionals } = parseArgs({ options: { force: { type: 'boolean', default: false } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { force: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
   const [command = 'install', ...more] = positionals;
-  if (more.length > 0 || !['install', 'uninstall'].includes(command)) throw new GodwitError('ERR_CONFIG_INVALID', 'say nothing, or uninstall [--force]');
+  if (more.length > 0 || !['install', 'uninstall'].includes(command))
+    throw new GodwitError('ERR_CONFIG_INVALID', 'say nothing, or uninstall [--force]');
   if (command === 'uninstall') {
     const { uninstall } = await import('#agent/install/uninstall.ts'); // what an agent's start need not load
     await uninstall(installed, containerd, values.force, say);

@@ -1,4 +1,5 @@
-// Files that containerd's configuration imports and that are not there: containerd would not start, and a dump does not say so.
+// Files that containerd's configuration imports and that are not there: containerd would not start, and a dump does not
+// say so.
 import { dirname, matchesGlob, resolve } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
 import { rootOf } from '#agent/install/containerd-config.ts';
@@ -11,7 +12,10 @@ export function expectAllImports(node: ContainerdNode): void {
   for (let path = pending.shift(); path !== undefined; path = pending.shift()) {
     const text = node.read(path);
     if (text === undefined && path !== node.containerd.configPath) {
-      throw new GodwitError('ERR_CONTAINERD_CONFIG', `${path} is imported by containerd's configuration and is not there: containerd would not start again`);
+      throw new GodwitError(
+        'ERR_CONTAINERD_CONFIG',
+        `${path} is imported by containerd's configuration and is not there: containerd would not start again`,
+      );
     }
     if (text === undefined || seen.has(path)) continue;
     seen.add(path);
@@ -24,5 +28,8 @@ function filesOf(node: NodeFiles, path: string): string[] {
   if (!path.includes('*')) return [path];
   const directory = dirname(path);
   if (directory.includes('*')) return []; // whatever such a pattern finds is there
-  return node.list(directory).map((name) => `${directory}/${name}`).filter((each) => matchesGlob(each, path));
+  return node
+    .list(directory)
+    .map((name) => `${directory}/${name}`)
+    .filter((each) => matchesGlob(each, path));
 }

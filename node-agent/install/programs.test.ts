@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { placePrograms } from './programs.ts';
 
-const image = { 'build-id': 'one', 'bin/node': 'node 1', 'lib/libc.so.6': 'libc 1', 'app/package.json': '{}', 'app/old.ts': 'old' };
+const image = {
+  'build-id': 'one',
+  'bin/node': 'node 1',
+  'lib/libc.so.6': 'libc 1',
+  'app/package.json': '{}',
+  'app/old.ts': 'old',
+};
 
 function directories(t: ExecutionContext): { from: string; to: string } {
   const directory = mkdtempSync(join(tmpdir(), 'godwit-programs-'));

@@ -1,5 +1,17 @@
-// Godwit's programs on the node: copied when the node has another build, left alone otherwise, so that an agent is back soon.
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// Godwit's programs on the node: copied when the node has another build, left alone otherwise, so that an agent is back
+// soon.
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** Written by images/build.ts: a hash of all that is in the image. */
@@ -7,14 +19,18 @@ const buildId = 'build-id';
 /** Programs and their libraries, each replaced as a whole: what runs keeps its old file. */
 const flat = ['lib', 'bin'] as const;
 
-/** From the image's directory to that of the node; true when something was copied. A copy that was cut short is done again. */
+/**
+ * From the image's directory to that of the node; true when something was copied. A copy that was cut short is done
+ * again.
+ */
 export function placePrograms(from: string, to: string): boolean {
   const build = readFileSync(join(from, buildId), 'utf8');
   if (idOf(to) === build && isWhole(from, to)) return false;
   rmSync(join(to, buildId), { force: true });
   for (const directory of flat) {
     mkdirSync(join(to, directory), { recursive: true });
-    for (const name of readdirSync(join(from, directory))) placeFile(join(from, directory, name), join(to, directory, name));
+    for (const name of readdirSync(join(from, directory)))
+      placeFile(join(from, directory, name), join(to, directory, name));
   }
   placeDirectory(join(from, 'app'), join(to, 'app'));
   writeFileSync(join(to, buildId), build);
@@ -34,7 +50,10 @@ function idOf(directory: string): string | undefined {
 
 /** Somebody may have removed what a node seemed not to need. */
 function isWhole(from: string, to: string): boolean {
-  return existsSync(join(to, 'app/package.json')) && flat.every((directory) => readdirSync(join(from, directory)).every((name) => existsSync(join(to, directory, name))));
+  return (
+    existsSync(join(to, 'app/package.json')) &&
+    flat.every((directory) => readdirSync(join(from, directory)).every((name) => existsSync(join(to, directory, name))))
+  );
 }
 
 /** True when the node had another file there. */

@@ -11,7 +11,9 @@ export function dumpOf(node: ContainerdNode, path = node.containerd.configPath):
     return readDump(node.containerd.dump(path));
   } catch (thrown) {
     const { code, message } = asGodwitError(thrown);
-    throw code === 'ERR_COMMAND' ? new GodwitError('ERR_CONTAINERD_CONFIG', `containerd does not accept ${path}: ${message}`, { cause: thrown }) : thrown;
+    throw code === 'ERR_COMMAND'
+      ? new GodwitError('ERR_CONTAINERD_CONFIG', `containerd does not accept ${path}: ${message}`, { cause: thrown })
+      : thrown;
   }
 }
 
@@ -33,8 +35,15 @@ export function rehearse(node: ContainerdNode, config: string): Dump {
   }
 }
 
-/** A drop-in together with all that the node has: a file of ours imports both. `version`: that of the node's own file, which is undefined when there is none. */
-export function rehearseDropIn(node: ContainerdNode, dropIn: string, own: { version?: number | undefined } | undefined): Dump {
+/**
+ * A drop-in together with all that the node has: a file of ours imports both. `version`: that of the node's own file,
+ * which is undefined when there is none.
+ */
+export function rehearseDropIn(
+  node: ContainerdNode,
+  dropIn: string,
+  own: { version?: number | undefined } | undefined,
+): Dump {
   node.write(dropInRehearsal, dropIn);
   const imports = [...(own === undefined ? [] : [node.containerd.configPath]), dropInRehearsal];
   return rehearse(node, stringify({ ...(own?.version === undefined ? {} : { version: own.version }), imports }));
@@ -43,10 +52,18 @@ export function rehearseDropIn(node: ContainerdNode, dropIn: string, own: { vers
 /** ERR_CONTAINERD_CONFIG when more differs than the handler and the imports. */
 export function expectNothingElse(before: Dump, after: Dump): void {
   const stray = strayChanges(before, after);
-  if (stray.length > 0) throw new GodwitError('ERR_CONTAINERD_CONFIG', `the change would also change ${stray.slice(0, 5).join(', ')} of containerd's configuration`);
+  if (stray.length > 0)
+    throw new GodwitError(
+      'ERR_CONTAINERD_CONFIG',
+      `the change would also change ${stray.slice(0, 5).join(', ')} of containerd's configuration`,
+    );
 }
 
 export function expectHandler(before: Dump, after: Dump, handler: Handler): void {
   expectNothingElse(before, after);
-  if (!hasHandler(after, handler)) throw new GodwitError('ERR_CONTAINERD_CONFIG', `containerd does not take the handler godwit from ${dropInPath} as it is written there; another file of its configuration has one`);
+  if (!hasHandler(after, handler))
+    throw new GodwitError(
+      'ERR_CONTAINERD_CONFIG',
+      `containerd does not take the handler godwit from ${dropInPath} as it is written there; another file of its configuration has one`,
+    );
 }

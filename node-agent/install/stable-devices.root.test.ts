@@ -10,7 +10,11 @@ const lab = new Lab();
 const root = await hostRoot();
 test.after.always(() => lab.close());
 
-const names = (): string[] => [...lab.ip('node', '-o', 'link').matchAll(/^\d+: ([^:@]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'lo').toSorted();
+const names = (): string[] =>
+  [...lab.ip('node', '-o', 'link').matchAll(/^\d+: ([^:@]+)/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => name !== 'lo')
+    .toSorted();
 const tables = (): string => lab.exec('node', 'chroot', root, 'nft', 'list', 'tables');
 
 function bridge(name: string, ...ports: string[]): void {

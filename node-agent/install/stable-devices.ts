@@ -15,14 +15,24 @@ export interface Devices {
 }
 
 /**
- * A bridge is Godwit's by its name, or because a lease names it; it stays when it has an address, or ports that are neither
- * Godwit's nor the one uplink.
+ * A bridge is Godwit's by its name, or because a lease names it; it stays when it has an address, or ports that are
+ * neither Godwit's nor the one uplink.
  */
-export function devicesOf(links: readonly LinkFacts[], leases: readonly Pick<Lease, 'bridge'>[], hasAddress: (link: LinkFacts) => boolean): Devices {
+export function devicesOf(
+  links: readonly LinkFacts[],
+  leases: readonly Pick<Lease, 'bridge'>[],
+  hasAddress: (link: LinkFacts) => boolean,
+): Devices {
   const named = new Set(leases.map(({ bridge }) => bridge));
-  const bridges = links.filter(({ kind, name }) => kind === 'bridge' && (name.startsWith(defaultBridge('')) || named.has(name)));
-  const isShared = (bridge: LinkFacts): boolean => hasAddress(bridge) || links.filter((link) => link.master === bridge.index && !isOwn(link)).length > 1;
-  return { remove: [...links.filter(isOwn), ...bridges.filter((bridge) => !isShared(bridge))], keep: bridges.filter(isShared) };
+  const bridges = links.filter(
+    ({ kind, name }) => kind === 'bridge' && (name.startsWith(defaultBridge('')) || named.has(name)),
+  );
+  const isShared = (bridge: LinkFacts): boolean =>
+    hasAddress(bridge) || links.filter((link) => link.master === bridge.index && !isOwn(link)).length > 1;
+  return {
+    remove: [...links.filter(isOwn), ...bridges.filter((bridge) => !isShared(bridge))],
+    keep: bridges.filter(isShared),
+  };
 }
 
 const isOwn = ({ name }: LinkFacts): boolean => name.startsWith(hostNamePrefix);
@@ -48,7 +58,10 @@ export async function removeDevices(leases: readonly Pick<Lease, 'bridge'>[], ne
     for (const link of remove) host.doom(link);
     await host.settle();
     const kept = keep.map(({ name }) => name);
-    const bridges = new Set([...remove.filter(({ kind }) => kind === 'bridge').map(({ name }) => name), ...leases.map(({ bridge }) => bridge)]);
+    const bridges = new Set([
+      ...remove.filter(({ kind }) => kind === 'bridge').map(({ name }) => name),
+      ...leases.map(({ bridge }) => bridge),
+    ]);
     host.inside(() => [...bridges].filter((name) => !kept.includes(name)).forEach(trackUnlessUnknown));
     return kept;
   } finally {

@@ -1,6 +1,18 @@
 // The node that the installer's container runs on: its files through its first process, its commands in its namespaces.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
@@ -16,8 +28,17 @@ export const inNode = ['-t', '1', '-m', '-u', '-i', '-n', '--'];
 
 /** ERR_COMMAND holds the end of what the program said. */
 export function runOnNode(nsenter: string, ...command: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(nsenter, [...inNode, ...command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
-  if (error !== undefined || status !== 0) throw new GodwitError('ERR_COMMAND', `${command.join(' ')} ended with ${status ?? -1}: ${(error?.message ?? stderr).trim().slice(-2_000)}`, { cause: error });
+  const { status, stdout, stderr, error } = spawnSync(nsenter, [...inNode, ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 1 << 26,
+  });
+  if (error !== undefined || status !== 0)
+    throw new GodwitError(
+      'ERR_COMMAND',
+      `${command.join(' ')} ended with ${status ?? -1}: ${(error?.message ?? stderr).trim().slice(-2_000)}`,
+      { cause: error },
+    );
   return stdout;
 }
 
@@ -51,11 +72,16 @@ export function ifThere<T>(look: () => T): T | undefined {
 export function containerdNode(nsenter: string): ContainerdNode {
   const run = (...command: string[]): string => runOnNode(nsenter, ...command);
   const pid = mainPid(showService(run));
-  const { program, configPath } = readCommandLine(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter((arg) => arg !== ''));
+  const { program, configPath } = readCommandLine(
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      .split('\0')
+      .filter((arg) => arg !== ''),
+  );
   return {
     ...nodeFiles,
     containerd: {
-      configPath: run('sh', '-c', 'readlink -f "$1" || echo "$1"', 'sh', configPath).trim(), // a link stays one: what it leads to is changed
+      // a link stays one: what it leads to is changed
+      configPath: run('sh', '-c', 'readlink -f "$1" || echo "$1"', 'sh', configPath).trim(),
       dump: (path) => run(program, '--config', path, 'config', 'dump'),
       restart: () => void run('systemctl', 'restart', 'containerd'),
     },
@@ -66,6 +92,10 @@ function showService(run: (...command: string[]) => string): string {
   try {
     return run('systemctl', 'show', 'containerd', '--property=LoadState,ActiveState,MainPID');
   } catch (cause) {
-    throw new GodwitError('ERR_NODE_UNSUPPORTED', `systemd does not answer on this node: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new GodwitError(
+      'ERR_NODE_UNSUPPORTED',
+      `systemd does not answer on this node: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }

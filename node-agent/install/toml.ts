@@ -9,6 +9,10 @@ export function parseToml(text: string, what: string): TomlTable {
   try {
     return parse(text, { integersAsBigInt: 'asNeeded' });
   } catch (cause) {
-    throw new GodwitError('ERR_CONTAINERD_CONFIG', `${what} is no TOML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new GodwitError(
+      'ERR_CONTAINERD_CONFIG',
+      `${what} is no TOML: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }

@@ -27,16 +27,24 @@ export interface Installed {
  * @param containerd asked for only when there is something to take from it
  * @param force also from under pods that need it
  */
-export async function uninstall(what: Installed, containerd: () => ContainerdNode, force: boolean, say: (text: string) => void): Promise<void> {
+export async function uninstall(
+  what: Installed,
+  containerd: () => ContainerdNode,
+  force: boolean,
+  say: (text: string) => void,
+): Promise<void> {
   const { programs, wrapper, cniBinary, runDirectory, stateDirectory } = what;
   const agents = pidsWhere((args) => args.includes(`${programs}/app/node-agent/main.ts`));
-  if (agents.length > 0) throw new GodwitError('ERR_NODE_IN_USE', 'the node agent still runs on this node', { details: { agents } });
+  if (agents.length > 0)
+    throw new GodwitError('ERR_NODE_IN_USE', 'the node agent still runs on this node', { details: { agents } });
   const configured = nodeFiles.read(dropInPath) !== undefined || hasRecord(nodeFiles) ? containerd() : undefined;
   if (!force) await expectUnused(configured, wrapper);
 
-  if (configured !== undefined && (await takeHandlerAway(configured))) say('containerd lost the runtime handler godwit and was restarted; pods went on');
+  if (configured !== undefined && (await takeHandlerAway(configured)))
+    say('containerd lost the runtime handler godwit and was restarted; pods went on');
   nodeFiles.remove(cniBinary);
-  for (const bridge of await removeDevices(leasesIn(nodeFiles, `${stateDirectory}/leases`))) say(`bridge ${bridge} stays: others use it`);
+  for (const bridge of await removeDevices(leasesIn(nodeFiles, `${stateDirectory}/leases`)))
+    say(`bridge ${bridge} stays: others use it`);
   unmountBelow(`${programs}/bin/nsenter`, runDirectory);
   removePrograms(onNode(programs));
   for (const directory of [runDirectory, stateDirectory]) rmSync(onNode(directory), { recursive: true, force: true });
@@ -46,9 +54,17 @@ export async function uninstall(what: Installed, containerd: () => ContainerdNod
 
 async function expectUnused(node: ContainerdNode | undefined, wrapper: string): Promise<void> {
   const pods = node === undefined ? [] : podsOfWrapper(node, dumpOf(node).state, wrapper);
-  if (pods.length > 0) throw new GodwitError('ERR_NODE_IN_USE', `pods of RuntimeClass godwit are on this node: ${pods.join(', ')}`, { details: { pods } });
+  if (pods.length > 0)
+    throw new GodwitError('ERR_NODE_IN_USE', `pods of RuntimeClass godwit are on this node: ${pods.join(', ')}`, {
+      details: { pods },
+    });
   const links = linksOfPods(await presentDevices()).map(({ name }) => name);
-  if (links.length > 0) throw new GodwitError('ERR_NODE_IN_USE', `pods of this node have stable addresses, on the links ${links.join(', ')}`, { details: { links } });
+  if (links.length > 0)
+    throw new GodwitError(
+      'ERR_NODE_IN_USE',
+      `pods of this node have stable addresses, on the links ${links.join(', ')}`,
+      { details: { links } },
+    );
 }
 
 /** Leases that can be read; they name the bridges. */
@@ -65,6 +81,9 @@ function readLease(text: string): Lease | undefined {
 }
 
 function unmountBelow(nsenter: string, directory: string): void {
-  const mounted = (nodeFiles.read('/proc/1/mountinfo') ?? '').split('\n').map((line) => line.split(' ')[4] ?? '').filter((path) => path.startsWith(`${directory}/`));
+  const mounted = (nodeFiles.read('/proc/1/mountinfo') ?? '')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((path) => path.startsWith(`${directory}/`));
   for (const path of mounted.toReversed()) runOnNode(nsenter, 'umount', path);
 }

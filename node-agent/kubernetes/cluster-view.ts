@@ -1,4 +1,5 @@
-// What this node's agent knows of the cluster: local copies that watches keep, and live questions where a copy may be late.
+// What this node's agent knows of the cluster: local copies that watches keep, and live questions where a copy may be
+// late.
 import { policyFor, type InterruptionPolicy } from '#core/api/interruption-policy.ts';
 import { byAge, isFormerSelf, isUnderway, movesPod, sourceMayRun, type Migration } from '#core/api/migration.ts';
 import { isShuttingDown, type Node, type Pod } from '#core/api/pod.ts';
@@ -7,7 +8,11 @@ import { annotations } from '#core/api/names.ts';
 import type { Namespace } from '#core/api/served-namespaces.ts';
 import { GodwitError } from '#core/errors.ts';
 import type { KubeApi, ObjectCache } from '#core/kube/port.ts';
-import { migrations as migrationsResource, namespaces as namespacesResource, pods as podsResource } from '#core/kube/resources.ts';
+import {
+  migrations as migrationsResource,
+  namespaces as namespacesResource,
+  pods as podsResource,
+} from '#core/kube/resources.ts';
 
 export interface ClusterCaches {
   /** Pods of this node. */
@@ -68,19 +73,31 @@ export class ClusterView {
 
   /** The Migration by which that pod (UID) is leaving: the one underway, else the newest. */
   migrationOf({ namespace, uid }: Pick<PodName, 'namespace' | 'uid'>): Migration | undefined {
-    const newestFirst = this.#caches.migrations.list(namespace).filter((migration) => movesPod(migration, uid)).toSorted(byAge);
-    return newestFirst.find((migration) => isUnderway(migration) && migration.status?.source?.uid === uid) ?? newestFirst[0];
+    const newestFirst = this.#caches.migrations
+      .list(namespace)
+      .filter((migration) => movesPod(migration, uid))
+      .toSorted(byAge);
+    return (
+      newestFirst.find((migration) => isUnderway(migration) && migration.status?.source?.uid === uid) ?? newestFirst[0]
+    );
   }
 
   /** The Migration of that UID; `name` is asked for when the watch does not know it (yet). */
-  async migration(uid: string, { namespace, name }: { namespace: string; name: string | undefined }): Promise<Migration | undefined> {
+  async migration(
+    uid: string,
+    { namespace, name }: { namespace: string; name: string | undefined },
+  ): Promise<Migration | undefined> {
     const known = this.knownMigration(uid);
     return known ?? (await this.liveMigration(uid, { namespace, name }));
   }
 
-  /** The Migration whose status names this very pod as its replacement: the pod's own annotations only say where to look. */
+  /**
+   * The Migration whose status names this very pod as its replacement: the pod's own annotations only say where to
+   * look.
+   */
   async claimOf(pod: Pod): Promise<Migration | undefined> {
-    const { namespace = '', annotations: { [annotations.migration]: uid, [annotations.migrationName]: name } = {} } = pod.metadata;
+    const { namespace = '', annotations: { [annotations.migration]: uid, [annotations.migrationName]: name } = {} } =
+      pod.metadata;
     if (uid === undefined) return undefined;
     const known = this.knownMigration(uid);
     if (known !== undefined && isReplacementOf(pod, known)) return known;
@@ -94,7 +111,10 @@ export class ClusterView {
   }
 
   /** The Migration of that UID as the API server has it now. */
-  async liveMigration(uid: string, { namespace, name }: { namespace: string; name: string | undefined }): Promise<Migration | undefined> {
+  async liveMigration(
+    uid: string,
+    { namespace, name }: { namespace: string; name: string | undefined },
+  ): Promise<Migration | undefined> {
     if (name === undefined) return undefined;
     const live = await this.#api.find(migrationsResource, { namespace, name });
     return live?.metadata.uid === uid ? live : undefined;
@@ -102,7 +122,12 @@ export class ClusterView {
 
   /** The Migration of an earlier pod of that name whose processes may still run elsewhere. */
   #formerSelf(pod: PodName): Migration | undefined {
-    return this.#caches.migrations.list(pod.namespace).find((migration) => isFormerSelf(migration, pod) && sourceMayRun(migration, this.node(migration.status?.source?.nodeName ?? '')));
+    return this.#caches.migrations
+      .list(pod.namespace)
+      .find(
+        (migration) =>
+          isFormerSelf(migration, pod) && sourceMayRun(migration, this.node(migration.status?.source?.nodeName ?? '')),
+      );
   }
 
   /**
@@ -113,7 +138,11 @@ export class ClusterView {
   assertAlone(pod: PodName, migration?: string): void {
     if (migration !== undefined && this.knownMigration(migration) !== undefined) return;
     const former = this.#formerSelf(pod);
-    if (former !== undefined) throw new GodwitError('ERR_FORMER_SELF', `pod ${pod.namespace}/${pod.name}: its former self may run on ${former.status?.source?.nodeName ?? 'another node'} until Migration ${former.metadata.name} has released it`);
+    if (former !== undefined)
+      throw new GodwitError(
+        'ERR_FORMER_SELF',
+        `pod ${pod.namespace}/${pod.name}: its former self may run on ${former.status?.source?.nodeName ?? 'another node'} until Migration ${former.metadata.name} has released it`,
+      );
   }
 
   knownMigration(uid: string): Migration | undefined {

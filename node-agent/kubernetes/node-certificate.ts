@@ -1,4 +1,5 @@
-// The agent's certificate in a cluster: asked for through the CertificateSigningRequest API, renewed long before it ends. The key stays here.
+// The agent's certificate in a cluster: asked for through the CertificateSigningRequest API, renewed long before it
+// ends. The key stays here.
 import 'reflect-metadata';
 import { randomUUID, webcrypto, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -46,7 +47,10 @@ export async function keepCertificate(ports: CertificatePorts): Promise<KeptCert
   const listeners: (() => void)[] = [];
   if (msUntilRenewal(pki, ports.node, clock.date()) <= 0) await untilRenewed(ports, () => closed);
   const plan = (): void => {
-    cancel = clock.after(Math.min(Math.max(msUntilRenewal(pki, ports.node, clock.date()), 1_000), longestTimerMs), () => void renew());
+    cancel = clock.after(
+      Math.min(Math.max(msUntilRenewal(pki, ports.node, clock.date()), 1_000), longestTimerMs),
+      () => void renew(),
+    );
   };
   const renew = async (): Promise<void> => {
     if (msUntilRenewal(pki, ports.node, clock.date()) <= 0) {
@@ -102,16 +106,27 @@ async function request({ api, node, pki, namespace, clock }: CertificatePorts): 
     name: `CN=${node.slice(0, 64)}`,
     keys,
     signingAlgorithm: algorithm,
-    extensions: [new SubjectAlternativeNameExtension([{ type: 'url', value: nodeUri(node) }, { type: 'dns', value: node }])],
+    extensions: [
+      new SubjectAlternativeNameExtension([
+        { type: 'url', value: nodeUri(node) },
+        { type: 'dns', value: node },
+      ]),
+    ],
   });
   const name = `godwit-node-${randomUUID()}`;
   await api.create(certificateRequests, {
     metadata: { name },
-    spec: { request: Buffer.from(csr.toString('pem')).toString('base64'), signerName: nodeSigner, usages: ['digital signature', 'client auth', 'server auth'], expirationSeconds: wishedSeconds },
+    spec: {
+      request: Buffer.from(csr.toString('pem')).toString('base64'),
+      signerName: nodeSigner,
+      usages: ['digital signature', 'client auth', 'server auth'],
+      expirationSeconds: wishedSeconds,
+    },
   });
   const certificate = await issued(api, name, clock);
   const authority = (await api.get(configMaps, { name: authorityConfigMap, namespace })).data?.['ca.crt'];
-  if (authority === undefined) throw new GodwitError('ERR_KUBE_NOT_FOUND', `ConfigMap ${namespace}/${authorityConfigMap} has no ca.crt`);
+  if (authority === undefined)
+    throw new GodwitError('ERR_KUBE_NOT_FOUND', `ConfigMap ${namespace}/${authorityConfigMap} has no ca.crt`);
   const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   save(pki.key, `-----BEGIN PRIVATE KEY-----\n${key.replaceAll(/.{1,64}/g, '$&\n')}-----END PRIVATE KEY-----\n`);
   save(pki.ca, authority);
@@ -123,11 +138,19 @@ async function issued(api: KubeApi, name: string, clock: Clock): Promise<string>
   while (clock.nowMs() < deadlineMs) {
     const { status } = await api.get(certificateRequests, { name });
     const refused = status?.conditions?.find(({ type }) => type === 'Denied' || type === 'Failed');
-    if (refused !== undefined) throw new GodwitError('ERR_KUBE_FORBIDDEN', `certificate request ${name} was refused: ${refused.message ?? refused.reason ?? ''}`);
-    if (status?.certificate !== undefined && status.certificate !== '') return Buffer.from(status.certificate, 'base64').toString('utf8');
+    if (refused !== undefined)
+      throw new GodwitError(
+        'ERR_KUBE_FORBIDDEN',
+        `certificate request ${name} was refused: ${refused.message ?? refused.reason ?? ''}`,
+      );
+    if (status?.certificate !== undefined && status.certificate !== '')
+      return Buffer.from(status.certificate, 'base64').toString('utf8');
     await pause(clock, pollMs);
   }
-  throw new GodwitError('ERR_DEADLINE', `certificate request ${name} was not signed within ${signingLimitMs} ms; is the controller running?`);
+  throw new GodwitError(
+    'ERR_DEADLINE',
+    `certificate request ${name} was not signed within ${signingLimitMs} ms; is the controller running?`,
+  );
 }
 
 function save(path: string, content: string): void {

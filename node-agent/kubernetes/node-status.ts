@@ -5,8 +5,21 @@ import { nodes } from '#core/kube/resources.ts';
 import type { NodeFacts } from '#core/wire/messages.ts';
 
 /** What placement compares; what changes all the time is asked of the agent itself. */
-export async function announceNode(api: KubeApi, node: string, { imageFreeBytes: _changing, ...facts }: NodeFacts): Promise<void> {
-  await api.patch(nodes, { name: node }, { metadata: { labels: { [labels.agentReady]: 'true' }, annotations: { [nodeFactsAnnotation]: JSON.stringify(facts) } } });
+export async function announceNode(
+  api: KubeApi,
+  node: string,
+  { imageFreeBytes: _changing, ...facts }: NodeFacts,
+): Promise<void> {
+  await api.patch(
+    nodes,
+    { name: node },
+    {
+      metadata: {
+        labels: { [labels.agentReady]: 'true' },
+        annotations: { [nodeFactsAnnotation]: JSON.stringify(facts) },
+      },
+    },
+  );
 }
 
 /** Nothing is sent here any more. */

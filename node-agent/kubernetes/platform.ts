@@ -43,7 +43,12 @@ import type { RehearsalReport } from '#core/api/rehearsal.ts';
 type Settings = NonNullable<AgentConfig['kubernetes']>;
 
 /** @param handovers asked late: they are made of this */
-export async function kubernetesPlatform(host: PlainTargetHost, settings: Settings, log: Log, handovers: () => Handovers): Promise<Platform> {
+export async function kubernetesPlatform(
+  host: PlainTargetHost,
+  settings: Settings,
+  log: Log,
+  handovers: () => Handovers,
+): Promise<Platform> {
   const { config, links, registry, containerd } = host;
   const { node } = config;
   const clock = new ServerClock(systemClock);
@@ -58,12 +63,19 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
   const containersOf = (podUid: string) => runningContainers(registry, podUid, view.lastSeen(podUid));
   const sandboxOf = (podUid: string): string => containersOf(podUid)[0]?.pod?.sandbox ?? '';
 
-  const kills = new HeldKills(systemClock, log, config.runDir, async (podUid) => {
-    handovers().abortFor(sandboxOf(podUid), 'the hold expired');
-    await handovers().settled(sandboxOf(podUid), config.deadlines.dumpMs);
-  }, (outcome) => metrics.letGo(outcome));
+  const kills = new HeldKills(
+    systemClock,
+    log,
+    config.runDir,
+    async (podUid) => {
+      handovers().abortFor(sandboxOf(podUid), 'the hold expired');
+      await handovers().settled(sandboxOf(podUid), config.deadlines.dumpMs);
+    },
+    (outcome) => metrics.letGo(outcome),
+  );
   const podHost: PodTargetHost = {
-    ...host, arrivals,
+    ...host,
+    arrivals,
     parentSnapshot: async (id) => {
       const record = await containerd.container(kubernetesNamespace, id);
       return containerd.snapshotParent(kubernetesNamespace, record.snapshotter, record.snapshot_key);
@@ -71,15 +83,30 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
     emptyDirsOf: async (pod) => emptyDirsOf(view.lastSeen(pod.uid) ?? (await view.livePod(pod))),
     onArrived: async (netns, pod) => {
       const overtaken = await holdArrived({ links, holders }, netns, pod);
-      if (overtaken.length > 0) log.warn({ pod: `${pod.namespace}/${pod.name}`, networks: overtaken }, 'Old epoch: links of a pod that arrived shut');
+      if (overtaken.length > 0)
+        log.warn(
+          { pod: `${pod.namespace}/${pod.name}`, networks: overtaken },
+          'Old epoch: links of a pod that arrived shut',
+        );
     },
   };
   host.rehearsals.observe((report) => metrics.rehearsed(report));
-  const metrics = agentMetrics({ heldKills: () => kills.count, unreadable: () => watches.unreadable(), bytesToCome: () => host.lateMemory.bytesToCome(), underway: () => handovers().list().filter(({ finishedAt }) => finishedAt === undefined).length });
+  const metrics = agentMetrics({
+    heldKills: () => kills.count,
+    unreadable: () => watches.unreadable(),
+    bytesToCome: () => host.lateMemory.bytesToCome(),
+    underway: () =>
+      handovers()
+        .list()
+        .filter(({ finishedAt }) => finishedAt === undefined).length,
+  });
   const leavingPodOf = (uid: string, migration: string, known: Migration | undefined): LeavingPod => {
     const containers = containersOf(uid);
     const pod = view.lastSeen(uid);
-    const expected = pod === undefined ? containers.map((registration) => registration.pod?.container ?? '') : runningTogether(pod).map(({ name }) => name);
+    const expected =
+      pod === undefined
+        ? containers.map((registration) => registration.pod?.container ?? '')
+        : runningTogether(pod).map(({ name }) => name);
     const rehearsal = pod === undefined ? undefined : view.policyOf(pod)?.spec.rehearsal;
     return { migration, containers, expected, sessions: sessionsDuring(known), rehearsal };
   };
@@ -106,43 +133,89 @@ export async function kubernetesPlatform(host: PlainTargetHost, settings: Settin
       isGone: (name) => isNodeGone(view.node(name)),
       source: (handover, sandbox) => new PodSource(host, handover, () => leavingPod(handover, sandbox)),
       target: (handover) => new PodTarget(podHost, handover),
-      targetChecks: (request) => Promise.resolve(podTargetRefusals(request, {
-        networks: new Set(networks.all().keys()),
-        isOwn: request.pod !== undefined && containersOf(request.pod.uid).length > 0,
-        imageFreeBytes: freeImageBytes(host.imageRoot),
-        availableBytes: freemem(),
-      })),
+      targetChecks: (request) =>
+        Promise.resolve(
+          podTargetRefusals(request, {
+            networks: new Set(networks.all().keys()),
+            isOwn: request.pod !== undefined && containersOf(request.pod.uid).length > 0,
+            imageFreeBytes: freeImageBytes(host.imageRoot),
+            availableBytes: freemem(),
+          }),
+        ),
     },
     networks: () => Promise.resolve(networks.all()),
-    pods: new KubernetesPodDesk({ clock, log, runDir: config.runDir, criuHook: config.criuHook, view, kills, execs: host.execs, arrivals, openLinks: (netns, pod) => openLinks({ links, holders, stableIPs: watches.stableIPs }, netns, pod), onDecision: (decision) => metrics.decided(decision) }),
+    pods: new KubernetesPodDesk({
+      clock,
+      log,
+      runDir: config.runDir,
+      criuHook: config.criuHook,
+      view,
+      kills,
+      execs: host.execs,
+      arrivals,
+      openLinks: (netns, pod) => openLinks({ links, holders, stableIPs: watches.stableIPs }, netns, pod),
+      onDecision: (decision) => metrics.decided(decision),
+    }),
     cni: (next) => clusterWide({ view, networks, holders, links, log }, next),
     async start({ handovers: engine, peers }) {
       const migrations = new SourceMigrations({
-        node, api, cache: watches.migrations, view, handovers: engine, kills, clock, log, containersOf,
-        preflight: async (podUid, migration) => rehearsed(new PodSource(host, `plan-${podUid}`, () => leavingPodOf(podUid, podUid, migration))),
+        node,
+        api,
+        cache: watches.migrations,
+        view,
+        handovers: engine,
+        kills,
+        clock,
+        log,
+        containersOf,
+        preflight: async (podUid, migration) =>
+          rehearsed(new PodSource(host, `plan-${podUid}`, () => leavingPodOf(podUid, podUid, migration))),
       });
-      const controller = new Controller({ name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) }, clock, log);
+      const controller = new Controller(
+        { name: 'source-migrations', reconcile: (name) => migrations.reconcile(name) },
+        clock,
+        log,
+      );
       const follow = new AbortController();
       void requeueByHandover(engine, follow.signal, watches.migrations, controller, metrics);
       watches.migrations.onChange(({ object }) => controller.add(object.metadata));
       for (const { metadata } of watches.migrations.list()) controller.add(metadata);
-      fence({ node, links, stableIPs: watches.stableIPs, holders, log, onRefused: () => metrics.epochRefused(), podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod });
+      fence({
+        node,
+        links,
+        stableIPs: watches.stableIPs,
+        holders,
+        log,
+        onRefused: () => metrics.epochRefused(),
+        podOf: (sandbox) => registry.all().find(({ pod }) => pod?.sandbox === sandbox)?.pod,
+      });
       certificate.onRenewed(() => peers.reload());
       const status = await serveStatus(settings.metricsPort, { ailments: () => [], metrics: metrics.registry });
       const facts = await nodeFactsReader(host.imageRoot, config, links);
       await announceNode(api, node, await facts());
-      watches.stableNetworks.onChange(() => void facts().then((now) => announceNode(api, node, now)).catch((error: unknown) => log.warn({ error: asGodwitError(error).message }, 'Networks of this node not announced')));
-      return [{
-        async close() {
-          follow.abort();
-          await status.close();
-          await controller.close();
-          certificate.close();
-          await withdrawNode(api, node).catch((error: unknown) => log.warn({ error: asGodwitError(error).message }, 'Node not withdrawn'));
-          await watches.close();
-          connection.close();
+      watches.stableNetworks.onChange(
+        () =>
+          void facts()
+            .then((now) => announceNode(api, node, now))
+            .catch((error: unknown) =>
+              log.warn({ error: asGodwitError(error).message }, 'Networks of this node not announced'),
+            ),
+      );
+      return [
+        {
+          async close() {
+            follow.abort();
+            await status.close();
+            await controller.close();
+            certificate.close();
+            await withdrawNode(api, node).catch((error: unknown) =>
+              log.warn({ error: asGodwitError(error).message }, 'Node not withdrawn'),
+            );
+            await watches.close();
+            connection.close();
+          },
         },
-      }];
+      ];
     },
   };
 }
@@ -156,7 +229,8 @@ async function rehearsed(source: PodSource): Promise<RehearsalReport> {
 }
 
 /** A user can end a session, or wait; an interruption would end it with the pod. */
-const sessionsDuring = (migration: Migration | undefined): 'refuse' | 'end' => (migration?.spec.trigger === 'User' ? 'refuse' : 'end');
+const sessionsDuring = (migration: Migration | undefined): 'refuse' | 'end' =>
+  migration?.spec.trigger === 'User' ? 'refuse' : 'end';
 
 function emptyDirsOf(pod: Pod | undefined): ReadonlySet<string> {
   return new Set(pod?.spec.volumes?.flatMap(({ name, emptyDir }) => (emptyDir === undefined ? [] : [name])));
@@ -166,7 +240,13 @@ function emptyDirsOf(pod: Pod | undefined): ReadonlySet<string> {
 const kubernetesNamespace = 'k8s.io';
 
 /** What becomes of a handover is looked at by its Migration's reconciler. */
-async function requeueByHandover(engine: Handovers, signal: AbortSignal, migrations: { list(): { metadata: { uid?: string | undefined; name: string; namespace?: string | undefined } }[] }, controller: Controller, metrics: AgentMetrics): Promise<void> {
+async function requeueByHandover(
+  engine: Handovers,
+  signal: AbortSignal,
+  migrations: { list(): { metadata: { uid?: string | undefined; name: string; namespace?: string | undefined } }[] },
+  controller: Controller,
+  metrics: AgentMetrics,
+): Promise<void> {
   for await (const record of engine.changes(signal)) {
     const { id, finishedAt } = record;
     if (finishedAt === undefined) continue;

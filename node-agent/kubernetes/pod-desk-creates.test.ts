@@ -12,19 +12,47 @@ import { conversation } from '#agent/runtime/testing/conversation.ts';
 
 const oci = { id: 'c1', root: '/r', bundle: '/b', pidFile: undefined, processFile: undefined, signal: 'SIGTERM' };
 /** Of the replacement of a pod whose UID is `u1`. */
-const container: PodContainer = { namespace: 'default', name: 'shop-0', uid: 'u2', sandbox: 's1', container: 'app', migration: 'm1' };
-const replacement = pod({ metadata: { uid: 'u2' }, spec: { nodeName: 'b', initContainers: [{ name: 'init' }, { name: 'side', restartPolicy: 'Always' }] } });
-const spec: OciSpec = { annotations: { [annotations.migrationName]: 'move' }, linux: { namespaces: [{ type: 'network', path: '/run/netns/x' }] } };
+const container: PodContainer = {
+  namespace: 'default',
+  name: 'shop-0',
+  uid: 'u2',
+  sandbox: 's1',
+  container: 'app',
+  migration: 'm1',
+};
+const replacement = pod({
+  metadata: { uid: 'u2' },
+  spec: { nodeName: 'b', initContainers: [{ name: 'init' }, { name: 'side', restartPolicy: 'Always' }] },
+});
+const spec: OciSpec = {
+  annotations: { [annotations.migrationName]: 'move' },
+  linux: { namespaces: [{ type: 'network', path: '/run/netns/x' }] },
+};
 const source = { name: 'shop-0', uid: 'u1', nodeName: 'a' };
-const held = (status: MigrationStatus = {}, parts: Parameters<typeof migration>[0] = {}): Migration => migration({ ...parts, status: { conditions: [condition('Held')], strategy: 'SameName', source, target: { name: 'shop-0', uid: 'u2' }, ...status } });
+const held = (status: MigrationStatus = {}, parts: Parameters<typeof migration>[0] = {}): Migration =>
+  migration({
+    ...parts,
+    status: {
+      conditions: [condition('Held')],
+      strategy: 'SameName',
+      source,
+      target: { name: 'shop-0', uid: 'u2' },
+      ...status,
+    },
+  });
 const ofAnother: MigrationStatus = { target: { name: 'shop-0', uid: 'u3' } };
-const failed = (state: string): Migration => held({ conditions: [condition('Held'), condition('Succeeded', 'False')], handover: { id: 'm1-1', state } });
+const failed = (state: string): Migration =>
+  held({ conditions: [condition('Held'), condition('Succeeded', 'False')], handover: { id: 'm1-1', state } });
 
 function creator(t: ExecutionContext, parts: Partial<World>) {
   const made = deskRig(t, { pods: [replacement], ...parts });
   const create = conversation();
   const exit = (code: number, message?: string): void => void made.said.push(`exit ${code} ${message}`);
-  return { ...made, create: (more: Partial<PodContainer> = {}) => made.desk.create({ create: { ...create, exit }, oci, pod: { ...container, ...more }, spec }) };
+  return {
+    ...made,
+    create: (more: Partial<PodContainer> = {}) =>
+      made.desk.create({ create: { ...create, exit }, oci, pod: { ...container, ...more }, spec }),
+  };
 }
 
 /** As a handover that succeeds. */
@@ -70,8 +98,16 @@ const believed: [string, Partial<World>, boolean][] = [
   ['names no pod', { migrations: [migration({ status: { conditions: [condition('Held')], source } })] }, false],
   ['names it in another namespace', { migrations: [held({}, { metadata: { namespace: 'other' } })] }, false],
   ['names it, though the watch is late', { migrations: [held(ofAnother)], live: { migrations: [held()] } }, true],
-  ['names it, though the watch knows nothing of the Migration', { migrations: [], live: { migrations: [held()] } }, true],
-  ['was made anew, and names it', { migrations: [held(ofAnother)], live: { migrations: [held({}, { metadata: { uid: 'm2' } })] } }, false],
+  [
+    'names it, though the watch knows nothing of the Migration',
+    { migrations: [], live: { migrations: [held()] } },
+    true,
+  ],
+  [
+    'was made anew, and names it',
+    { migrations: [held(ofAnother)], live: { migrations: [held({}, { metadata: { uid: 'm2' } })] } },
+    false,
+  ],
 ];
 for (const [what, parts, isBelieved] of believed) {
   test(`a claim is ${isBelieved ? '' : 'not '}believed when the Migration ${what}`, async (t) => {
@@ -86,13 +122,17 @@ test('what an init container did arrives with the memory: it only has to succeed
   const { create, arrivals } = creator(t, { migrations: [held()] });
   const skipped = await create({ container: 'init' });
   t.deepEqual(skipped?.process?.args, ['/dev/godwit-done']);
-  t.like(skipped?.mounts?.at(-1), { destination: '/dev/godwit-done', source: '/opt/godwit/godwit-runc', options: ['bind', 'ro'] });
+  t.like(skipped?.mounts?.at(-1), {
+    destination: '/dev/godwit-done',
+    source: '/opt/godwit/godwit-runc',
+    options: ['bind', 'ro'],
+  });
   void take(arrivals, 'side');
   t.is(await create({ container: 'side' }), undefined);
   await t.throwsAsync(create({ container: 'debugger' }), { code: 'ERR_CONTAINER_UNKNOWN' });
 });
 
-test('a handover that does not come is waited for within the kubelet\'s patience', async (t) => {
+test("a handover that does not come is waited for within the kubelet's patience", async (t) => {
   const { create, pass } = creator(t, { migrations: [held()] });
   const created = create();
   t.deepEqual(await pass(99_900), []);

@@ -15,11 +15,21 @@ const leaving = [node('a', { ready: { status: 'False', message: 'node is shuttin
 
 function killer(t: ExecutionContext, parts?: Partial<World>) {
   const made = deskRig(t, parts);
-  return { ...made, kill: (signal = 'SIGTERM') => made.desk.kill(conversation((answer) => made.said.push(answer)), { ...oci, signal }, container) };
+  return {
+    ...made,
+    kill: (signal = 'SIGTERM') =>
+      made.desk.kill(
+        conversation((answer) => made.said.push(answer)),
+        { ...oci, signal },
+        container,
+      ),
+  };
 }
 
 test('an interruption is held; when nothing comes of it, the program has its own grace before it is ended', async (t) => {
-  const { kill, pass, asked } = killer(t, { pods: [interrupted('PreemptionByScheduler', { spec: { terminationGracePeriodSeconds: 5 } })] });
+  const { kill, pass, asked } = killer(t, {
+    pods: [interrupted('PreemptionByScheduler', { spec: { terminationGracePeriodSeconds: 5 } })],
+  });
   await kill();
   await kill('SIGKILL');
   t.deepEqual(await pass(59_900), ['hold PreemptionByScheduler', 'hold', 'hold PreemptionByScheduler', 'hold']);
@@ -32,15 +42,45 @@ test('an interruption is held; when nothing comes of it, the program has its own
 });
 
 const atOnce: [string, Partial<World>, string][] = [
-  ['a user\'s delete', { pods: [deleted] }, 'deliver NotInterrupted'],
+  ["a user's delete", { pods: [deleted] }, 'deliver NotInterrupted'],
   ['an interruption that the watch has not seen', { live: { pods: [preempted] } }, 'hold PreemptionByScheduler'],
-  ['an interruption of a pod that the watch does not know', { pods: [], live: { pods: [preempted] } }, 'hold PreemptionByScheduler'],
+  [
+    'an interruption of a pod that the watch does not know',
+    { pods: [], live: { pods: [preempted] } },
+    'hold PreemptionByScheduler',
+  ],
   ['a pod that nobody knows', { pods: [] }, 'deliver UnknownPod'],
   ['another incarnation of the name', { pods: [pod({ metadata: { uid: 'u2' } })] }, 'deliver UnknownPod'],
   ['an API server that does not answer', { live: { silent: true } }, 'deliver NotInterrupted'],
   ['a node that is known to be shutting down', { nodes: leaving }, 'hold NodeShutdown'],
-  ['a Migration that holds', { migrations: [migration({ status: { conditions: [condition('Held')], source: { name: 'shop-0', uid: 'u1' }, holdUntil: at(160) } })] }, 'hold Migration'],
-  ['a Migration that has just failed', { pods: [preempted], migrations: [migration({ spec: { trigger: 'Preemption' }, status: { conditions: [condition('Succeeded', 'False')], source: { name: 'shop-0', uid: 'u1' }, finishedAt: at(99) } })] }, 'deliver MoveFailed'],
+  [
+    'a Migration that holds',
+    {
+      migrations: [
+        migration({
+          status: { conditions: [condition('Held')], source: { name: 'shop-0', uid: 'u1' }, holdUntil: at(160) },
+        }),
+      ],
+    },
+    'hold Migration',
+  ],
+  [
+    'a Migration that has just failed',
+    {
+      pods: [preempted],
+      migrations: [
+        migration({
+          spec: { trigger: 'Preemption' },
+          status: {
+            conditions: [condition('Succeeded', 'False')],
+            source: { name: 'shop-0', uid: 'u1' },
+            finishedAt: at(99),
+          },
+        }),
+      ],
+    },
+    'deliver MoveFailed',
+  ],
 ];
 for (const [what, parts, decision] of atOnce) {
   test(`${what} is decided at once: ${decision}`, async (t) => {
@@ -50,7 +90,7 @@ for (const [what, parts, decision] of atOnce) {
   });
 }
 
-test('a kill that nobody\'s deletion explains waits for the node to say that it shuts down', async (t) => {
+test("a kill that nobody's deletion explains waits for the node to say that it shuts down", async (t) => {
   const { kill, pass, world, asked } = killer(t);
   const killed = kill();
   t.deepEqual(await pass(1_500), []);
@@ -87,7 +127,11 @@ function hooker(t: ExecutionContext, parts?: Partial<World>, args: readonly stri
   const processFile = join(made.runDir, 'process.json');
   writeFileSync(processFile, JSON.stringify({ args }));
   const exec = (file: string | undefined = processFile) =>
-    made.desk.exec(conversation((answer) => made.said.push(`hook ${answer}`)), { ...oci, processFile: file }, container);
+    made.desk.exec(
+      conversation((answer) => made.said.push(`hook ${answer}`)),
+      { ...oci, processFile: file },
+      container,
+    );
   return { ...made, exec };
 }
 

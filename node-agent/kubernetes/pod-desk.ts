@@ -57,8 +57,12 @@ export class KubernetesPodDesk implements PodDesk {
     const { kills, log, onDecision } = this.#ports;
     const decision = await this.#decideKill(pod, oci.id);
     onDecision(decision);
-    log.info({ pod: `${pod.namespace}/${pod.name}`, container: pod.container, signal: oci.signal, ...decision }, 'Kill decided');
-    if (decision.decision === 'hold') kills.hold(pod.uid, { container: oci.id, signal: oci.signal, conversation }, decision.holdMs, this.#graceMs(pod));
+    log.info(
+      { pod: `${pod.namespace}/${pod.name}`, container: pod.container, signal: oci.signal, ...decision },
+      'Kill decided',
+    );
+    if (decision.decision === 'hold')
+      kills.hold(pod.uid, { container: oci.id, signal: oci.signal, conversation }, decision.holdMs, this.#graceMs(pod));
     else conversation.passThrough();
   }
 
@@ -87,9 +91,14 @@ export class KubernetesPodDesk implements PodDesk {
     try {
       const live = await this.#ports.view.livePod(pod);
       const decision = this.#judge(pod, container, live);
-      return live !== undefined && isByKubelet(live, decision) ? await this.#awaitReason(pod, container, live) : decision;
+      return live !== undefined && isByKubelet(live, decision)
+        ? await this.#awaitReason(pod, container, live)
+        : decision;
     } catch (error) {
-      this.#ports.log.warn({ pod: `${pod.namespace}/${pod.name}`, error: asGodwitError(error).message }, 'Kill decided without the API server');
+      this.#ports.log.warn(
+        { pod: `${pod.namespace}/${pod.name}`, error: asGodwitError(error).message },
+        'Kill decided without the API server',
+      );
       return early;
     }
   }
@@ -107,7 +116,14 @@ export class KubernetesPodDesk implements PodDesk {
   #judge(identity: PodContainer, container: string, pod: Pod | undefined): KillDecision {
     const { view, clock, kills } = this.#ports;
     const policy = pod === undefined ? undefined : view.policyOf(pod);
-    return decideKill({ pod, policy, nodeIsShuttingDown: view.isShuttingDown, now: clock.date(), migration: view.migrationOf(identity), heldForMs: kills.leftMs(container) });
+    return decideKill({
+      pod,
+      policy,
+      nodeIsShuttingDown: view.isShuttingDown,
+      now: clock.date(),
+      migration: view.migrationOf(identity),
+      heldForMs: kills.leftMs(container),
+    });
   }
 
   async create(arrival: Arrival): Promise<OciSpec | undefined> {
@@ -117,24 +133,43 @@ export class KubernetesPodDesk implements PodDesk {
     await this.#assertClaimed(arrival);
     const role = await this.#role(pod);
     if (role === 'init') return this.#skipped(spec);
-    if (role === 'unknown') throw new GodwitError('ERR_CONTAINER_UNKNOWN', `pod ${pod.namespace}/${pod.name} has no container ${pod.container}`);
-    const over = Promise.race([arrival.create.gone, pause(this.#ports.clock, createLimitMs), this.#untilStart(arrival)]);
+    if (role === 'unknown')
+      throw new GodwitError(
+        'ERR_CONTAINER_UNKNOWN',
+        `pod ${pod.namespace}/${pod.name} has no container ${pod.container}`,
+      );
+    const over = Promise.race([
+      arrival.create.gone,
+      pause(this.#ports.clock, createLimitMs),
+      this.#untilStart(arrival),
+    ]);
     if (await this.#ports.arrivals.attend(arrival, over)) return undefined;
     return this.#startOrRefuse(arrival);
   }
 
-  /** A pod cannot claim for itself: what its annotation says must be what the Migration's status says of this very pod. */
+  /**
+   * A pod cannot claim for itself: what its annotation says must be what the Migration's status says of this very pod.
+   */
   async #assertClaimed({ pod, spec }: Arrival): Promise<void> {
     const known = await this.#migrationOf(pod, spec);
     if (known === undefined) return this.#ports.view.assertAlone(pod);
     if (isClaimedBy(known, pod)) return;
-    const live = await this.#ports.view.liveMigration(pod.migration ?? '', { namespace: pod.namespace, name: spec.annotations?.[annotations.migrationName] });
+    const live = await this.#ports.view.liveMigration(pod.migration ?? '', {
+      namespace: pod.namespace,
+      name: spec.annotations?.[annotations.migrationName],
+    });
     if (live !== undefined && isClaimedBy(live, pod)) return;
-    throw new GodwitError('ERR_NOT_CLAIMED', `pod ${pod.namespace}/${pod.name} says that it is the replacement of Migration ${pod.migration ?? ''}, which knows nothing of it`);
+    throw new GodwitError(
+      'ERR_NOT_CLAIMED',
+      `pod ${pod.namespace}/${pod.name} says that it is the replacement of Migration ${pod.migration ?? ''}, which knows nothing of it`,
+    );
   }
 
   async #migrationOf({ migration, namespace }: PodContainer, spec: OciSpec) {
-    return this.#ports.view.migration(migration ?? '', { namespace, name: spec.annotations?.[annotations.migrationName] });
+    return this.#ports.view.migration(migration ?? '', {
+      namespace,
+      name: spec.annotations?.[annotations.migrationName],
+    });
   }
 
   async #role(pod: PodContainer) {
@@ -146,20 +181,30 @@ export class KubernetesPodDesk implements PodDesk {
   async #startOrRefuse(arrival: Arrival): Promise<OciSpec | undefined> {
     const { pod, spec, create } = arrival;
     if ((await this.#mayStart(arrival)) === 'wait') {
-      create.exit(1, `godwit: ERR_HANDOVER_UNKNOWN: container ${pod.container} waits for the handover of Migration ${pod.migration ?? ''}; the kubelet tries again`);
+      create.exit(
+        1,
+        `godwit: ERR_HANDOVER_UNKNOWN: container ${pod.container} waits for the handover of Migration ${pod.migration ?? ''}; the kubelet tries again`,
+      );
       return undefined;
     }
     const netns = networkNamespace(spec);
     if (netns !== undefined) await this.#ports.openLinks(netns, pod);
     mark(this.#ports.runDir, 'arrived', pod.sandbox);
-    this.#ports.log.warn({ pod: `${pod.namespace}/${pod.name}`, migration: pod.migration }, 'Replacement starts afresh');
+    this.#ports.log.warn(
+      { pod: `${pod.namespace}/${pod.name}`, migration: pod.migration },
+      'Replacement starts afresh',
+    );
     return spec;
   }
 
   async #mayStart({ pod, spec }: Arrival) {
     const { view } = this.#ports;
     const migration = await this.#migrationOf(pod, spec);
-    return decideStart({ migration, isTarget: migration !== undefined && isClaimedBy(migration, pod), sourceNode: view.node(migration?.status?.source?.nodeName ?? '') });
+    return decideStart({
+      migration,
+      isTarget: migration !== undefined && isClaimedBy(migration, pod),
+      sourceNode: view.node(migration?.status?.source?.nodeName ?? ''),
+    });
   }
 
   /** Resolves when the replacement may start afresh; ends with the wrapper. */
@@ -176,7 +221,12 @@ export class KubernetesPodDesk implements PodDesk {
 
   /** The init container's work is in the memory and the files that arrive: it only has to succeed. */
   #skipped(spec: OciSpec): OciSpec {
-    const mount = { destination: donePath, type: 'bind', source: join(dirname(this.#ports.criuHook), 'godwit-runc'), options: ['bind', 'ro'] };
+    const mount = {
+      destination: donePath,
+      type: 'bind',
+      source: join(dirname(this.#ports.criuHook), 'godwit-runc'),
+      options: ['bind', 'ro'],
+    };
     return { ...spec, process: { ...spec.process, args: [donePath] }, mounts: [...(spec.mounts ?? []), mount] };
   }
 }

@@ -21,6 +21,7 @@ export async function startWatches(node: string, api: KubeApi, connection: ApiCo
   const all = Object.values(watches);
   for (const watch of all) watch.start();
   await Promise.all(all.map((watch) => watch.synced(firstListLimitMs)));
-  const unreadable = (): Record<string, number> => Object.fromEntries(Object.entries(watches).map(([name, watch]) => [name, watch.unreadable().length]));
+  const unreadable = (): Record<string, number> =>
+    Object.fromEntries(Object.entries(watches).map(([name, watch]) => [name, watch.unreadable().length]));
   return { ...watches, unreadable, close: async () => void (await Promise.all(all.map((watch) => watch.close()))) };
 }

@@ -44,7 +44,11 @@ function splitTexts(payload: Buffer): string[] {
   return texts;
 }
 
-async function serve(socket: Socket, requests: string[][], talk: (conversation: Conversation) => Promise<void> | void): Promise<void> {
+async function serve(
+  socket: Socket,
+  requests: string[][],
+  talk: (conversation: Conversation) => Promise<void> | void,
+): Promise<void> {
   const frames = framesOf(socket);
   const next = async (): Promise<Buffer> => {
     const { value, done } = await frames.next();
@@ -53,11 +57,19 @@ async function serve(socket: Socket, requests: string[][], talk: (conversation: 
   };
   const request = splitTexts(await next());
   requests.push(request);
-  await talk({ request, socket, send: (payload) => socket.write(frame(payload)), next: async () => (await next()).toString() });
+  await talk({
+    request,
+    socket,
+    send: (payload) => socket.write(frame(payload)),
+    next: async () => (await next()).toString(),
+  });
 }
 
 /** Listens on `path` and lets `talk` lead every conversation; what `talk` throws closes its connection. */
-export async function startAgent(path: string, talk: (conversation: Conversation) => Promise<void> | void): Promise<AgentDouble> {
+export async function startAgent(
+  path: string,
+  talk: (conversation: Conversation) => Promise<void> | void,
+): Promise<AgentDouble> {
   const requests: string[][] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

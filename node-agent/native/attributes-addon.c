@@ -99,7 +99,10 @@ static napi_value js_take(napi_env env, napi_callback_info info) {
   return fd < 0 ? throw_errno(env, "pidfd_getfd") : integer(env, fd);
 }
 
-/** Appends a byte that says how long the value is, and the value; nothing but a zero where the socket has no such option. */
+/**
+ * Appends a byte that says how long the value is, and the value; nothing but a zero where the socket has no such
+ * option.
+ */
 static char *append_option(char *at, int fd, const int32_t option[3]) {
   socklen_t length = (socklen_t)option[2];
   if (getsockopt(fd, option[0], option[1], at + 1, &length)) length = 0;

@@ -8,7 +8,9 @@ interface Addon {
   semaphoreSets(pid: number): number;
   /** The same open file, as a descriptor of this process: close it. */
   take(pid: number, fd: number): number;
-  /** Level, number and longest value of options; for each how long its value is (0: the socket has none), and the value. */
+  /**
+   * Level, number and longest value of options; for each how long its value is (0: the socket has none), and the value.
+   */
   getOptions(fd: number, options: Int32Array): Buffer;
   /** Sets; 0 or an errno. */
   setOption(fd: number, level: number, option: number, value: Buffer): number;

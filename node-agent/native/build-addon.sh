@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the agent's addons into build/: system calls of the file mover, those made in the name of other tasks, and what tasks and sockets have. One that is newer than its source stays.
+# Builds the agent's addons into build/: system calls of the file mover, those made in the name of other tasks, and what
+# tasks and sockets have. One that is newer than its source stays.
 set -eu
 cd "$(dirname "$0")/../.."
 mkdir -p build

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds godwit-pager: `build-pager.sh` the static release, `build-pager.sh test|sanitized|fuzz` what its tests run (core/native/build-c.sh).
+# Builds godwit-pager: `build-pager.sh` the static release, `build-pager.sh test|sanitized|fuzz` what its tests run
+# (core/native/build-c.sh).
 set -eu
 cd "$(dirname "$0")/../.."
 . core/native/build-c.sh

@@ -1,5 +1,5 @@
-// System calls that Node lacks and the file mover needs: walking a tree by statx, opening strictly below a root, xattrs,
-// holes, device nodes and nanosecond times. All calls are synchronous; they are made in a worker thread.
+// System calls that Node lacks and the file mover needs: walking a tree by statx, opening strictly below a root,
+// xattrs, holes, device nodes and nanosecond times. All calls are synchronous; they are made in a worker thread.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,8 @@
 
 enum { PATH_LIMIT = 4096, NAME_LIMIT = 256, XATTR_LIST_LIMIT = 65536, XATTR_VALUE_LIMIT = 65536, DIRENT_BYTES = 65536 };
 
-// ---- growing bytes ----------------------------------------------------------------------------------------------------
+// ---- growing bytes
+// ----------------------------------------------------------------------------------------------------
 
 struct bytes {
   char *data;
@@ -43,7 +44,8 @@ static char *bytes_grow(struct bytes *bytes, size_t more) {
   return at;
 }
 
-// ---- opening below a root ---------------------------------------------------------------------------------------------
+// ---- opening below a root
+// ---------------------------------------------------------------------------------------------
 
 /** Like openat, but nothing on the way may be a symlink, another mount, or outside of `root`. */
 static int open_below(int root, const char *path, uint64_t flags) {
@@ -59,7 +61,10 @@ static int close_keeping_errno(int fd) {
   return -1;
 }
 
-/** Opens a regular file that `fd` (O_PATH) stands for; anything else is ESTALE, so that no device or fifo is ever opened. */
+/**
+ * Opens a regular file that `fd` (O_PATH) stands for; anything else is ESTALE, so that no device or fifo is ever
+ * opened.
+ */
 static int reopen_regular(int fd, int flags) {
   struct stat st;
   if (fstat(fd, &st)) return -1;
@@ -72,7 +77,8 @@ static int reopen_regular(int fd, int flags) {
   return open(path, flags | O_CLOEXEC);
 }
 
-// ---- walking a tree ---------------------------------------------------------------------------------------------------
+// ---- walking a tree
+// ---------------------------------------------------------------------------------------------------
 
 /** One entry of a snapshot; little endian, name follows, padded to 8 bytes. node-agent/files/snapshot.ts reads it. */
 struct entry {
@@ -111,7 +117,9 @@ static int by_name(const void *left, const void *right) {
   return strcmp(((const struct found *)left)->name, ((const struct found *)right)->name);
 }
 
-/** All names of an open directory as a run of NUL-terminated strings; returns how many, or -1. A removed one has none. */
+/**
+ * All names of an open directory as a run of NUL-terminated strings; returns how many, or -1. A removed one has none.
+ */
 static ssize_t read_names(int fd, struct bytes *names) {
   static _Thread_local char buffer[DIRENT_BYTES] __attribute__((aligned(8)));
   ssize_t count = 0;
@@ -234,7 +242,8 @@ static int walk_tree(struct walk *walk) {
   return 0;
 }
 
-// ---- removing ---------------------------------------------------------------------------------------------------------
+// ---- removing
+// ---------------------------------------------------------------------------------------------------------
 
 static int remove_entry(int parent, const char *name);
 
@@ -261,7 +270,8 @@ static int remove_entry(int parent, const char *name) {
   return unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-// ---- extended attributes ----------------------------------------------------------------------------------------------
+// ---- extended attributes
+// ----------------------------------------------------------------------------------------------
 
 static bool has_prefix(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
 
@@ -345,7 +355,8 @@ static int write_xattrs(const char *path, const char *packed, size_t length) {
   return 0;
 }
 
-// ---- the border to JavaScript -----------------------------------------------------------------------------------------
+// ---- the border to JavaScript
+// -----------------------------------------------------------------------------------------
 
 enum { MAX_ARGS = 7 };
 
@@ -513,7 +524,9 @@ static napi_value js_xattrs(napi_env env, napi_callback_info info) {
   return out.length ? bytes_value(env, &out) : NULL;
 }
 
-/** stamp(fd, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs): owner, attributes, mode (not of symlinks), time. */
+/**
+ * stamp(fd, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs): owner, attributes, mode (not of symlinks), time.
+ */
 static napi_value js_stamp(napi_env env, napi_callback_info info) {
   struct call call = call_begin(env, info);
   int fd = (int)integer_arg(&call, 0);

@@ -12,7 +12,9 @@ test.before('build', async () => {
   for (const variant of testVariants) await build('node-agent/native/build.sh', variant);
 });
 
-/** What no agent means to each action: before the step a no, after it a long wait and then a no, while resuming nothing. */
+/**
+ * What no agent means to each action: before the step a no, after it a long wait and then a no, while resuming nothing.
+ */
 const codeAlone: Record<string, number> = {
   'pre-dump': 1,
   'pre-restore': 1,
@@ -37,7 +39,15 @@ for (const variant of testVariants) {
   test.serial(name('other actions do not ask'), async (t) => {
     const bed = await wrapperBed(t, variant);
     const agent = await bed.agent(({ send }) => send('X9\0\0'));
-    for (const action of ['setup-namespaces', 'post-setup-namespaces', 'network-lock', 'network-unlock', 'pre-stream', '', 'post-dump ']) {
+    for (const action of [
+      'setup-namespaces',
+      'post-setup-namespaces',
+      'network-lock',
+      'network-unlock',
+      'pre-stream',
+      '',
+      'post-dump ',
+    ]) {
       t.like(await bed.hook(action).ended, { code: 0, stderr: '' });
     }
     t.deepEqual(agent.requests, []);
@@ -64,7 +74,8 @@ for (const variant of testVariants) {
     const images = await open(join(bed.dir, 'images'));
     t.teardown(async () => images.close());
     const named = `/proc/${process.pid}/fd/${images.fd}`;
-    for (const path of [named, '/proc/self/fd/9999', join(bed.dir, 'link')]) t.is((await bed.hook('post-dump', { CRTOOLS_IMAGE_DIR: path }).ended).code, 0);
+    for (const path of [named, '/proc/self/fd/9999', join(bed.dir, 'link')])
+      t.is((await bed.hook('post-dump', { CRTOOLS_IMAGE_DIR: path }).ended).code, 0);
     t.is((await bed.hook('post-dump').ended).code, 0);
     t.deepEqual(
       agent.requests.map((request) => request.slice(2)),
@@ -111,9 +122,14 @@ for (const variant of testVariants) {
     for (const action of waitingActions) {
       test.serial(name(`${action}: an agent that ${what} is asked again, with the same words`), async (t) => {
         const bed = await wrapperBed(t, variant);
-        const agent = await bed.agent((conversation): void => (agent.requests.length < 4 ? talk(conversation) : conversation.send('X5\0\0')));
+        const agent = await bed.agent((conversation): void =>
+          agent.requests.length < 4 ? talk(conversation) : conversation.send('X5\0\0'),
+        );
         t.is((await bed.hook(action, { CRTOOLS_INIT_PID: '77' }).ended).code, 5);
-        t.deepEqual(agent.requests, Array.from({ length: 4 }, () => ['hook', bed.dir, action, '77', '']));
+        t.deepEqual(
+          agent.requests,
+          Array.from({ length: 4 }, () => ['hook', bed.dir, action, '77', '']),
+        );
       });
     }
   }
@@ -144,7 +160,7 @@ for (const variant of testVariants) {
       await asked.promise;
       criu.kill('SIGKILL');
       const hook = Number(said);
-      for (const end = performance.now() + 2_000; isAlive(hook) && performance.now() < end; ) await sleep(10);
+      for (const end = performance.now() + 2_000; isAlive(hook) && performance.now() < end;) await sleep(10);
       t.false(isAlive(hook));
     });
 

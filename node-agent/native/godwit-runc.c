@@ -1,14 +1,15 @@
 // Stands in for runc so that the node agent can hold kills and hand over containers; without an agent it is runc.
 // Under the name `godwit-done` it does nothing, successfully: what init containers of a restored pod run.
-// Under the name `godwit-criu-hook` it is CRIU's action script and keeps a dump or restore waiting for the agent's decision;
-// with the argument `watch` it waits for an agent that is silent (watchdog.h).
+// Under the name `godwit-criu-hook` it is CRIU's action script and keeps a dump or restore waiting for the agent's
+// decision; with the argument `watch` it waits for an agent that is silent (watchdog.h).
 //
 // To the agent:   u32 LE size, then `command\0` `cwd\0` and every argument with its `\0`;  later `S<status>` in a frame
 // From the agent: frames (u32 LE size, payload), payload[0] is the verb:
 //   P                          become runc with the original arguments
 //   X<code>\0<message>\0       end with this code
 //   W                          keep waiting
-//   H                          end with 0 now, and wait on in the background: X ends that too, anything else (no agent) becomes runc
+//   H                          end with 0 now, and wait on in the background: X ends that too, anything else (no agent)
+// becomes runc
 //   R(<argument>\0)+           run runc with these arguments, answer `S<status>`, go on listening
 #define _GNU_SOURCE
 #include <signal.h>
@@ -76,14 +77,19 @@ static bool option_is(const char *option, const char *name) {
   return strncmp(option, name, size) == 0 && (option[size] == '\0' || option[size] == '=');
 }
 
-/** The value of the option at `*index`, which moves on to the value where that is an argument of its own; NULL at the end. */
+/**
+ * The value of the option at `*index`, which moves on to the value where that is an argument of its own; NULL at the
+ * end.
+ */
 static const char *option_value(int argc, char **argv, int *index) {
   const char *equals = strchr(argv[*index], '=');
   if (equals != NULL) return equals + 1;
   return *index + 1 < argc ? argv[++*index] : NULL;
 }
 
-/** Splits `[global options] COMMAND [options] ID`. For `kill` the last argument may be the signal: its id is not used. */
+/**
+ * Splits `[global options] COMMAND [options] ID`. For `kill` the last argument may be the signal: its id is not used.
+ */
 static struct call scan_call(int argc, char **argv) {
   static const char *const valued[] = {"root", "log", "log-format", "criu", "rootless"};
   struct call call = {.argv = argv};
@@ -131,7 +137,10 @@ static char *escape_json(char *out, const char *text) {
   return out;
 }
 
-/** Appends one error line (a message of at most one frame) to runc's log file, where containerd looks for the reason of a failure. */
+/**
+ * Appends one error line (a message of at most one frame) to runc's log file, where containerd looks for the reason of
+ * a failure.
+ */
 static void log_error(const char *path, const char *message) {
   static char line[FRAME_MAX * 6 + 128];
   char *end = escape_json(stpcpy(line, "{\"level\":\"error\",\"msg\":\""), message);
@@ -159,7 +168,10 @@ static void put_own_programs_first(void) {
   if (length > 0 && (size_t)length < sizeof path && strstr(path, GODWIT_PROGRAMS) == path) setenv("PATH", path, 1);
 }
 
-/** Replaces this process by the program; returns when it cannot, or when it is this program: a file of the same size is a copy. */
+/**
+ * Replaces this process by the program; returns when it cannot, or when it is this program: a file of the same size is
+ * a copy.
+ */
 static void try_exec(const char *path, char **argv) {
   struct stat self, other;
   if (stat(path, &other) < 0 || (stat("/proc/self/exe", &self) == 0 && self.st_size == other.st_size)) return;
@@ -301,7 +313,9 @@ static bool next_reply(struct agent *agent, struct reply *reply, int64_t deadlin
   }
 }
 
-/** Sends the request on a new connection and waits for the answer; false is "no agent". The caller closes `agent->fd`. */
+/**
+ * Sends the request on a new connection and waits for the answer; false is "no agent". The caller closes `agent->fd`.
+ */
 static bool ask(struct agent *agent, const struct request *request, struct reply *reply, int64_t first_answer_ms) {
   int64_t deadline_ms = now_ms() + first_answer_ms;
   agent->fd = request->overflow ? -1 : unix_connect(SOCKET_PATH);
@@ -328,7 +342,10 @@ static bool has_arrived(const char *config, size_t size) {
   return access(path, F_OK) == 0;
 }
 
-/** Whether the bundle says that its container continues one that runs elsewhere. What cannot be read, runc cannot start either. */
+/**
+ * Whether the bundle says that its container continues one that runs elsewhere. What cannot be read, runc cannot start
+ * either.
+ */
 static bool awaits_handover(const char *bundle) {
   static char config[CONFIG_MAX];
   char path[PATH_MAX];
@@ -369,7 +386,10 @@ static void retry_pause(void) {
   nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
 }
 
-/** The agent's word on a held call: true when nothing is to be done. A lost agent is asked again until it was silent for too long. */
+/**
+ * The agent's word on a held call: true when nothing is to be done. A lost agent is asked again until it was silent for
+ * too long.
+ */
 static bool await_release(struct agent *agent, const struct request *request, struct reply *reply) {
   bool heard = agent->fd >= 0; // the H that began the hold
   int64_t lost_ms = now_ms();
@@ -387,7 +407,10 @@ static bool await_release(struct agent *agent, const struct request *request, st
   return reply->verb == 'X';
 }
 
-/** The caller goes on as if the call were done; a child keeps the call until the agent decides, and carries it out when nobody does. */
+/**
+ * The caller goes on as if the call were done; a child keeps the call until the agent decides, and carries it out when
+ * nobody does.
+ */
 static int hold(struct agent *agent, const struct request *request, struct reply *reply, const struct call *call) {
   pid_t child = fork();
   if (child > 0) return 0;
@@ -437,7 +460,10 @@ static bool send_status(const struct agent *agent, int status) {
   return send_all(agent->fd, frame, 4 + (size_t)size, now_ms() + GODWIT_NEXT_FRAME_MS);
 }
 
-/** Does what the agent says; returns the exit code. Once runc ran as a child, its status is the answer whatever else fails. */
+/**
+ * Does what the agent says; returns the exit code. Once runc ran as a child, its status is the answer whatever else
+ * fails.
+ */
 static int obey_agent(const struct call *call) {
   static struct request request;
   static struct reply reply;
@@ -480,7 +506,10 @@ static bool is_one_of(const char *text, const char *first, const char *second) {
   return strcmp(text, first) == 0 || strcmp(text, second) == 0;
 }
 
-/** Waits for the agent's X; true leaves its code in `reply`. A lost agent is looked for again until it was silent for `alone_ms`. */
+/**
+ * Waits for the agent's X; true leaves its code in `reply`. A lost agent is looked for again until it was silent for
+ * `alone_ms`.
+ */
 static bool await_decision(const struct request *request, struct reply *reply, int64_t alone_ms) {
   struct agent agent = {.heard_ms = now_ms()};
   for (;;) {
@@ -491,14 +520,18 @@ static bool await_decision(const struct request *request, struct reply *reply, i
   }
 }
 
-/** CRIU's action script. Before a step, no agent is a no; once it is frozen or restored, only the agent knows, so wait for it. */
+/**
+ * CRIU's action script. Before a step, no agent is a no; once it is frozen or restored, only the agent knows, so wait
+ * for it.
+ */
 static int hook(const char *action) {
   static struct request request;
   static struct reply reply;
   bool before = is_one_of(action, "pre-dump", "pre-restore");
   bool between = is_one_of(action, "post-dump", "post-restore");
   if (!before && !between && !is_one_of(action, "pre-resume", "post-resume")) return 0;
-  prctl(PR_SET_PDEATHSIG, SIGKILL); // nobody hears the answer when CRIU is gone, and runc cannot remove a cgroup that this process is in
+  // nobody hears the answer when CRIU is gone, and runc cannot remove a cgroup that this process is in
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   const char *pid = getenv("CRTOOLS_INIT_PID");
   begin_request(&request, "hook");
   add_text(&request, action);

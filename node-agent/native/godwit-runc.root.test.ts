@@ -34,7 +34,13 @@ async function findRunc(): Promise<string> {
 function config(): unknown {
   const mounts = [{ destination: '/proc', type: 'proc', source: 'proc' }];
   const namespaces = ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type }));
-  return { ociVersion: '1.0.2', process: { args: ['/workload'], cwd: '/', user: { uid: 0, gid: 0 } }, root: { path: 'rootfs', readonly: true }, mounts, linux: { namespaces } };
+  return {
+    ociVersion: '1.0.2',
+    process: { args: ['/workload'], cwd: '/', user: { uid: 0, gid: 0 } },
+    root: { path: 'rootfs', readonly: true },
+    mounts,
+    linux: { namespaces },
+  };
 }
 
 interface RealBed {

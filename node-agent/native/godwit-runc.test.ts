@@ -12,7 +12,12 @@ test.before('build', async () => {
 });
 
 /** The wrapper became the recording runc with these arguments and all its streams. */
-async function assertRuncRan(t: ExecutionContext, bed: WrapperBed, args: string[], input: Partial<Parameters<WrapperBed['run']>[1]> = {}): Promise<void> {
+async function assertRuncRan(
+  t: ExecutionContext,
+  bed: WrapperBed,
+  args: string[],
+  input: Partial<Parameters<WrapperBed['run']>[1]> = {},
+): Promise<void> {
   const ended = await bed.run(args, { input: 'from the caller', ...input }).ended;
   t.is(ended.stdout.toString(), 'runc was here\nfrom the caller');
   t.is(ended.stderr, 'runc says\n');
@@ -99,14 +104,20 @@ for (const variant of testVariants) {
     const bed = await wrapperBed(t, variant);
     const agent = await bed.agent(({ send }) => send('X0\0\0'));
     const calls: [string, string[]][] = [
-      ['create', ['--root', '/r', '--log=l', '--systemd-cgroup', '-log-format', 'json', 'create', '--bundle', '/b', 'c1']],
+      [
+        'create',
+        ['--root', '/r', '--log=l', '--systemd-cgroup', '-log-format', 'json', 'create', '--bundle', '/b', 'c1'],
+      ],
       ['start', ['--debug', 'start', 'c1']],
       ['kill', ['--rootless', 'true', '--criu', 'start', 'kill', '--all', 'c1', '9']],
       ['delete', ['--', 'delete', '--force', 'c 1\n']],
       ['kill', ['kill', '', 'é']],
     ];
     for (const [, args] of calls) t.like(await bed.run(args).ended, { code: 0, stderr: '', stdout: Buffer.alloc(0) });
-    t.deepEqual(agent.requests, calls.map(([command, args]) => [command, bed.dir].concat(args)));
+    t.deepEqual(
+      agent.requests,
+      calls.map(([command, args]) => [command, bed.dir].concat(args)),
+    );
   });
 
   test.serial(name('P: becomes runc with the original arguments'), async (t) => {
@@ -176,7 +187,10 @@ for (const variant of testVariants) {
       stderr: 'runc says\nrunc says\nrestored\n',
     });
     t.deepEqual(statuses, ['S3', 'S3']);
-    t.deepEqual(await bed.calls(), [['restore', '--image-path', '', 'c1'], ['delete', 'c1']]);
+    t.deepEqual(await bed.calls(), [
+      ['restore', '--image-path', '', 'c1'],
+      ['delete', 'c1'],
+    ]);
   });
 
   test.serial(name('R: a child that ends by a signal counts 128 more'), async (t) => {
@@ -234,7 +248,11 @@ for (const variant of testVariants) {
     t.like(await ended, { code: 5, stdout: Buffer.from('ready\nread on\n') });
   });
 
-  for (const [what, bytes] of Object.entries({ 'pass through': frame('P'), garbage: frame('Z'), nothing: Buffer.alloc(0) })) {
+  for (const [what, bytes] of Object.entries({
+    'pass through': frame('P'),
+    garbage: frame('Z'),
+    nothing: Buffer.alloc(0),
+  })) {
     test.serial(name(`R: after the child ran, ${what} leaves its status`), async (t) => {
       const bed = await wrapperBed(t, variant);
       await bed.agent(async ({ send, next, socket }) => {
@@ -305,13 +323,23 @@ for (const variant of testVariants) {
 
   test.serial(name('no agent: a container that waits for a handover is not started afresh'), async (t) => {
     const bed = await wrapperBed(t, variant);
-    const config = JSON.stringify({ ociVersion: '1.2.0', padding: 'x'.repeat(300_000), annotations: { 'godwit.dev/handover': 'h1' } });
+    const config = JSON.stringify({
+      ociVersion: '1.2.0',
+      padding: 'x'.repeat(300_000),
+      annotations: { 'godwit.dev/handover': 'h1' },
+    });
     await mkdir(join(bed.dir, 'bundle'));
     await writeFile(join(bed.dir, 'bundle/config.json'), config);
     const message =
       'godwit-runc: ERR_AGENT_UNAVAILABLE: container c1 waits for a handover, but the node agent does not answer on ' +
       'run/runtime.sock; start the agent, or remove the annotation godwit.dev/handover (a pod: delete it)';
-    for (const bundle of [['--bundle', 'bundle'], ['-b', 'bundle'], ['--bundle=bundle'], ['-b=bundle'], ['--bundle', 'no', '-bundle', 'bundle']]) {
+    for (const bundle of [
+      ['--bundle', 'bundle'],
+      ['-b', 'bundle'],
+      ['--bundle=bundle'],
+      ['-b=bundle'],
+      ['--bundle', 'no', '-bundle', 'bundle'],
+    ]) {
       const args = ['--log', 'log.json', 'create', '--pid-file', 'p', ...bundle, 'c1'];
       t.like(await bed.run(args).ended, { code: 1, stderr: `${message}\n` });
       t.like(JSON.parse(await readFile(join(bed.dir, 'log.json'), 'utf8')), { level: 'error', msg: message });
@@ -324,17 +352,20 @@ for (const variant of testVariants) {
     await t.throwsAsync(bed.calls(), { code: 'ENOENT' });
   });
 
-  test.serial(name('no agent: a container of a pod that has not arrived is not started afresh, one of a pod that has is'), async (t) => {
-    const bed = await wrapperBed(t, variant);
-    const annotations = { 'godwit.dev/migration': 'm1', 'io.kubernetes.cri.sandbox-id': 's1' };
-    await writeFile(join(bed.dir, 'config.json'), JSON.stringify({ annotations }));
-    t.is((await bed.run(['create', 'c1']).ended).code, 1);
-    await mkdir(join(bed.dir, 'run/arrived'));
-    await writeFile(join(bed.dir, 'run/arrived/s2'), '');
-    t.is((await bed.run(['create', 'c1']).ended).code, 1);
-    await writeFile(join(bed.dir, 'run/arrived/s1'), '');
-    t.is((await bed.run(['create', 'c1']).ended).code, 3);
-  });
+  test.serial(
+    name('no agent: a container of a pod that has not arrived is not started afresh, one of a pod that has is'),
+    async (t) => {
+      const bed = await wrapperBed(t, variant);
+      const annotations = { 'godwit.dev/migration': 'm1', 'io.kubernetes.cri.sandbox-id': 's1' };
+      await writeFile(join(bed.dir, 'config.json'), JSON.stringify({ annotations }));
+      t.is((await bed.run(['create', 'c1']).ended).code, 1);
+      await mkdir(join(bed.dir, 'run/arrived'));
+      await writeFile(join(bed.dir, 'run/arrived/s2'), '');
+      t.is((await bed.run(['create', 'c1']).ended).code, 1);
+      await writeFile(join(bed.dir, 'run/arrived/s1'), '');
+      t.is((await bed.run(['create', 'c1']).ended).code, 3);
+    },
+  );
 
   test.serial(name('H: the caller is told at once that it is done; X later ends the call without runc'), async (t) => {
     const bed = await wrapperBed(t, variant);
@@ -419,7 +450,12 @@ for (const variant of testVariants) {
       await writeFile(join(bed.dir, `b${i}/config.json`), config);
     }
     await mkdir(join(bed.dir, 'directory/config.json'), { recursive: true });
-    const calls = ['b0', 'b1', 'b2', 'missing', 'directory', 'x'.repeat(5000)].map((bundle) => ['create', '--bundle', bundle, 'c1']);
+    const calls = ['b0', 'b1', 'b2', 'missing', 'directory', 'x'.repeat(5000)].map((bundle) => [
+      'create',
+      '--bundle',
+      bundle,
+      'c1',
+    ]);
     calls.push(['create', '--bundle'], ['create']);
     for (const args of calls) t.is((await bed.run(args).ended).code, 3);
     t.deepEqual(await bed.calls(), calls);
@@ -430,7 +466,16 @@ for (const variant of testVariants) {
     await writeFile(join(bed.dir, 'run/restored/c1'), '');
     t.like(await bed.run(['--log', 'l', 'start', 'c1']).ended, { code: 0, stderr: '', stdout: Buffer.alloc(0) });
     await writeFile(join(bed.dir, 'run/file'), '');
-    const calls = [['start', 'c2'], ['start', '../file'], ['start', '../restored/c1'], ['start', '.'], ['start', '..'], ['start', ''], ['start'], ['delete', 'c1']];
+    const calls = [
+      ['start', 'c2'],
+      ['start', '../file'],
+      ['start', '../restored/c1'],
+      ['start', '.'],
+      ['start', '..'],
+      ['start', ''],
+      ['start'],
+      ['delete', 'c1'],
+    ];
     calls.push(['start', 'x'.repeat(5000)]);
     for (const args of calls) t.is((await bed.run(args).ended).code, 3);
     t.deepEqual(await bed.calls(), calls);
@@ -475,31 +520,36 @@ for (const variant of testVariants) {
   });
 
   for (const closed of ['<&- >&- 2>&-', '>&- 2>&-', '2>&-']) {
-    test.serial(name(`a caller with closed descriptors (${closed}) does not mix up the socket with them`), async (t) => {
-      const bed = await wrapperBed(t, variant);
-      const { promise: heardBytes, resolve } = Promise.withResolvers<number>();
-      const agent = await bed.agent(({ send, socket }) => {
-        socket.on('close', () => resolve(socket.bytesRead));
-        socket.resume();
-        send('X8\0a message for a closed stderr\0');
-      });
-      const program = join(repositoryRoot, 'build', variant, 'godwit-runc');
-      await bed.setRunc(`#!/bin/sh\n("${program}" --log log.json kill c1 ${closed}); echo "code $?"\n`);
-      const ended = await bed.run(['state']).ended;
-      t.is(ended.stdout.toString(), 'code 8\n');
-      t.like(JSON.parse(await readFile(join(bed.dir, 'log.json'), 'utf8')), { msg: 'a message for a closed stderr' });
-      t.is(await heardBytes, 4 + `${agent.requests[0]?.join('\0')}\0`.length);
-    });
+    test.serial(
+      name(`a caller with closed descriptors (${closed}) does not mix up the socket with them`),
+      async (t) => {
+        const bed = await wrapperBed(t, variant);
+        const { promise: heardBytes, resolve } = Promise.withResolvers<number>();
+        const agent = await bed.agent(({ send, socket }) => {
+          socket.on('close', () => resolve(socket.bytesRead));
+          socket.resume();
+          send('X8\0a message for a closed stderr\0');
+        });
+        const program = join(repositoryRoot, 'build', variant, 'godwit-runc');
+        await bed.setRunc(`#!/bin/sh\n("${program}" --log log.json kill c1 ${closed}); echo "code $?"\n`);
+        const ended = await bed.run(['state']).ended;
+        t.is(ended.stdout.toString(), 'code 8\n');
+        t.like(JSON.parse(await readFile(join(bed.dir, 'log.json'), 'utf8')), { msg: 'a message for a closed stderr' });
+        t.is(await heardBytes, 4 + `${agent.requests[0]?.join('\0')}\0`.length);
+      },
+    );
   }
 }
 
 test('the release build is static and looks in the places that the documentation names', async (t) => {
   await build('node-agent/native/build.sh', 'release');
   const program = await readFile(join(repositoryRoot, 'build/godwit-runc'));
-  const headers = await start('/usr/bin/readelf', ['-l', join(repositoryRoot, 'build/godwit-runc')], { cwd: '/' }).ended;
+  const headers = await start('/usr/bin/readelf', ['-l', join(repositoryRoot, 'build/godwit-runc')], { cwd: '/' })
+    .ended;
   t.is(headers.code, 0);
   t.notRegex(headers.stdout.toString(), /INTERP/);
-  for (const place of ['/run/godwit/runtime.sock', '/usr/bin/runc', '/usr/sbin/runc', '/opt/godwit/bin/runc']) t.true(program.includes(place));
+  for (const place of ['/run/godwit/runtime.sock', '/usr/bin/runc', '/usr/sbin/runc', '/opt/godwit/bin/runc'])
+    t.true(program.includes(place));
 });
 
 test('arguments and frames of any kind neither break the wrapper nor are misread', async (t) => {

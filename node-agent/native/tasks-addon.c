@@ -1,5 +1,6 @@
 // System calls in the name of another task: one that waits in a known system call is stopped, makes calls from where it
-// stands, and goes on waiting. Between two calls it always stands as it was found, so that it goes on if the agent dies.
+// stands, and goes on waiting. Between two calls it always stands as it was found, so that it goes on if the agent
+// dies.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <node_api.h>
@@ -102,7 +103,8 @@ static bool call_in(pid_t task, const struct user_regs_struct *registers, struct
   return made;
 }
 
-// ---- for JavaScript ---------------------------------------------------------------------------------------------------
+// ---- for JavaScript
+// ---------------------------------------------------------------------------------------------------
 
 static napi_value throw_errno(napi_env env, const char *what) {
   char message[128];

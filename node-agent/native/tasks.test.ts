@@ -28,7 +28,11 @@ test('calls are made in the name of the program, which notices nothing', async (
   flock.writeInt16LE(1, 0); // F_WRLCK
   flock.writeBigInt64LE(7n, 8);
   flock.writeBigInt64LE(2n, 16);
-  const answers = whileStopped(pid, read, (task) => [task.call(getpid, []), task.call(syscalls.fcntl, [3, 6, flock]), task.call(syscalls.fcntl, [99, 6, flock])]);
+  const answers = whileStopped(pid, read, (task) => [
+    task.call(getpid, []),
+    task.call(syscalls.fcntl, [3, 6, flock]),
+    task.call(syscalls.fcntl, [99, 6, flock]),
+  ]);
   t.deepEqual(answers, [pid, 0, -9]);
   t.regex(readFileSync(`/proc/${pid}/fdinfo/3`, 'utf8'), /POSIX {2}ADVISORY {2}WRITE \d+ \S+ 7 8$/m);
   child.stdin?.end('read on\n');

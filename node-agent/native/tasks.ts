@@ -1,9 +1,17 @@
-// System calls in the name of a task that stands still in one (native/tasks-addon.c); synchronous, all from the agent's main thread.
+// System calls in the name of a task that stands still in one (native/tasks-addon.c); synchronous, all from the agent's
+// main thread.
 import { createRequire } from 'node:module';
 
 interface Addon {
   attach(task: number, syscall: number): Buffer;
-  call(task: number, registers: Buffer, number: number, values: BigInt64Array, data: Buffer | undefined, place: number): number;
+  call(
+    task: number,
+    registers: Buffer,
+    number: number,
+    values: BigInt64Array,
+    data: Buffer | undefined,
+    place: number,
+  ): number;
   detach(task: number): void;
 }
 
@@ -14,7 +22,10 @@ export const syscalls = { wait4: 61, fcntl: 72, ptrace: 101, personality: 135, p
 const argumentCount = 6;
 
 export interface StoppedTask {
-  /** What the kernel answers: a negative errno when it refuses. One argument may be bytes, of which the kernel gets the address. */
+  /**
+   * What the kernel answers: a negative errno when it refuses. One argument may be bytes, of which the kernel gets the
+   * address.
+   */
   call(number: number, args: readonly (number | bigint | Buffer)[]): number;
 }
 

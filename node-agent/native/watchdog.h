@@ -1,5 +1,6 @@
-// Waits for an agent that is silent: `watch SILENCE_MS LIMIT_MS PROGRAM ARGUMENT...` becomes the program when stdin brought no byte
-// for SILENCE_MS, or when LIMIT_MS are over whatever it brings. An agent that is gone is as silent as one that hangs.
+// Waits for an agent that is silent: `watch SILENCE_MS LIMIT_MS PROGRAM ARGUMENT...` becomes the program when stdin
+// brought no byte for SILENCE_MS, or when LIMIT_MS are over whatever it brings. An agent that is gone is as silent as
+// one that hangs.
 #ifndef GODWIT_WATCHDOG_H
 #define GODWIT_WATCHDOG_H
 

@@ -5,7 +5,14 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Readable } from 'node:stream';
-import { repositoryRoot, start, temporaryDirectory, type ProgramInput, type Started, type TestVariant } from '#core/native/program.ts';
+import {
+  repositoryRoot,
+  start,
+  temporaryDirectory,
+  type ProgramInput,
+  type Started,
+  type TestVariant,
+} from '#core/native/program.ts';
 import { startAgent, type AgentDouble, type Conversation } from '#agent/native/agent-double.ts';
 
 /** Writes its arguments to the file `calls`, one a line with a separator, and says who it is. */
@@ -53,15 +60,26 @@ export async function wrapperBed(t: TestContext, variant: TestVariant): Promise<
     },
     run: (args, input) => start(program, args, { cwd: dir, ...input }),
     hook: (action, env = {}) =>
-      start(program, [], { cwd: dir, argv0: hookPath, env: action === undefined ? env : { CRTOOLS_SCRIPT_ACTION: action, ...env } }),
+      start(program, [], {
+        cwd: dir,
+        argv0: hookPath,
+        env: action === undefined ? env : { CRTOOLS_SCRIPT_ACTION: action, ...env },
+      }),
     hookOf(action) {
       symlinkSync(program, hookPath);
       const env = { ...process.env, CRTOOLS_SCRIPT_ACTION: action };
-      return spawn('sh', ['-c', '"$0" & echo $!; wait', hookPath], { cwd: dir, env, stdio: ['ignore', 'pipe', 'ignore'] });
+      return spawn('sh', ['-c', '"$0" & echo $!; wait', hookPath], {
+        cwd: dir,
+        env,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
     },
     async calls() {
       const text = await readFile(join(dir, 'calls'), 'utf8');
-      return text.split('--\n').slice(0, -1).map((call) => call.split('\n').slice(0, -1));
+      return text
+        .split('--\n')
+        .slice(0, -1)
+        .map((call) => call.split('\n').slice(0, -1));
     },
   };
 }

@@ -20,7 +20,10 @@ export async function listContainers(ports: ContainersPorts): Promise<ContainerS
 }
 
 /** Undefined for a container that is gone. */
-async function summarise(registration: Registration, { containerd, links, leaving }: ContainersPorts): Promise<ContainerSummary | undefined> {
+async function summarise(
+  registration: Registration,
+  { containerd, links, leaving }: ContainersPorts,
+): Promise<ContainerSummary | undefined> {
   const namespace = namespaceOf(registration);
   try {
     const record = await containerd.container(namespace, registration.id);

@@ -1,4 +1,5 @@
-// One dump of a running container that lets it go on: the steps of a handover up to CRIU's last image, and those of its roll-back.
+// One dump of a running container that lets it go on: the steps of a handover up to CRIU's last image, and those of its
+// roll-back.
 import { GodwitError } from '#core/errors.ts';
 import type { RehearsalFigures } from '#core/api/rehearsal.ts';
 import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
@@ -44,7 +45,11 @@ export class DumpRehearsal {
     this.#freezeWatch = FreezeWatch.of(host.config.runDir, this.#key);
   }
 
-  /** The container runs again when this settles. @param watched what inotify watches in the container @param limitMs of the dump */
+  /**
+   * The container runs again when this settles.
+   * @param watched what inotify watches in the container
+   * @param limitMs of the dump
+   */
   async run(watched: readonly string[], limitMs: number): Promise<RehearsalFigures> {
     const { config, criu, execs, hooks, imageRoot, registry } = this.#host;
     const { root } = registry.find(this.#id);
@@ -72,7 +77,8 @@ export class DumpRehearsal {
   async recover(): Promise<void> {
     const left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, this.#key));
     try {
-      await this.#letGo(() => left.endDump('abort', this.#host.config.deadlines.dumpMs)); // CRIU hears of it when the sockets are served
+      // CRIU hears of it when the sockets are served
+      await this.#letGo(() => left.endDump('abort', this.#host.config.deadlines.dumpMs));
     } finally {
       left.close();
       await this.#cleanUp();
@@ -81,9 +87,18 @@ export class DumpRehearsal {
 
   /** Links are not touched, and so none is opened. */
   async #watchFreeze({ freezerCgroup: cgroup, cgroupVersion }: RuncState, dumpLimitMs: number): Promise<void> {
-    const { criuHook: waiter, stateDir, deadlines: { freezeMs, silenceMs } } = this.#host.config;
+    const {
+      criuHook: waiter,
+      stateDir,
+      deadlines: { freezeMs, silenceMs },
+    } = this.#host.config;
     const limitMs = freezeMs + dumpLimitMs + 2 * patienceMs;
-    await this.#freezeWatch.arm({ waiter, silenceMs, limitMs, frozen: { images: this.#images, cgroup, cgroupVersion, stateDir } });
+    await this.#freezeWatch.arm({
+      waiter,
+      silenceMs,
+      limitMs,
+      frozen: { images: this.#images, cgroup, cgroupVersion, stateDir },
+    });
   }
 
   /** Time of the dump. The container stands still only in this. */
@@ -143,12 +158,17 @@ async function dumpFrozen(dump: HeldDump, state: RuncState, limitMs: number): Pr
 
 const isLate = (error: unknown): boolean => error instanceof GodwitError && error.code === 'ERR_DEADLINE';
 
-/** CRIU thaws the cgroup when it has seized the tasks. They must not run with sockets that CRIU has left in repair mode. */
+/**
+ * CRIU thaws the cgroup when it has seized the tasks. They must not run with sockets that CRIU has left in repair mode.
+ */
 function freezeAgain({ freezerCgroup, cgroupVersion }: RuncState): void {
   askToFreeze(freezerCgroup, cgroupVersion);
 }
 
-/** One that hangs would keep the program for ever; what it did in the program cannot be undone by anybody else (docs/adr/0013). */
+/**
+ * One that hangs would keep the program for ever; what it did in the program cannot be undone by anybody else
+ * (docs/adr/0013).
+ */
 function endCriu(images: string): void {
   const { criu } = restoreFamily(images);
   for (const pid of [...(criu === undefined ? [] : [criu]), ...runcProcesses(images)]) killProcess(pid);

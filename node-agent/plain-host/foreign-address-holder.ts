@@ -1,4 +1,5 @@
-// Sockets on addresses that do not move: CRIU needs the address to exist while it restores, then the sockets are destroyed.
+// Sockets on addresses that do not move: CRIU needs the address to exist while it restores, then the sockets are
+// destroyed.
 import { execFile } from 'node:child_process';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
@@ -15,7 +16,9 @@ export async function adoptForeignAddresses(netns: string, addresses: readonly s
   }
 }
 
-/** Destroys the sockets on the addresses (the program sees a reset) and takes the addresses away. Safe to call twice. */
+/**
+ * Destroys the sockets on the addresses (the program sees a reset) and takes the addresses away. Safe to call twice.
+ */
 export async function dropForeignAddresses(netns: string, addresses: readonly string[]): Promise<void> {
   for (const address of addresses) {
     await inside(netns, 'ss', '--kill', '--tcp', 'src', isIP(address) === 6 ? `[${address}]` : address);

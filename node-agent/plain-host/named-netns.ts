@@ -9,9 +9,16 @@ import { switchMptcpOff } from '#agent/runtime/without-mptcp.ts';
 const run = promisify(execFile);
 const directories = new Set(['/run/netns', '/var/run/netns']);
 
-/** Makes the namespace with its loopback up and MPTCP off, as containers of Godwit begin; ERR_NETNS unless it lies where names of namespaces lie. */
+/**
+ * Makes the namespace with its loopback up and MPTCP off, as containers of Godwit begin; ERR_NETNS unless it lies where
+ * names of namespaces lie.
+ */
 export async function addNetns(path: string): Promise<void> {
-  if (!directories.has(dirname(path))) throw new GodwitError('ERR_NETNS', `the network namespace ${path} does not exist here and cannot be made at that path`);
+  if (!directories.has(dirname(path)))
+    throw new GodwitError(
+      'ERR_NETNS',
+      `the network namespace ${path} does not exist here and cannot be made at that path`,
+    );
   await run('ip', ['netns', 'add', basename(path)]);
   try {
     await run('ip', ['-n', basename(path), 'link', 'set', 'lo', 'up']);

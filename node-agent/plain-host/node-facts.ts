@@ -16,7 +16,10 @@ const cgroup2Magic = 0x63677270;
 /** CPU features a process may have found and come to rely on, as /proc/cpuinfo names them. */
 function cpuFlags(): string[] {
   const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
-  return flags.split(' ').filter((flag) => flag !== '').toSorted();
+  return flags
+    .split(' ')
+    .filter((flag) => flag !== '')
+    .toSorted();
 }
 
 async function version(command: string, args: string[], pattern: RegExp): Promise<string> {
@@ -39,7 +42,11 @@ async function supportsLazyPages(): Promise<boolean> {
 }
 
 /** Reads what does not change while the agent runs; the result asks for the rest. Throws ERR_TOOL_MISSING. */
-export async function nodeFactsReader(imageRoot: string, config: AgentConfig, links: LinkPort): Promise<() => Promise<NodeFacts>> {
+export async function nodeFactsReader(
+  imageRoot: string,
+  config: AgentConfig,
+  links: LinkPort,
+): Promise<() => Promise<NodeFacts>> {
   const fixed = {
     kernel: release(),
     architecture: arch(),

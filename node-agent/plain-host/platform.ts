@@ -15,14 +15,21 @@ export function plainPlatform(host: PlainTargetHost, log: Log, handovers: () => 
   return {
     peers: configuredPeers(config),
     ports: {
-      // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before anybody is told.
+      // Between two plain hosts the source's journal is the arbiter: entering `activating` is written and synced before
+      // anybody is told.
       mustBeExpected: () => Promise.resolve(), // the configuration says who may hand over to this host
-      arbiter: { remembers: false, commit: () => Promise.resolve('committed'), revoke: () => Promise.resolve('revoked'), outcome: () => Promise.resolve('pending') },
+      arbiter: {
+        remembers: false,
+        commit: () => Promise.resolve('committed'),
+        revoke: () => Promise.resolve('revoked'),
+        outcome: () => Promise.resolve('pending'),
+      },
       isGone: () => false,
       source: (handover, container) => new PlainSource(host, handover, container),
       target: (handover) => new PlainTarget(host, handover),
       targetChecks: async (request) => {
-        await handovers().settled(request.container.id, config.deadlines.prepareMs / 3); // one that was just rolled back, or is leaving for good
+        // one that was just rolled back, or is leaving for good
+        await handovers().settled(request.container.id, config.deadlines.prepareMs / 3);
         return plainTargetRefusals(request, containerd, new Set((await networks()).keys()));
       },
     },

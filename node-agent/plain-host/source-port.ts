@@ -11,7 +11,12 @@ import type { AgentConfig } from '#agent/config.ts';
 import type { CriuConfigurations } from '#agent/criu/configuration.ts';
 import { HeldDump } from '#agent/criu/dump.ts';
 import type { HookDesk, HookWatch } from '#agent/criu/hook-desk.ts';
-import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import {
+  freeImageBytes,
+  imageDirectoriesOf,
+  openImageDirectories,
+  removeImageDirectories,
+} from '#agent/criu/image-memory.ts';
 import { ImageTail, type ImageSink, type SentImage } from '#agent/criu/image-tail.ts';
 import { forgetCheckpoint } from '#agent/criu/checkpoint-marks.ts';
 import type { LateMemory } from '#agent/criu/late-memory.ts';
@@ -83,7 +88,10 @@ export class PlainSource implements SourcePort {
   #memoryBytes = 0;
   #over = false;
 
-  /** @param sessions what becomes of those who joined from outside and stay: they stand in the way, or end as the container would */
+  /**
+   * @param sessions what becomes of those who joined from outside and stay: they stand in the way, or end as the
+   * container would
+   */
   constructor(host: PlainHost, handover: string, container: string, sessions: 'refuse' | 'end' = 'refuse') {
     this.#host = host;
     this.#handover = handover;
@@ -116,15 +124,25 @@ export class PlainSource implements SourcePort {
     this.#watched = inspection.watchedPaths;
     const memoryBytes = residentBytes(pids()) + inspection.tmpfsBytes;
     const { checks, refusals, notes } = sourceChecks({
-      facts, inspection, foreign, memoryBytes, readsLimits: readsLimits(this.#host.config), imageFreeBytes: freeImageBytes(this.#host.imageRoot),
+      facts,
+      inspection,
+      foreign,
+      memoryBytes,
+      readsLimits: readsLimits(this.#host.config),
+      imageFreeBytes: freeImageBytes(this.#host.imageRoot),
       bytesToCome: this.bytesToCome(),
     });
     this.#memoryBytes = memoryBytes;
     return {
-      spec, checks, refusals, notes,
+      spec,
+      checks,
+      refusals,
+      notes,
       pid: state.pid,
       roots: facts.roots,
-      mounts: facts.bindMounts.filter(({ fate }) => fate === 'moved').map(({ source, destination }) => ({ source, destination })),
+      mounts: facts.bindMounts
+        .filter(({ fate }) => fate === 'moved')
+        .map(({ source, destination }) => ({ source, destination })),
       descriptors: state.descriptors,
       foreignAddresses: foreign,
       memoryBytes,
@@ -164,7 +182,10 @@ export class PlainSource implements SourcePort {
     const state = this.#state();
     this.#unsettled = new Unsettled(state.pid, processesOf(state));
     await this.#watchFreeze();
-    this.#dump = await HeldDump.start({ runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch }, limitMs);
+    this.#dump = await HeldDump.start(
+      { runc: config.runc, root: registration.root, id: this.#id, directories, hooks: this.#watch },
+      limitMs,
+    );
   }
 
   /** Before the freeze, which it costs no time then. */
@@ -204,7 +225,11 @@ export class PlainSource implements SourcePort {
     this.#host.execs.close(this.#id);
     await this.#host.signals.close(this.#id, sessionsLimitMs);
     const joined = await awaitSessions(state, sessionsLimitMs);
-    if (joined.length > 0 && this.#sessions === 'refuse') throw new GodwitError('ERR_FREEZE', `processes ${joined.join(', ')}, started in the container from outside, did not end within ${sessionsLimitMs} ms`);
+    if (joined.length > 0 && this.#sessions === 'refuse')
+      throw new GodwitError(
+        'ERR_FREEZE',
+        `processes ${joined.join(', ')}, started in the container from outside, did not end within ${sessionsLimitMs} ms`,
+      );
     if (this.#over) throw new GodwitError('ERR_ABORTED', 'the handover was over before the freeze');
     if (joined.length > 0) await endSessions(state);
     await this.#container().freeze(state, limitMs);
@@ -214,7 +239,11 @@ export class PlainSource implements SourcePort {
   /** Before the freeze most of it, in the freeze the rest. */
   async #flush(limitMs: number): Promise<void> {
     const shared = this.#facts?.bindMounts.filter(({ fate }) => fate === 'shared') ?? [];
-    await flushSharedStorage(this.#state().pid, shared.map(({ destination }) => destination), limitMs);
+    await flushSharedStorage(
+      this.#state().pid,
+      shared.map(({ destination }) => destination),
+      limitMs,
+    );
   }
 
   async thaw(): Promise<void> {
@@ -242,7 +271,9 @@ export class PlainSource implements SourcePort {
     return this.filesBelow(this.#directoryOf(root), 'open');
   }
 
-  /** Files below a directory of the container that are mapped shared and writable, or open for writing, relative to it. */
+  /**
+   * Files below a directory of the container that are mapped shared and writable, or open for writing, relative to it.
+   */
   async filesBelow(directory: string, how: 'mapped' | 'open'): Promise<ReadonlySet<string>> {
     const pids = processesOf(this.#required().state);
     const files = how === 'mapped' ? await sharedWritableFiles(pids, readMaps) : filesOpenForWriting(pids);
@@ -264,7 +295,10 @@ export class PlainSource implements SourcePort {
     return tail.follow(dump.dump(limitMs).finally(() => this.#freezeAgain()));
   }
 
-  /** CRIU thaws the cgroup when it has seized the tasks. Frozen again, they stay where they are even if CRIU has died or dies now. */
+  /**
+   * CRIU thaws the cgroup when it has seized the tasks. Frozen again, they stay where they are even if CRIU has died or
+   * dies now.
+   */
   #freezeAgain(): void {
     const { freezerCgroup, cgroupVersion } = this.#state();
     askToFreeze(freezerCgroup, cgroupVersion);
@@ -297,7 +331,10 @@ export class PlainSource implements SourcePort {
     if (state !== undefined) this.#mend(processesOf(state));
   }
 
-  /** CRIU puts TCP sockets into repair mode, in which they neither send nor receive, and makes names; one that was killed has left them so. */
+  /**
+   * CRIU puts TCP sockets into repair mode, in which they neither send nor receive, and makes names; one that was
+   * killed has left them so.
+   */
   #mend(pids: readonly number[]): void {
     for (const pid of pids) endTcpRepair(pid);
     removeNamesOfCriu(pids);

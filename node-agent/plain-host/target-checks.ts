@@ -27,7 +27,9 @@ const imageIsThere: Check = async ({ container }, containerd) =>
       };
 
 const mountsAreFree: Check = ({ mounts }) => {
-  const taken = mounts.filter(({ source }) => existsSync(source) && readdirSync(source).length > 0).map(({ source }) => source);
+  const taken = mounts
+    .filter(({ source }) => existsSync(source) && readdirSync(source).length > 0)
+    .map(({ source }) => source);
   return Promise.resolve(
     taken.length === 0
       ? undefined
@@ -66,7 +68,11 @@ async function exists(answer: Promise<unknown>): Promise<boolean> {
 }
 
 /** All reasons why the replacement cannot be built on this host. `networks` are the names of its stable networks. */
-export async function plainTargetRefusals(request: MessageOf<'prepare'>, containerd: Containerd, networks: ReadonlySet<string>): Promise<Refusal[]> {
+export async function plainTargetRefusals(
+  request: MessageOf<'prepare'>,
+  containerd: Containerd,
+  networks: ReadonlySet<string>,
+): Promise<Refusal[]> {
   const refusals: Refusal[] = [];
   for (const check of checks) {
     const refusal = await check(request, containerd);

@@ -5,7 +5,12 @@ import { z } from 'zod';
 import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
-import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import {
+  freeImageBytes,
+  imageDirectoriesOf,
+  openImageDirectories,
+  removeImageDirectories,
+} from '#agent/criu/image-memory.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
@@ -19,7 +24,15 @@ import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/f
 import { addNetns, deleteNetns } from '#agent/plain-host/named-netns.ts';
 import { ledgersOf, MovedMounts, movedMountsSchema } from '#agent/plain-host/moved-mounts.ts';
 import type { CreateDesk, WaitingCreate } from '#agent/runtime/create-desk.ts';
-import { createReplacement, forgetHandover, removeReplacement, startLog, startTask, untilNotStarting, type ReplacementName } from '#agent/runtime/replacement.ts';
+import {
+  createReplacement,
+  forgetHandover,
+  removeReplacement,
+  startLog,
+  startTask,
+  untilNotStarting,
+  type ReplacementName,
+} from '#agent/runtime/replacement.ts';
 import { failureOf } from '#agent/runtime/no-room.ts';
 import { readRuncStateIfAny, removeRuncState, type RuncState } from '#agent/runtime/runc-state.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
@@ -83,7 +96,8 @@ export class PlainTarget implements TargetPort {
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
     if (this.#left.alive) return 'ready';
     const state = this.#runcState();
-    if (!resuming || state === undefined || waitsForNobody(state.pid)) return 'gone'; // what no agent told CRIU to let go has not run
+    // what no agent told CRIU to let go has not run
+    if (!resuming || state === undefined || waitsForNobody(state.pid)) return 'gone';
     return existsSync(`/proc/${state.pid}`) ? 'ready' : 'ended';
   }
 
@@ -91,9 +105,15 @@ export class PlainTarget implements TargetPort {
     this.#request = request;
     const { id, namespace, snapshotter, netns } = request.spec;
     this.#container = { id, namespace, snapshotter };
-    this.#madeNetns = request.spec.netns === undefined || existsSync(request.spec.netns) ? undefined : request.spec.netns;
-    this.#mounts = MovedMounts.seen(this.#ledgers, request.mounts.map(({ source }) => source));
-    return Promise.resolve(netns === undefined ? undefined : { netns, containerId: `godwit-${this.#handover}`, kept: false });
+    this.#madeNetns =
+      request.spec.netns === undefined || existsSync(request.spec.netns) ? undefined : request.spec.netns;
+    this.#mounts = MovedMounts.seen(
+      this.#ledgers,
+      request.mounts.map(({ source }) => source),
+    );
+    return Promise.resolve(
+      netns === undefined ? undefined : { netns, containerId: `godwit-${this.#handover}`, kept: false },
+    );
   }
 
   async prepareNetwork(): Promise<void> {
@@ -124,14 +144,21 @@ export class PlainTarget implements TargetPort {
       const message = `containerd did not start the replacement (ctr ended with ${code}): ${startLog(directories.work)}`;
       throw failureOf({ code: 'ERR_CONTAINERD', message, writes: [runcRoots, directories.work] });
     });
-    this.#create = await withDeadline(Promise.race([arrival, early]), limitMs, 'the replacement\'s create');
-    this.#restore = new HeldRestore({ ...this.#create, directories, hooks: hooks.open(directories.images), ...(request.lazy ? { pager: this.#host.config.pager } : {}) });
+    this.#create = await withDeadline(Promise.race([arrival, early]), limitMs, "the replacement's create");
+    this.#restore = new HeldRestore({
+      ...this.#create,
+      directories,
+      hooks: hooks.open(directories.images),
+      ...(request.lazy ? { pager: this.#host.config.pager } : {}),
+    });
     await this.#restore.prepared(this.#inbox, limitMs);
   }
 
   receiver(root: number): FileReceiver {
     const { create } = this.#prepared();
-    return root === 0 ? fileMover.receiver(join(create.oci.bundle, 'rootfs'), { limits: fileLimits }) : this.#mounts.receiver(root - 1);
+    return root === 0
+      ? fileMover.receiver(join(create.oci.bundle, 'rootfs'), { limits: fileLimits })
+      : this.#mounts.receiver(root - 1);
   }
 
   openImage(number: number, name: string): void {
@@ -174,7 +201,8 @@ export class PlainTarget implements TargetPort {
   async #resume(limitMs: number): Promise<number> {
     if (this.#left !== undefined) {
       const resumedAt = await this.#left.resume(limitMs, this.#resuming);
-      if (resumedAt === undefined && !this.#hasRun()) throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
+      if (resumedAt === undefined && !this.#hasRun())
+        throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
       return resumedAt ?? epochNow();
     }
     return this.#prepared().restore.resume(limitMs);
@@ -187,12 +215,19 @@ export class PlainTarget implements TargetPort {
     const container = this.#container;
     if (container !== undefined) {
       const root = join(runcRoots, container.namespace);
-      this.#host.registry.add({ id: container.id, root, bundle: join(bundleRoots, container.namespace, container.id), createdAt: new Date().toISOString() });
+      this.#host.registry.add({
+        id: container.id,
+        root,
+        bundle: join(bundleRoots, container.namespace, container.id),
+        createdAt: new Date().toISOString(),
+      });
       await forgetHandover(containerd, container);
     }
     this.#left?.close();
     this.#mounts.keep();
-    void this.#host.lateMemory.settled(imageDirectoriesOf(imageRoot, this.#handover)).then(() => removeImageDirectories(imageRoot, this.#handover));
+    void this.#host.lateMemory
+      .settled(imageDirectoriesOf(imageRoot, this.#handover))
+      .then(() => removeImageDirectories(imageRoot, this.#handover));
   }
 
   async abandon(limitMs: number): Promise<void> {
@@ -202,7 +237,7 @@ export class PlainTarget implements TargetPort {
     if (this.#restore !== undefined && this.#inbox !== undefined) await this.#restore.abandon(this.#inbox, limitMs);
     this.#create?.create.exit(1, 'godwit: ERR_ABORTED: the handover was undone');
     const started: Promise<unknown> = this.#started ?? this.#startOfFormerAgent();
-    await withDeadline(started, limitMs, 'the end of the replacement\'s start');
+    await withDeadline(started, limitMs, "the end of the replacement's start");
     await this.#removeContainer();
     await this.#mounts.undo();
     this.#inbox?.close();
@@ -217,7 +252,9 @@ export class PlainTarget implements TargetPort {
   }
 
   #runcState(): RuncState | undefined {
-    return this.#container === undefined ? undefined : readRuncStateIfAny(join(runcRoots, this.#container.namespace), this.#container.id);
+    return this.#container === undefined
+      ? undefined
+      : readRuncStateIfAny(join(runcRoots, this.#container.namespace), this.#container.id);
   }
 
   /** Resolves when the `ctr` that a former agent started is gone. */

@@ -43,7 +43,9 @@ const shown = 8;
 
 function listed(findings: readonly string[]): string {
   const distinct = [...new Set(findings)];
-  return distinct.length <= shown ? distinct.join(', ') : `${distinct.slice(0, shown).join(', ')} and ${distinct.length - shown} more`;
+  return distinct.length <= shown
+    ? distinct.join(', ')
+    : `${distinct.slice(0, shown).join(', ')} and ${distinct.length - shown} more`;
 }
 
 export interface SourceVerdict {

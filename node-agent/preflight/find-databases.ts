@@ -14,15 +14,28 @@ const pageBytes = 512;
 const writable = /^flags:\t\d*[12]$/m;
 
 /** @param changes whether inode numbers of files on that mount change */
-export function findDatabases(processes: readonly ProcessFacts[], mounts: readonly Mount[], changes: (mount: Mount) => boolean): OpenDatabase[] {
+export function findDatabases(
+  processes: readonly ProcessFacts[],
+  mounts: readonly Mount[],
+  changes: (mount: Mount) => boolean,
+): OpenDatabase[] {
   const concerned = new Set(mounts.filter((mount) => changes(mount)).map(({ id }) => id));
   return processes.flatMap(({ pid, descriptors }) => {
-    const candidates = descriptors.filter(({ mount, deletedBytes }) => mount !== undefined && concerned.has(mount) && deletedBytes === undefined);
+    const candidates = descriptors.filter(
+      ({ mount, deletedBytes }) => mount !== undefined && concerned.has(mount) && deletedBytes === undefined,
+    );
     const found = candidates.flatMap(({ fd, target, locks = [] }) => {
       const header = headerOf(pid, fd, locks);
-      return header?.subarray(0, magic.length).equals(magic) === true ? [{ path: target, writeAhead: header[modeOffset] === writeAheadMode }] : [];
+      return header?.subarray(0, magic.length).equals(magic) === true
+        ? [{ path: target, writeAhead: header[modeOffset] === writeAheadMode }]
+        : [];
     });
-    return [...Map.groupBy(found, ({ path }) => path)].map(([path, same]) => ({ pid, path, connections: same.length, writeAhead: same.every(({ writeAhead }) => writeAhead) }));
+    return [...Map.groupBy(found, ({ path }) => path)].map(([path, same]) => ({
+      pid,
+      path,
+      connections: same.length,
+      writeAhead: same.every(({ writeAhead }) => writeAhead),
+    }));
   });
 }
 
@@ -32,7 +45,11 @@ function headerOf(pid: number, fd: number, locks: readonly string[]): Buffer | u
   try {
     const { size, mode } = statSync(path);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG || size < pageBytes || size % pageBytes !== 0) return undefined;
-    if (locks.some((lock) => lock.startsWith('LEASE')) || !writable.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))) return undefined;
+    if (
+      locks.some((lock) => lock.startsWith('LEASE')) ||
+      !writable.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))
+    )
+      return undefined;
     return readHeader(path);
   } catch (error) {
     if (hasErrno(error, ['ENOENT', 'ESRCH', 'ENXIO', 'EAGAIN'])) return undefined; // closed meanwhile

@@ -6,7 +6,9 @@ import { liveConnections, type TcpSocket } from '#agent/preflight/tcp-sockets.ts
 /** @param stable addresses that move with the container, without prefix. Loopback stays what it is. */
 export function foreignAddresses(sockets: readonly TcpSocket[], stable: readonly string[]): string[] {
   const own = new Set(stable.map(canonical));
-  const foreign = liveConnections(sockets).map(({ localAddress }) => canonical(localAddress)).filter((address) => !own.has(address) && !isLoopback(address));
+  const foreign = liveConnections(sockets)
+    .map(({ localAddress }) => canonical(localAddress))
+    .filter((address) => !own.has(address) && !isLoopback(address));
   return [...new Set(foreign)];
 }
 
@@ -16,5 +18,10 @@ function canonical(address: string): string {
 }
 
 function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '0:0:0:0:0:0:0:1' || address === '0.0.0.0' || address === '0:0:0:0:0:0:0:0';
+  return (
+    address.startsWith('127.') ||
+    address === '0:0:0:0:0:0:0:1' ||
+    address === '0.0.0.0' ||
+    address === '0:0:0:0:0:0:0:0'
+  );
 }

@@ -5,5 +5,8 @@ import type { BindMount } from '#agent/runtime/oci-spec.ts';
 /** Volumes that both nodes see keep theirs. */
 export function inodeNumbersChange({ type, root, path }: Mount, bindMounts: readonly BindMount[]): boolean {
   if (type === 'overlay' || type === 'tmpfs') return true;
-  return root.includes('/volumes/kubernetes.io~empty-dir/') || bindMounts.some(({ destination, fate }) => fate === 'moved' && destination === path);
+  return (
+    root.includes('/volumes/kubernetes.io~empty-dir/') ||
+    bindMounts.some(({ destination, fate }) => fate === 'moved' && destination === path)
+  );
 }

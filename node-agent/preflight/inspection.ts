@@ -127,8 +127,14 @@ export function socketInode({ target }: Pick<Descriptor, 'target'>): number | un
 }
 
 /** Every descriptor of every process that `matches`, as `what it is of process ...`. */
-export function heldDescriptors(processes: readonly ProcessFacts[], matches: (descriptor: Descriptor) => boolean, describe = (descriptor: Descriptor) => descriptor.target): string[] {
-  return processes.flatMap((process) => process.descriptors.filter(matches).map((descriptor) => `${describe(descriptor)} of ${named(process)}`));
+export function heldDescriptors(
+  processes: readonly ProcessFacts[],
+  matches: (descriptor: Descriptor) => boolean,
+  describe = (descriptor: Descriptor) => descriptor.target,
+): string[] {
+  return processes.flatMap((process) =>
+    process.descriptors.filter(matches).map((descriptor) => `${describe(descriptor)} of ${named(process)}`),
+  );
 }
 
 /** Inodes of unix sockets whose other end none of the processes has. */
@@ -137,14 +143,23 @@ export function connectedOutside(processes: readonly ProcessFacts[], unixSockets
   return new Set(unixSockets.filter(({ peer }) => peer !== 0 && !inside.has(peer)).map(({ inode }) => inode));
 }
 
-/** Whether a process seems to be connected to somebody outside; so does one that a process of the container connects to while it is looked at. */
-export function seemsConnectedOutside({ processes, unixSockets }: Pick<Inspection, 'processes' | 'unixSockets'>): boolean {
+/**
+ * Whether a process seems to be connected to somebody outside; so does one that a process of the container connects to
+ * while it is looked at.
+ */
+export function seemsConnectedOutside({
+  processes,
+  unixSockets,
+}: Pick<Inspection, 'processes' | 'unixSockets'>): boolean {
   const outside = connectedOutside(processes, unixSockets);
   return heldDescriptors(processes, (descriptor) => outside.has(socketInode(descriptor) ?? -1)).length > 0;
 }
 
 /** The second look, without the unix sockets that were not there at the first. */
-export function seenTwice<Look extends Pick<Inspection, 'unixSockets'>>(first: Pick<Inspection, 'unixSockets'>, second: Look): Look {
+export function seenTwice<Look extends Pick<Inspection, 'unixSockets'>>(
+  first: Pick<Inspection, 'unixSockets'>,
+  second: Look,
+): Look {
   const known = new Set(first.unixSockets.map(({ inode }) => inode));
   return { ...second, unixSockets: second.unixSockets.filter(({ inode }) => known.has(inode)) };
 }

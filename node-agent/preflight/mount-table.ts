@@ -9,7 +9,17 @@ export function parseMountTable(text: string): Mount[] {
     const [type = '', , options = ''] = after.split(' ');
     if (id === undefined || path === undefined) return [];
     const readOnly = [...mountOptions.split(','), ...options.split(',')].includes('ro');
-    return [{ id: Number(id), device: deviceNumber(device), path: unescape(path), type, readOnly, root: unescape(root), options: options.split(',') }];
+    return [
+      {
+        id: Number(id),
+        device: deviceNumber(device),
+        path: unescape(path),
+        type,
+        readOnly,
+        root: unescape(root),
+        options: options.split(','),
+      },
+    ];
   });
 }
 

@@ -5,8 +5,18 @@ import { incompatibilities } from './compatibility.ts';
 import { foreignAddresses } from './foreign-addresses.ts';
 import { liveConnections, parseTcpTable } from './tcp-sockets.ts';
 
-const facts: NodeFacts = { kernel: '6.18', architecture: 'x64', criu: '4.2.1', runc: '1.3.6', cgroupVersion: 1, cpuFlags: ['avx', 'fpu'], imageFreeBytes: 1, lazyPages: true };
-const codes = (target: Partial<NodeFacts>): string[] => incompatibilities(facts, { ...facts, ...target }).map(({ code }) => code);
+const facts: NodeFacts = {
+  kernel: '6.18',
+  architecture: 'x64',
+  criu: '4.2.1',
+  runc: '1.3.6',
+  cgroupVersion: 1,
+  cpuFlags: ['avx', 'fpu'],
+  imageFreeBytes: 1,
+  lazyPages: true,
+};
+const codes = (target: Partial<NodeFacts>): string[] =>
+  incompatibilities(facts, { ...facts, ...target }).map(({ code }) => code);
 
 test('equal nodes fit, and a better target too', (t) => {
   t.deepEqual(codes({}), []);
@@ -41,14 +51,30 @@ test('tables of sockets, in both families', (t) => {
   const sockets = parseTcpTable(table4, 4);
   t.is(sockets.length, 5);
   t.like(sockets[0], { state: 'listen', localAddress: '0.0.0.0', localPort: 6379 });
-  t.like(sockets[1], { state: 'established', localAddress: '198.19.0.50', localPort: 6379, remoteAddress: '198.19.0.9', remotePort: 55555, inode: 1002 });
-  t.deepEqual(parseTcpTable(table6, 6).map(({ localAddress, remoteAddress }) => [localAddress, remoteAddress]), [['2001:db8:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:2'], ['198.19.0.50', '198.19.0.9']]);
+  t.like(sockets[1], {
+    state: 'established',
+    localAddress: '198.19.0.50',
+    localPort: 6379,
+    remoteAddress: '198.19.0.9',
+    remotePort: 55555,
+    inode: 1002,
+  });
+  t.deepEqual(
+    parseTcpTable(table6, 6).map(({ localAddress, remoteAddress }) => [localAddress, remoteAddress]),
+    [
+      ['2001:db8:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:2'],
+      ['198.19.0.50', '198.19.0.9'],
+    ],
+  );
   t.deepEqual(parseTcpTable('', 4), []);
 });
 
 test('connections are alive without listeners and what waits to be forgotten', (t) => {
   const sockets = parseTcpTable(table4, 4);
-  t.deepEqual(liveConnections(sockets).map(({ inode }) => inode), [1002, 1003, 1004]);
+  t.deepEqual(
+    liveConnections(sockets).map(({ inode }) => inode),
+    [1002, 1003, 1004],
+  );
 });
 
 test('addresses that do not move are named once; loopback stays what it is', (t) => {

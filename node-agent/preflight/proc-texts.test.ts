@@ -12,8 +12,24 @@ test('a mount table', (t) => {
 294 262 254:0 /srv/my\\040data /data ro,relatime master:164 - ext4 /dev/vda rw
 `;
   t.deepEqual(parseMountTable(text), [
-    { id: 262, device: 52, path: '/', type: 'overlay', readOnly: false, root: '/', options: ['rw', 'lowerdir=/l', 'upperdir=/u', 'workdir=/w', 'redirect_dir=on'] },
-    { id: 294, device: 254 * 2 ** 20, path: '/data', type: 'ext4', readOnly: true, root: '/srv/my data', options: ['rw'] },
+    {
+      id: 262,
+      device: 52,
+      path: '/',
+      type: 'overlay',
+      readOnly: false,
+      root: '/',
+      options: ['rw', 'lowerdir=/l', 'upperdir=/u', 'workdir=/w', 'redirect_dir=on'],
+    },
+    {
+      id: 294,
+      device: 254 * 2 ** 20,
+      path: '/data',
+      type: 'ext4',
+      readOnly: true,
+      root: '/srv/my data',
+      options: ['rw'],
+    },
   ]);
 });
 
@@ -28,7 +44,8 @@ test('mapped paths, each once', (t) => {
 });
 
 test('the limit of open files', (t) => {
-  const text = 'Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 4096                 files     \n';
+  const text =
+    'Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 4096                 files     \n';
   t.is(descriptorLimit(text), 1024);
   t.is(descriptorLimit(text.replace('1024     ', 'unlimited')), Infinity);
 });
@@ -39,7 +56,10 @@ flags:\t04000
 inotify wd:2 ino:3b sdev:86 mask:2 ignored_mask:0 fhandle-bytes:24 fhandle-type:f8 f_handle:00
 inotify wd:1 ino:ffffffffffffffff sdev:fe00000 mask:100 ignored_mask:0 fhandle-bytes:8 fhandle-type:1 f_handle:00
 `;
-  t.deepEqual(parseWatches(fdinfo), [{ inode: '59', device: 0x86 }, { inode: '18446744073709551615', device: 254 * 2 ** 20 }]);
+  t.deepEqual(parseWatches(fdinfo), [
+    { inode: '59', device: 0x86 },
+    { inode: '18446744073709551615', device: 254 * 2 ** 20 },
+  ]);
 });
 
 test('devices of stat and of the kernel', (t) => {
@@ -49,7 +69,8 @@ test('devices of stat and of the kernel', (t) => {
 });
 
 test('locks of an open file', (t) => {
-  const text = 'pos:\t0\nmnt_id:\t60\nlock:\t1: POSIX  ADVISORY  READ 7 fe:01:131 0 EOF\nlock:\t2: LEASE  ACTIVE    WRITE 7 fe:01:131 0 EOF\n';
+  const text =
+    'pos:\t0\nmnt_id:\t60\nlock:\t1: POSIX  ADVISORY  READ 7 fe:01:131 0 EOF\nlock:\t2: LEASE  ACTIVE    WRITE 7 fe:01:131 0 EOF\n';
   t.deepEqual(parseLocks(text), ['POSIX READ', 'LEASE WRITE']);
   t.deepEqual(parseLocks('pos:\t0\nmnt_id:\t60\n'), []);
 });
@@ -79,8 +100,24 @@ function unixMessage(state: number, inode: number, attributes: [type: number, ..
 }
 
 test('unix sockets', (t) => {
-  t.deepEqual(parseUnixSocket(unixMessage(1, 77, [[2, 78], [4, 512, 9]])), { inode: 77, listening: false, peer: 78, waiting: 0, connecting: [], unsentBytes: 9 });
-  t.deepEqual(parseUnixSocket(unixMessage(10, 79, [[3, 80, 0], [4, 2, 128]])), { inode: 79, listening: true, peer: 0, waiting: 2, connecting: [80, 0], unsentBytes: 0 });
+  t.deepEqual(
+    parseUnixSocket(
+      unixMessage(1, 77, [
+        [2, 78],
+        [4, 512, 9],
+      ]),
+    ),
+    { inode: 77, listening: false, peer: 78, waiting: 0, connecting: [], unsentBytes: 9 },
+  );
+  t.deepEqual(
+    parseUnixSocket(
+      unixMessage(10, 79, [
+        [3, 80, 0],
+        [4, 2, 128],
+      ]),
+    ),
+    { inode: 79, listening: true, peer: 0, waiting: 2, connecting: [80, 0], unsentBytes: 0 },
+  );
 });
 
 test('the first executable mapping', (t) => {

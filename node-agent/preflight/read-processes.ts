@@ -26,7 +26,9 @@ function readProcess(pid: number): ProcessFacts {
     tracer: Number(field('TracerPid')),
     command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() || `[${field('Name')}]`,
     namespaces: zombie ? {} : links(`/proc/${pid}/ns`),
-    descriptors: zombie ? [] : Object.entries(links(`/proc/${pid}/fd`)).map(([fd, target]) => describe(pid, Number(fd), target)),
+    descriptors: zombie
+      ? []
+      : Object.entries(links(`/proc/${pid}/fd`)).map(([fd, target]) => describe(pid, Number(fd), target)),
     descriptorLimit: zombie ? Infinity : descriptorLimit(readFileSync(`/proc/${pid}/limits`, 'latin1')),
     mappedPaths: mappedPaths(maps),
     ...(code === undefined ? {} : { firstCode: code }),
@@ -42,29 +44,36 @@ export function descriptorLimit(limits: string): number {
 
 /** Effective, real, saved, from a line of /proc/PID/status (real, effective, saved, of file systems). */
 function idsIn(status: string, line: 'Uid' | 'Gid'): number[] {
-  const [real, effective, saved] = (new RegExp(`^${line}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).map(Number);
+  const [real, effective, saved] = (new RegExp(`^${line}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '')
+    .split(/\s+/)
+    .map(Number);
   return [effective, real, saved].filter((id) => id !== undefined);
 }
 
 function links(directory: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(directory).flatMap((name) => {
-    const target = unlessGone(() => readlinkSync(`${directory}/${name}`));
-    return target === undefined ? [] : [[name, target]];
-  }));
+  return Object.fromEntries(
+    readdirSync(directory).flatMap((name) => {
+      const target = unlessGone(() => readlinkSync(`${directory}/${name}`));
+      return target === undefined ? [] : [[name, target]];
+    }),
+  );
 }
 
 function describe(pid: number, fd: number, target: string): Descriptor {
   if (target === 'anon_inode:inotify') return { fd, target, watches: parseWatches(fdinfoOf(pid, fd)) };
-  if (target === 'anon_inode:[eventfd]') return { fd, target, semaphore: /^eventfd-semaphore:\s*1$/m.test(fdinfoOf(pid, fd)) };
+  if (target === 'anon_inode:[eventfd]')
+    return { fd, target, semaphore: /^eventfd-semaphore:\s*1$/m.test(fdinfoOf(pid, fd)) };
   if (target.startsWith('pipe:')) return { fd, target, packets: isInPacketMode(fdinfoOf(pid, fd)) };
   if (!target.startsWith('/')) return { fd, target };
   const path = `/proc/${pid}/fd/${fd}`;
-  if (target.startsWith('/memfd:')) return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
+  if (target.startsWith('/memfd:'))
+    return { fd, target, huge: unlessGone(() => statfsSync(path).type) === hugetlbfsMagic };
   const fdinfo = fdinfoOf(pid, fd);
   const mount = /^mnt_id:\s*(\d+)$/m.exec(fdinfo)?.[1];
   const locks = parseLocks(fdinfo);
   return {
-    fd, target,
+    fd,
+    target,
     ...(mount === undefined ? {} : { mount: Number(mount) }),
     ...(locks.length === 0 ? {} : { locks }),
     ...(target.endsWith(deletedMark) ? { deletedBytes: unlessGone(() => deletedBytes(path)) ?? 0 } : {}),
@@ -77,10 +86,12 @@ function fdinfoOf(pid: number, fd: number): string {
 
 /** Watches in the text of an inotify's /proc/PID/fdinfo/FD. */
 export function parseWatches(fdinfo: string): Watch[] {
-  return [...fdinfo.matchAll(/^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+)/gm)].map(([, inode = '0', device = '0']) => ({
-    inode: BigInt(`0x${inode}`).toString(),
-    device: Number.parseInt(device, 16),
-  }));
+  return [...fdinfo.matchAll(/^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+)/gm)].map(
+    ([, inode = '0', device = '0']) => ({
+      inode: BigInt(`0x${inode}`).toString(),
+      device: Number.parseInt(device, 16),
+    }),
+  );
 }
 
 /** Kinds of locks in the text of a file's /proc/PID/fdinfo/FD. */

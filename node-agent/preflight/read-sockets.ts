@@ -1,5 +1,5 @@
-// Asks the kernel's socket diagnosis for what /proc does not tell: who is at the other end of a unix socket, which sockets
-// are MPTCP, and which have keys.
+// Asks the kernel's socket diagnosis for what /proc does not tell: who is at the other end of a unix socket, which
+// sockets are MPTCP, and which have keys.
 import { readFileSync } from 'node:fs';
 import { KernelRefusal } from '#cni/netlink/kernel-refusal.ts';
 import type { Inspection } from '#agent/preflight/inspection.ts';
@@ -12,7 +12,9 @@ const INET_DIAG_REQ_PROTOCOL = 3;
 const protocolMptcp = 262;
 
 /** Sockets of the network namespace that process `pid` lives in. */
-export function readSockets(pid: number): Pick<Inspection, 'unixSockets' | 'mptcpInodes' | 'securedTcp' | 'unreadNetlinkInodes'> {
+export function readSockets(
+  pid: number,
+): Pick<Inspection, 'unixSockets' | 'mptcpInodes' | 'securedTcp' | 'unreadNetlinkInodes'> {
   using diagnosis = new SocketDiagnosis(`/proc/${pid}/ns/net`);
   return {
     unixSockets: diagnosis.dump(unixQuestion('all')).map(parseUnixSocket),

@@ -21,11 +21,19 @@ const shutdown = attribute(8, Buffer.of(0));
 test('TLS of the kernel, other layers and MD5 signatures are seen', (t) => {
   t.deepEqual(securedTcp(message(shutdown, layer('tls'))), [[77, 'TLS of the kernel']]);
   t.deepEqual(securedTcp(message(layer('espintcp'))), [[77, 'espintcp']]);
-  t.deepEqual(securedTcp(message(shutdown, attribute(18, Buffer.alloc(100)), layer('tls'))), [[77, 'MD5 signatures and TLS of the kernel']]);
+  t.deepEqual(securedTcp(message(shutdown, attribute(18, Buffer.alloc(100)), layer('tls'))), [
+    [77, 'MD5 signatures and TLS of the kernel'],
+  ]);
 });
 
 test('plain TCP, the TCP part of MPTCP, and half an answer have none', (t) => {
-  for (const plain of [message(), message(shutdown), message(layer('mptcp')), message(Buffer.alloc(3)), message(Buffer.alloc(8))]) {
+  for (const plain of [
+    message(),
+    message(shutdown),
+    message(layer('mptcp')),
+    message(Buffer.alloc(3)),
+    message(Buffer.alloc(8)),
+  ]) {
     t.deepEqual(securedTcp(plain), []);
   }
 });

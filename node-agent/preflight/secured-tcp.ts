@@ -1,5 +1,5 @@
-// TCP sockets for which the kernel holds keys: nobody can read them, so nobody can move them. The kernel's socket diagnosis
-// tells of them to who may administer the network.
+// TCP sockets for which the kernel holds keys: nobody can read them, so nobody can move them. The kernel's socket
+// diagnosis tells of them to who may administer the network.
 import { internetFamilies, type SocketDiagnosis } from '#agent/runtime/socket-diagnosis.ts';
 
 const IPPROTO_TCP = 6;
@@ -35,7 +35,10 @@ function tcpQuestion(family: number): Buffer {
 /** @param message struct inet_diag_msg with its attributes */
 export function securedTcp(message: Buffer): [inode: number, keys: string][] {
   const found = attributesIn(message.subarray(messageBytes));
-  const layer = attributesIn(found.get(INET_DIAG_ULP_INFO) ?? Buffer.alloc(0)).get(INET_ULP_INFO_NAME)?.toString('latin1').replace(/\0.*$/s, '');
+  const layer = attributesIn(found.get(INET_DIAG_ULP_INFO) ?? Buffer.alloc(0))
+    .get(INET_ULP_INFO_NAME)
+    ?.toString('latin1')
+    .replace(/\0.*$/s, '');
   const keys = [
     ...(found.has(INET_DIAG_MD5SIG) ? ['MD5 signatures'] : []),
     ...(layer === undefined || harmless.has(layer) ? [] : [layer === 'tls' ? 'TLS of the kernel' : layer]),
@@ -45,7 +48,7 @@ export function securedTcp(message: Buffer): [inode: number, keys: string][] {
 
 function attributesIn(bytes: Buffer): Map<number, Buffer> {
   const found = new Map<number, Buffer>();
-  for (let at = 0; at + 4 <= bytes.length; ) {
+  for (let at = 0; at + 4 <= bytes.length;) {
     const length = bytes.readUInt16LE(at);
     if (length < 4) break;
     found.set(bytes.readUInt16LE(at + 2) & typeMask, bytes.subarray(at + 4, at + length));

@@ -37,10 +37,44 @@ import { traced } from '#agent/preflight/checks/traced.ts';
 import { acceptedCodes, annotations } from '#agent/runtime/oci-spec.ts';
 
 export const sourceCheckList: readonly SourceCheck[] = [
-  paused, terminal, networkNamespace, ownNamespaces, nestedNamespaces, joinedProcesses, foreignLimits, descriptorLimits, traced, stopped,
-  rootFileSystem, bindMounts, outsideFiles, deletedFiles, formerNames, devices, gpus, hugePages, sharedCode, ioUring, kernelObjects, packetPipes,
-  eventfdSemaphores, semaphoreUndo, exitStatuses, inotify, leases, volumeLocks, sqliteJournal, sqliteConnections,
-  mptcp, connectionKeys, netlink, outsideSockets, unixQueue, foreignSockets, imageMemory, memoryToCome,
+  paused,
+  terminal,
+  networkNamespace,
+  ownNamespaces,
+  nestedNamespaces,
+  joinedProcesses,
+  foreignLimits,
+  descriptorLimits,
+  traced,
+  stopped,
+  rootFileSystem,
+  bindMounts,
+  outsideFiles,
+  deletedFiles,
+  formerNames,
+  devices,
+  gpus,
+  hugePages,
+  sharedCode,
+  ioUring,
+  kernelObjects,
+  packetPipes,
+  eventfdSemaphores,
+  semaphoreUndo,
+  exitStatuses,
+  inotify,
+  leases,
+  volumeLocks,
+  sqliteJournal,
+  sqliteConnections,
+  mptcp,
+  connectionKeys,
+  netlink,
+  outsideSockets,
+  unixQueue,
+  foreignSockets,
+  imageMemory,
+  memoryToCome,
 ];
 
 export function sourceChecks(input: CheckInput): SourceVerdict {
@@ -52,7 +86,12 @@ export function sourceChecks(input: CheckInput): SourceVerdict {
     if (!('verdict' in result)) continue;
     const { fact, remedy } = result;
     const stands = result.verdict === 'refused' && !(acceptable === true && accepted.has(code));
-    (stands ? verdict.refusals : verdict.notes).push({ code, fact, remedy: acceptable === true && stands ? `${remedy} Or accept it: annotation ${annotations.accept}=${code}.` : remedy });
+    (stands ? verdict.refusals : verdict.notes).push({
+      code,
+      fact,
+      remedy:
+        acceptable === true && stands ? `${remedy} Or accept it: annotation ${annotations.accept}=${code}.` : remedy,
+    });
   }
   return verdict;
 }

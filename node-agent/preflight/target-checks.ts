@@ -8,7 +8,10 @@ import type { EnginePorts } from '#agent/engine/ports.ts';
 /** Images are about as large as the memory they hold; some room for the small ones. */
 const smallImagesBytes = 16 * 2 ** 20;
 
-export async function targetRefusals(request: MessageOf<'prepare'>, ports: EnginePorts): Promise<{ refusals: Refusal[]; notes: Note[] }> {
+export async function targetRefusals(
+  request: MessageOf<'prepare'>,
+  ports: EnginePorts,
+): Promise<{ refusals: Refusal[]; notes: Note[] }> {
   const own = await ports.nodeFacts();
   const refusals = [...incompatibilities(request.facts, own), ...mtuRefusals(request, own)];
   const needed = request.memoryBytes + smallImagesBytes;

@@ -16,13 +16,26 @@ const states: Record<string, TcpSocket['state']> = { '01': 'established', '06': 
 
 /** Parses the text of one table. Addresses are plain text, IPv6 uncompressed (`0:0:...:1`). */
 export function parseTcpTable(text: string, family: 4 | 6): TcpSocket[] {
-  return text.split('\n').slice(1).flatMap((line) => {
-    const [, local = '', remote = '', state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
-    if (inode === '') return [];
-    const [localAddress, localPort] = endpoint(local);
-    const [remoteAddress, remotePort] = endpoint(remote);
-    return [{ family, localAddress, localPort, remoteAddress, remotePort, state: states[state] ?? 'other', inode: Number(inode) }];
-  });
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [, local = '', remote = '', state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
+      if (inode === '') return [];
+      const [localAddress, localPort] = endpoint(local);
+      const [remoteAddress, remotePort] = endpoint(remote);
+      return [
+        {
+          family,
+          localAddress,
+          localPort,
+          remoteAddress,
+          remotePort,
+          state: states[state] ?? 'other',
+          inode: Number(inode),
+        },
+      ];
+    });
 }
 
 function endpoint(text: string): [address: string, port: number] {

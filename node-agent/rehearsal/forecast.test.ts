@@ -3,8 +3,21 @@ import test from 'ava';
 import type { HandoverRecord } from '#core/api/handover.ts';
 import { forecastFreeze } from './forecast.ts';
 
-const record = (measures: HandoverRecord['measures'], state: HandoverRecord['state'] = 'succeeded'): HandoverRecord => ({
-  id: 'h', role: 'source', container: 'c', from: 'a', to: 'b', state, startedAt: '', timeline: [], measures, refusals: [], notes: [],
+const record = (
+  measures: HandoverRecord['measures'],
+  state: HandoverRecord['state'] = 'succeeded',
+): HandoverRecord => ({
+  id: 'h',
+  role: 'source',
+  container: 'c',
+  from: 'a',
+  to: 'b',
+  state,
+  startedAt: '',
+  timeline: [],
+  measures,
+  refusals: [],
+  notes: [],
 });
 const redis = { pauseMs: 70, dumpMs: 55, imageBytes: 4 * 2 ** 20 };
 
@@ -17,11 +30,21 @@ test('a node without moves goes by the model', (t) => {
 });
 
 test('a node that is slower than the model is foretold slower', (t) => {
-  const moved = { freezeMs: 2 * forecastFreeze(redis, []).freezeMs, imageBytes: redis.imageBytes, rehearsalDumpMs: redis.dumpMs };
+  const moved = {
+    freezeMs: 2 * forecastFreeze(redis, []).freezeMs,
+    imageBytes: redis.imageBytes,
+    rehearsalDumpMs: redis.dumpMs,
+  };
   t.is(Math.round(forecastFreeze(redis, [record(moved)]).freezeMs / forecastFreeze(redis, []).freezeMs), 2);
 });
 
 test('moves that failed, and such without a rehearsal, tell nothing', (t) => {
   const own = forecastFreeze(redis, []);
-  t.deepEqual(forecastFreeze(redis, [record({ freezeMs: 9_000, imageBytes: 1, rehearsalDumpMs: 1 }, 'rolled-back'), record({ freezeMs: 9_000, imageBytes: 1 })]), own);
+  t.deepEqual(
+    forecastFreeze(redis, [
+      record({ freezeMs: 9_000, imageBytes: 1, rehearsalDumpMs: 1 }, 'rolled-back'),
+      record({ freezeMs: 9_000, imageBytes: 1 }),
+    ]),
+    own,
+  );
 });

@@ -12,9 +12,14 @@ const keptMoves = 16;
 /** @param records of this node, newest first */
 export function forecastFreeze(figures: RehearsalFigures, records: readonly HandoverRecord[]): Forecast {
   const past = records.flatMap(({ role, state, measures: { freezeMs, imageBytes, rehearsalDumpMs } }) =>
-    role === 'source' && state === 'succeeded' && freezeMs !== undefined && imageBytes !== undefined && rehearsalDumpMs !== undefined
+    role === 'source' &&
+    state === 'succeeded' &&
+    freezeMs !== undefined &&
+    imageBytes !== undefined &&
+    rehearsalDumpMs !== undefined
       ? [freezeMs / modelMs(rehearsalDumpMs, imageBytes)]
-      : []);
+      : [],
+  );
   return {
     freezeMs: Math.round(modelMs(figures.dumpMs, figures.imageBytes) * scaleOf(past.slice(0, keptMoves))),
     imageBytes: Math.round(figures.imageBytes),

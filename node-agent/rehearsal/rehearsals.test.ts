@@ -12,7 +12,13 @@ function subject(outcomes: readonly (() => Promise<typeof figures>)[], parts: Pa
   const counted = { runs: 0 };
   const run = () => (outcomes[counted.runs++] ?? outcomes.at(-1) ?? (() => Promise.resolve(figures)))();
   const rehearsed: Rehearsed = {
-    container: 'c', size: { memoryBytes: 0, processes: 1 }, policy: { when: 'Always', maxPauseMs: 1 }, fingerprint: 'f', obstacle: undefined, run, ...parts,
+    container: 'c',
+    size: { memoryBytes: 0, processes: 1 },
+    policy: { when: 'Always', maxPauseMs: 1 },
+    fingerprint: 'f',
+    obstacle: undefined,
+    run,
+    ...parts,
   };
   return { counted, rehearsed };
 }
@@ -42,7 +48,12 @@ test('what fails twice is refused in the words of CRIU', async (t) => {
 });
 
 test('one that is too slow is given up and noted, and so is one that the policy or a session forbids', async (t) => {
-  const left = [subject([late]), subject([], { policy: { when: 'Never', maxPauseMs: 1 } }), subject([], { obstacle: 'a session' }), subject([], { policy: { when: 'WithinBudget', maxPauseMs: 1 } })];
+  const left = [
+    subject([late]),
+    subject([], { policy: { when: 'Never', maxPauseMs: 1 } }),
+    subject([], { obstacle: 'a session' }),
+    subject([], { policy: { when: 'WithinBudget', maxPauseMs: 1 } }),
+  ];
   for (const { rehearsed } of left) {
     const { refusals, notes } = await new NodeRehearsals(1).rehearse(rehearsed);
     t.deepEqual([refusals.length, notes.map(({ code }) => code)], [0, ['PREFLIGHT_REHEARSAL']]);

@@ -57,13 +57,26 @@ export class NodeRehearsals implements Rehearsals {
     const { container, fingerprint, policy, size, obstacle } = subject;
     await this.settled(container);
     const kept = this.#kept.get(container);
-    if (policy.when !== 'Never' && kept !== undefined && kept.fingerprint === fingerprint && performance.now() < kept.until) return kept.report;
+    if (
+      policy.when !== 'Never' &&
+      kept !== undefined &&
+      kept.fingerprint === fingerprint &&
+      performance.now() < kept.until
+    )
+      return kept.report;
     const expectedMs = expectedPauseMs(size, this.#pauses);
     const against = reasonAgainst(policy, expectedMs) ?? obstacle;
     if (against !== undefined) return { refusals: [], notes: [leftOut(against)] };
-    const report = await this.during(container, () => this.#tryOut(subject, Math.max(limit.atLeastMs, limit.times * expectedMs)));
-    if (report.figures !== undefined) this.#pauses = [{ ...size, pauseMs: report.figures.pauseMs }, ...this.#pauses].slice(0, keptPauses);
-    this.#kept.set(container, { fingerprint, report, until: performance.now() + (report.figures === undefined ? badForMs : this.#goodForMs) });
+    const report = await this.during(container, () =>
+      this.#tryOut(subject, Math.max(limit.atLeastMs, limit.times * expectedMs)),
+    );
+    if (report.figures !== undefined)
+      this.#pauses = [{ ...size, pauseMs: report.figures.pauseMs }, ...this.#pauses].slice(0, keptPauses);
+    this.#kept.set(container, {
+      fingerprint,
+      report,
+      until: performance.now() + (report.figures === undefined ? badForMs : this.#goodForMs),
+    });
     for (const listener of this.#listeners) listener(report);
     return report;
   }
@@ -79,7 +92,8 @@ export class NodeRehearsals implements Rehearsals {
   }
 
   async settled(container: string): Promise<void> {
-    for (let work = this.#underway.get(container); work !== undefined; work = this.#underway.get(container)) await Promise.allSettled([work]);
+    for (let work = this.#underway.get(container); work !== undefined; work = this.#underway.get(container))
+      await Promise.allSettled([work]);
   }
 
   observe(listener: (report: RehearsalReport) => void): void {
@@ -92,7 +106,8 @@ export class NodeRehearsals implements Rehearsals {
         return { refusals: [], notes: [], figures: await run(limitMs) };
       } catch (thrown) {
         const error = asGodwitError(thrown);
-        if (error.code === 'ERR_DEADLINE' || (attempt === attempts && error.code !== 'ERR_DUMP')) return { refusals: [], notes: [leftOut(`it was given up: ${error.message}`)] };
+        if (error.code === 'ERR_DEADLINE' || (attempt === attempts && error.code !== 'ERR_DUMP'))
+          return { refusals: [], notes: [leftOut(`it was given up: ${error.message}`)] };
         if (attempt === attempts) return { refusals: [refusalOf(error)], notes: [] };
         await sleep(betweenAttemptsMs);
       }
@@ -102,15 +117,33 @@ export class NodeRehearsals implements Rehearsals {
 
 /** For the reference page. */
 export const rehearsalFindings = [
-  { check: 'rehearsal', code: 'PREFLIGHT_DUMP', about: 'A dump that lets the program go on failed twice: CRIU cannot save it. The fact quotes CRIU.' },
-  { check: 'rehearsal', code: 'PREFLIGHT_REHEARSAL', about: 'Noted, never refused: the dump was not tried, by the policy or since it would stop the program for too long, or it was given up.' },
+  {
+    check: 'rehearsal',
+    code: 'PREFLIGHT_DUMP',
+    about: 'A dump that lets the program go on failed twice: CRIU cannot save it. The fact quotes CRIU.',
+  },
+  {
+    check: 'rehearsal',
+    code: 'PREFLIGHT_REHEARSAL',
+    about:
+      'Noted, never refused: the dump was not tried, by the policy or since it would stop the program for too long, or it was given up.',
+  },
 ] as const;
 
 function leftOut(why: string) {
-  return { code: 'PREFLIGHT_REHEARSAL', fact: `the dump was not rehearsed: ${why}`, remedy: 'Allow a longer pause (`rehearsal` in the interruption policy, or in the configuration of the agent), or move it untested.' };
+  return {
+    code: 'PREFLIGHT_REHEARSAL',
+    fact: `the dump was not rehearsed: ${why}`,
+    remedy:
+      'Allow a longer pause (`rehearsal` in the interruption policy, or in the configuration of the agent), or move it untested.',
+  };
 }
 
 function refusalOf({ message, details }: GodwitError) {
   const lines = Array.isArray(details['criu']) ? details['criu'].map(String) : [];
-  return { code: 'PREFLIGHT_DUMP', fact: `a rehearsal of the dump failed: ${lines.length > 0 ? lines.join('; ') : message}`, remedy: remedyFor(lines.length > 0 ? lines : [message]) };
+  return {
+    code: 'PREFLIGHT_DUMP',
+    fact: `a rehearsal of the dump failed: ${lines.length > 0 ? lines.join('; ') : message}`,
+    remedy: remedyFor(lines.length > 0 ? lines : [message]),
+  };
 }

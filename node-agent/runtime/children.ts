@@ -1,11 +1,18 @@
-// Children of a container's processes in a state that CRIU gets wrong: being started by vfork, or ended with a status that it cannot restore.
+// Children of a container's processes in a state that CRIU gets wrong: being started by vfork, or ended with a status
+// that it cannot restore.
 import { readdirSync, readFileSync } from 'node:fs';
 import { hasErrno } from '#core/errno.ts';
 
 export interface OddChildren {
-  /** Parents that stand still until a child of vfork (posix_spawn, system) runs its program: no signal interrupts them, and so CRIU waits in vain. */
+  /**
+   * Parents that stand still until a child of vfork (posix_spawn, system) runs its program: no signal interrupts them,
+   * and so CRIU waits in vain.
+   */
   spawning: number[];
-  /** Children that ended with a status of 128 or more, and for which nobody has waited: CRIU restores the status without its highest bit. */
+  /**
+   * Children that ended with a status of 128 or more, and for which nobody has waited: CRIU restores the status without
+   * its highest bit.
+   */
   ended: EndedChild[];
 }
 
@@ -38,10 +45,18 @@ export function oddChildren(pids: readonly number[]): OddChildren {
 /** What the text of /proc/PID/stat says of a child that ended with a status of 128 or more; undefined of any other. */
 export function parseEnded(stat: string): EndedChild | undefined {
   const nameEnd = stat.lastIndexOf(')');
-  const fields = stat.slice(nameEnd + 2).trim().split(' ');
+  const fields = stat
+    .slice(nameEnd + 2)
+    .trim()
+    .split(' ');
   const waitStatus = Number(fields[49]);
   if (fields[0] !== 'Z' || (waitStatus & 0x7f) !== 0 || waitStatus >> 8 < 128) return undefined;
-  return { pid: Number.parseInt(stat, 10), startTicks: Number(fields[19]), name: stat.slice(stat.indexOf('(') + 1, nameEnd), status: waitStatus >> 8 };
+  return {
+    pid: Number.parseInt(stat, 10),
+    startTicks: Number(fields[19]),
+    name: stat.slice(stat.indexOf('(') + 1, nameEnd),
+    status: waitStatus >> 8,
+  };
 }
 
 function textOf(file: string): string | undefined {

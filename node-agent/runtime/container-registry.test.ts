@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ContainerRegistry, namespaceOf, type Registration } from './container-registry.ts';
 
-const registration = (id: string): Registration => ({ id, root: '/run/containerd/runc/default', bundle: `/b/${id}`, createdAt: '2030-01-01' });
+const registration = (id: string): Registration => ({
+  id,
+  root: '/run/containerd/runc/default',
+  bundle: `/b/${id}`,
+  createdAt: '2030-01-01',
+});
 
 function directory(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), 'registry-'));
@@ -37,7 +42,8 @@ test('a container is found by its id or the beginning of it', (t) => {
 test('an id that is no name of a file is refused', (t) => {
   const path = directory(t);
   const registry = new ContainerRegistry(path);
-  for (const id of ['../x', '', '.', 'a/b', 'a b']) t.throws(() => registry.add(registration(id)), { code: 'ERR_CONTAINER_UNKNOWN' }, id);
+  for (const id of ['../x', '', '.', 'a/b', 'a b'])
+    t.throws(() => registry.add(registration(id)), { code: 'ERR_CONTAINER_UNKNOWN' }, id);
   t.deepEqual(readdirSync(path), []);
 });
 

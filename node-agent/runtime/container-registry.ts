@@ -1,4 +1,5 @@
-// The containers that were created through godwit-runc on this node since it booted, kept in /run so that a restarted agent knows them.
+// The containers that were created through godwit-runc on this node since it booted, kept in /run so that a restarted
+// agent knows them.
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -53,12 +54,19 @@ export class ContainerRegistry {
     return [...this.#known.values()];
   }
 
-  /** The container with this id or the only one whose id starts with it; throws ERR_CONTAINER_UNKNOWN or ERR_CONTAINER_AMBIGUOUS. */
+  /**
+   * The container with this id or the only one whose id starts with it; throws ERR_CONTAINER_UNKNOWN or
+   * ERR_CONTAINER_AMBIGUOUS.
+   */
   find(prefix: string): Registration {
     const exact = this.#known.get(prefix);
     if (exact !== undefined) return exact;
     const [match, ...others] = this.all().filter(({ id }) => id.startsWith(prefix));
-    if (match === undefined) throw new GodwitError('ERR_CONTAINER_UNKNOWN', `no container ${prefix} was created through godwit-runc on this node`);
+    if (match === undefined)
+      throw new GodwitError(
+        'ERR_CONTAINER_UNKNOWN',
+        `no container ${prefix} was created through godwit-runc on this node`,
+      );
     if (others.length > 0) {
       const ids = [match, ...others].map(({ id }) => id).join(', ');
       throw new GodwitError('ERR_CONTAINER_AMBIGUOUS', `${prefix} may be any of ${ids}`);
@@ -67,7 +75,8 @@ export class ContainerRegistry {
   }
 
   #pathOf(id: string): string {
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id)) throw new GodwitError('ERR_CONTAINER_UNKNOWN', `${JSON.stringify(id)} is not a container id`);
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id))
+      throw new GodwitError('ERR_CONTAINER_UNKNOWN', `${JSON.stringify(id)} is not a container id`);
     return join(this.#directory, `${id}.json`);
   }
 }

@@ -10,7 +10,11 @@ import { isEnding, signalNumber } from '#agent/runtime/signals.ts';
 const stopSignalLabel = 'io.containerd.image.config.stop-signal';
 
 /** What cannot be told ends it: the owner's will comes before a handover. */
-export async function endsContainer(container: Registration | undefined, text: string, containerd: Containerd): Promise<boolean> {
+export async function endsContainer(
+  container: Registration | undefined,
+  text: string,
+  containerd: Containerd,
+): Promise<boolean> {
   const signal = signalNumber(text);
   if (container === undefined || signal === undefined) return true;
   const state = readRuncStateIfAny(container.root, container.id);

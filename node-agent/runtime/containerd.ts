@@ -17,15 +17,29 @@ const containerSchema = z.object({
   snapshot_key: z.string(),
 });
 export type ContainerdContainer = z.infer<typeof containerSchema>;
-const mountsSchema = z.object({ mounts: z.array(z.object({ type: z.string(), source: z.string(), options: z.array(z.string()) })) });
+const mountsSchema = z.object({
+  mounts: z.array(z.object({ type: z.string(), source: z.string(), options: z.array(z.string()) })),
+});
 const taskSchema = z.object({
-  process: z.object({ pid: z.number(), status: z.number(), stdin: z.string(), stdout: z.string(), stderr: z.string(), terminal: z.boolean() }),
+  process: z.object({
+    pid: z.number(),
+    status: z.number(),
+    stdin: z.string(),
+    stdout: z.string(),
+    stderr: z.string(),
+    terminal: z.boolean(),
+  }),
 });
 export type ContainerdTask = z.infer<typeof taskSchema>['process'];
 /** containerd's task states. */
 export const taskStatus = { created: 1, running: 2, stopped: 3, paused: 4 } as const;
 
-const definitions = loadSync(new URL('containerd.proto', import.meta.url).pathname, { keepCase: true, longs: Number, enums: Number, defaults: true });
+const definitions = loadSync(new URL('containerd.proto', import.meta.url).pathname, {
+  keepCase: true,
+  longs: Number,
+  enums: Number,
+  defaults: true,
+});
 
 interface MessageCodec {
   serialize(value: object): Buffer;
@@ -53,17 +67,35 @@ export class Containerd {
   }
 
   async container(namespace: string, id: string): Promise<ContainerdContainer> {
-    const answer = await this.#call(namespace, 'containers.v1.Containers/Get', 'GetContainerRequest', { id }, 'ContainerMessage');
+    const answer = await this.#call(
+      namespace,
+      'containers.v1.Containers/Get',
+      'GetContainerRequest',
+      { id },
+      'ContainerMessage',
+    );
     return z.object({ container: containerSchema }).parse(answer).container;
   }
 
   async createContainer(namespace: string, container: ContainerdContainer): Promise<void> {
-    await this.#call(namespace, 'containers.v1.Containers/Create', 'ContainerMessage', { container }, 'ContainerMessage');
+    await this.#call(
+      namespace,
+      'containers.v1.Containers/Create',
+      'ContainerMessage',
+      { container },
+      'ContainerMessage',
+    );
   }
 
   async updateSpec(namespace: string, container: ContainerdContainer): Promise<void> {
     const request = { container, update_mask: { paths: ['spec'] } };
-    await this.#call(namespace, 'containers.v1.Containers/Update', 'UpdateContainerRequest', request, 'ContainerMessage');
+    await this.#call(
+      namespace,
+      'containers.v1.Containers/Update',
+      'UpdateContainerRequest',
+      request,
+      'ContainerMessage',
+    );
   }
 
   async deleteContainer(namespace: string, id: string): Promise<void> {
@@ -73,16 +105,34 @@ export class Containerd {
   /** Makes a writable layer on `parent`; kept from garbage collection until its container refers to it. */
   async prepareSnapshot(namespace: string, snapshotter: string, key: string, parent: string): Promise<void> {
     const labels = { 'containerd.io/gc.root': new Date().toISOString() };
-    await this.#call(namespace, 'snapshots.v1.Snapshots/Prepare', 'PrepareSnapshotRequest', { snapshotter, key, parent, labels }, 'MountsResponse');
+    await this.#call(
+      namespace,
+      'snapshots.v1.Snapshots/Prepare',
+      'PrepareSnapshotRequest',
+      { snapshotter, key, parent, labels },
+      'MountsResponse',
+    );
   }
 
   async snapshotParent(namespace: string, snapshotter: string, key: string): Promise<string> {
-    const answer = await this.#call(namespace, 'snapshots.v1.Snapshots/Stat', 'SnapshotRequest', { snapshotter, key }, 'StatSnapshotResponse');
+    const answer = await this.#call(
+      namespace,
+      'snapshots.v1.Snapshots/Stat',
+      'SnapshotRequest',
+      { snapshotter, key },
+      'StatSnapshotResponse',
+    );
     return z.object({ info: z.object({ parent: z.string() }) }).parse(answer).info.parent;
   }
 
   async snapshotMounts(namespace: string, snapshotter: string, key: string) {
-    const answer = await this.#call(namespace, 'snapshots.v1.Snapshots/Mounts', 'SnapshotRequest', { snapshotter, key }, 'MountsResponse');
+    const answer = await this.#call(
+      namespace,
+      'snapshots.v1.Snapshots/Mounts',
+      'SnapshotRequest',
+      { snapshotter, key },
+      'MountsResponse',
+    );
     return mountsSchema.parse(answer).mounts;
   }
 
@@ -91,7 +141,13 @@ export class Containerd {
   }
 
   async task(namespace: string, id: string): Promise<ContainerdTask> {
-    const answer = await this.#call(namespace, 'tasks.v1.Tasks/Get', 'TaskRequest', { container_id: id }, 'GetTaskResponse');
+    const answer = await this.#call(
+      namespace,
+      'tasks.v1.Tasks/Get',
+      'TaskRequest',
+      { container_id: id },
+      'GetTaskResponse',
+    );
     return taskSchema.parse(answer).process;
   }
 
@@ -110,7 +166,12 @@ export class Containerd {
     const { deserialize } = codec(replyType);
     const { promise, resolve, reject } = Promise.withResolvers<object>();
     this.#client.makeUnaryRequest(
-      `/containerd.services.${method}`, serialize, deserialize, request, metadata, { deadline: Date.now() + callLimitMs },
+      `/containerd.services.${method}`,
+      serialize,
+      deserialize,
+      request,
+      metadata,
+      { deadline: Date.now() + callLimitMs },
       (error, reply) => {
         if (error !== null) reject(containerdError(error, method));
         else resolve(reply ?? {});

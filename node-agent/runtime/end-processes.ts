@@ -20,14 +20,21 @@ export function killFrozen(state: RuncState): void {
 export async function awaitEmpty(state: RuncState, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs;
   for (let pids = membersOf(state); pids.length > 0; pids = membersOf(state)) {
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `processes ${pids.join(', ')} of the source did not end within ${limitMs} ms`);
+    if (performance.now() > deadline)
+      throw new GodwitError(
+        'ERR_DEADLINE',
+        `processes ${pids.join(', ')} of the source did not end within ${limitMs} ms`,
+      );
     await sleep(pollMs);
   }
 }
 
 function membersOf({ freezerCgroup }: RuncState): number[] {
   try {
-    return readFileSync(join(freezerCgroup, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '').map(Number);
+    return readFileSync(join(freezerCgroup, 'cgroup.procs'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map(Number);
   } catch (error) {
     if (hasErrno(error, ['ENOENT', 'ENODEV'])) return []; // the cgroup is gone
     throw error;

@@ -1,5 +1,6 @@
-// Keeps `runc exec` waiting while its container freezes: whoever joins a container from outside is in no dump. containerd
-// tells nobody that a container has ended while a session of it is about to begin, so none may wait for longer than that.
+// Keeps `runc exec` waiting while its container freezes: whoever joins a container from outside is in no dump.
+// containerd tells nobody that a container has ended while a session of it is about to begin, so none may wait for
+// longer than that.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GodwitError } from '#core/errors.ts';
 import type { RuncState } from '#agent/runtime/runc-state.ts';
@@ -81,5 +82,9 @@ const endLimitMs = 1_000;
 export async function endSessions(state: RuncState): Promise<void> {
   for (const pid of sessionsIn(state)) killProcess(pid);
   const left = await awaitSessions(state, endLimitMs);
-  if (left.length > 0) throw new GodwitError('ERR_FREEZE', `processes ${left.join(', ')}, started in the container from outside, do not end`);
+  if (left.length > 0)
+    throw new GodwitError(
+      'ERR_FREEZE',
+      `processes ${left.join(', ')}, started in the container from outside, do not end`,
+    );
 }

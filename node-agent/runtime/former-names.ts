@@ -1,6 +1,15 @@
-// Files that a process has open or mapped by a name that was removed, while another name of theirs remains: POSIX semaphores
-// are made that way. CRIU gives them a name of its own for the dump, and takes it away again.
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, unlinkSync } from 'node:fs';
+// Files that a process has open or mapped by a name that was removed, while another name of theirs remains: POSIX
+// semaphores are made that way. CRIU gives them a name of its own for the dump, and takes it away again.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '#core/errno.ts';
 
@@ -28,7 +37,9 @@ export function formerNames(pid: number, maps: string): FormerName[] {
 /** Names in /proc/PID/map_files of what has a removed name in /proc/PID/maps. */
 export function deletedRanges(maps: string): string[] {
   const ranges = [...maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ [1-9]\d* +\/.* \(deleted\)$/gm)];
-  return ranges.map(([, start = '', end = '']) => [start, end].map((address) => BigInt(`0x${address}`).toString(16)).join('-'));
+  return ranges.map(([, start = '', end = '']) =>
+    [start, end].map((address) => BigInt(`0x${address}`).toString(16)).join('-'),
+  );
 }
 
 function formerName(link: string): FormerName | undefined {
@@ -49,11 +60,14 @@ function formerName(link: string): FormerName | undefined {
   }
 }
 
-/** Removes the names that a killed CRIU left beside the former names of (frozen) processes; what is another file stays. */
+/**
+ * Removes the names that a killed CRIU left beside the former names of (frozen) processes; what is another file stays.
+ */
 export function removeNamesOfCriu(pids: readonly number[]): void {
   for (const pid of pids) {
     try {
-      for (const file of formerNames(pid, readFileSync(`/proc/${pid}/maps`, 'latin1'))) removeBeside(`/proc/${pid}/root`, file);
+      for (const file of formerNames(pid, readFileSync(`/proc/${pid}/maps`, 'latin1')))
+        removeBeside(`/proc/${pid}/root`, file);
     } catch (error) {
       if (!hasErrno(error, ['ENOENT', 'ESRCH'])) throw error; // it ended
     }
@@ -62,7 +76,8 @@ export function removeNamesOfCriu(pids: readonly number[]): void {
 
 function removeBeside(root: string, file: FormerName): void {
   for (let directory = dirname(file.path); ; directory = dirname(directory)) {
-    for (const name of namesIn(join(root, directory))) if (nameOfCriu.test(name)) removeIfSame(join(root, directory, name), file);
+    for (const name of namesIn(join(root, directory)))
+      if (nameOfCriu.test(name)) removeIfSame(join(root, directory, name), file);
     if (directory === '/') return;
   }
 }

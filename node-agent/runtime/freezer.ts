@@ -17,22 +17,37 @@ interface FreezerFiles {
 function freezerFiles(cgroup: string, version: 1 | 2): FreezerFiles {
   if (version === 1) {
     const control = join(cgroup, 'freezer.state');
-    return { control, frozen: 'FROZEN', thawed: 'THAWED', isFrozen: () => readFileSync(control, 'utf8').trim() === 'FROZEN' };
+    return {
+      control,
+      frozen: 'FROZEN',
+      thawed: 'THAWED',
+      isFrozen: () => readFileSync(control, 'utf8').trim() === 'FROZEN',
+    };
   }
   const events = join(cgroup, 'cgroup.events');
-  return { control: join(cgroup, 'cgroup.freeze'), frozen: '1', thawed: '0', isFrozen: () => /^frozen 1$/m.test(readFileSync(events, 'utf8')) };
+  return {
+    control: join(cgroup, 'cgroup.freeze'),
+    frozen: '1',
+    thawed: '0',
+    isFrozen: () => /^frozen 1$/m.test(readFileSync(events, 'utf8')),
+  };
 }
 
-/** Resolves when no task of the cgroup runs any more; rejects with ERR_FREEZE after `limitMs`, and the cgroup is thawed then. */
+/**
+ * Resolves when no task of the cgroup runs any more; rejects with ERR_FREEZE after `limitMs`, and the cgroup is thawed
+ * then.
+ */
 export async function freezeCgroup(cgroup: string, version: 1 | 2, limitMs: number): Promise<void> {
   const files = freezerFiles(cgroup, version);
   const deadline = performance.now() + limitMs;
   try {
     writeFileSync(files.control, files.frozen);
     while (!files.isFrozen()) {
-      if (performance.now() > deadline) throw new GodwitError('ERR_FREEZE', `cgroup ${cgroup} did not freeze within ${limitMs} ms`);
+      if (performance.now() > deadline)
+        throw new GodwitError('ERR_FREEZE', `cgroup ${cgroup} did not freeze within ${limitMs} ms`);
       await sleep(pollMs);
-      writeFileSync(files.control, files.frozen); // v1 looks again at tasks that were about to sleep only when told again
+      // v1 looks again at tasks that were about to sleep only when told again
+      writeFileSync(files.control, files.frozen);
     }
   } catch (cause) {
     thawCgroup(cgroup, version);
@@ -48,14 +63,16 @@ export function askToFreeze(cgroup: string, version: 1 | 2): void {
 }
 
 /**
- * Takes processes of this process's PID namespace out of a container's cgroup, into a new sibling that is returned: runc puts
- * CRIU and its action script there, and they would freeze with what they restore.
+ * Takes processes of this process's PID namespace out of a container's cgroup, into a new sibling that is returned:
+ * runc puts CRIU and its action script there, and they would freeze with what they restore.
  */
 export function separateFromContainer(cgroup: string): string {
   const host = readlinkSync('/proc/self/ns/pid');
   const sibling = join(dirname(cgroup), `godwit-${basename(cgroup)}`);
   mkdirSync(sibling, { recursive: true });
-  for (const pid of readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '')) {
+  for (const pid of readFileSync(join(cgroup, 'cgroup.procs'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')) {
     if (readlinkSync(`/proc/${pid}/ns/pid`) === host) writeFileSync(join(sibling, 'cgroup.procs'), pid);
   }
   return sibling;

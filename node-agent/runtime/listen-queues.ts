@@ -1,5 +1,6 @@
-// Connections that a program has not accepted yet, asked of the kernel's socket diagnosis: /proc/net/tcp walks all sockets of the
-// machine (3.6 ms a table here), this only the listening ones (0.1 ms), and it is asked inside the freeze.
+// Connections that a program has not accepted yet, asked of the kernel's socket diagnosis: /proc/net/tcp walks all
+// sockets of the machine (3.6 ms a table here), this only the listening ones (0.1 ms), and it is asked inside the
+// freeze.
 import { internetFamilies, SocketDiagnosis } from '#agent/runtime/socket-diagnosis.ts';
 
 const protocolTcp = 6;

@@ -6,7 +6,8 @@ import { replaceFile } from '#agent/runtime/replace-file.ts';
 /**
  * - restored: the container was restored by its `create`, and needs no `start`.
  * - arrived: the sandbox's pod has arrived; from then on its containers start like any other.
- * - held: kills of the container wait for the agent; the text says until when (epoch seconds). It stays when that is over: the kill was delivered, and is not held again.
+ * - held: kills of the container wait for the agent; the text says until when (epoch seconds). It stays when that is
+ * over: the kill was delivered, and is not held again.
  */
 export type Mark = 'restored' | 'arrived' | 'held';
 
@@ -14,7 +15,8 @@ export type Mark = 'restored' | 'arrived' | 'held';
 export function mark(runDir: string, kind: Mark, id: string, text = ''): void {
   const directory = join(runDir, kind);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  replaceFile(join(directory, id), text); // a text that is read while it is written would say that nothing is held any more
+  // a text that is read while it is written would say that nothing is held any more
+  replaceFile(join(directory, id), text);
 }
 
 export function isMarked(runDir: string, kind: Mark, id: string): boolean {

@@ -12,7 +12,20 @@ export interface OciArguments {
   signal: string;
 }
 
-const valueOptions = new Set(['--root', '--log', '--log-format', '--criu', '--rootless', '--bundle', '-b', '--pid-file', '--console-socket', '--preserve-fds', '--process', '-p']);
+const valueOptions = new Set([
+  '--root',
+  '--log',
+  '--log-format',
+  '--criu',
+  '--rootless',
+  '--bundle',
+  '-b',
+  '--pid-file',
+  '--console-socket',
+  '--preserve-fds',
+  '--process',
+  '-p',
+]);
 
 /** Parses argv without argv[0]; undefined when no container id is there. */
 export function parseOciArguments(command: string, argv: readonly string[], cwd: string): OciArguments | undefined {

@@ -18,7 +18,8 @@ const spec = {
 };
 
 test('numbers that JavaScript would round are written as they were', (t) => {
-  const json = '{"process":{"rlimits":[{"type":"RLIMIT_MEMLOCK","hard":18446744073709551615,"soft":9007199254740993}]},"linux":{"resources":{"memory":{"limit":-9223372036854775808,"swap":4096}}}}';
+  const json =
+    '{"process":{"rlimits":[{"type":"RLIMIT_MEMLOCK","hard":18446744073709551615,"soft":9007199254740993}]},"linux":{"resources":{"memory":{"limit":-9223372036854775808,"swap":4096}}}}';
   t.is(JSON.stringify(parseOciSpec(json)), json);
   t.is(JSON.stringify(withAnnotation(parseOciSpec(json), 'a', 'b')), json.replace(/\}$/, ',"annotations":{"a":"b"}}'));
 });
@@ -28,23 +29,34 @@ test('what is not known passes through', (t) => {
 });
 
 test('what is no spec is refused', (t) => {
-  for (const text of ['', '[]', '{"process":3}', '{"mounts":[{}]}', '{']) t.throws(() => parseOciSpec(text), { code: 'ERR_SPEC_INVALID' }, text);
+  for (const text of ['', '[]', '{"process":3}', '{"mounts":[{}]}', '{'])
+    t.throws(() => parseOciSpec(text), { code: 'ERR_SPEC_INVALID' }, text);
 });
 
-test('the network namespace has a path or is nobody\'s', (t) => {
+test("the network namespace has a path or is nobody's", (t) => {
   t.is(networkNamespace(parseOciSpec(JSON.stringify(spec))), '/run/netns/shop');
   t.is(networkNamespace({ linux: { namespaces: [{ type: 'network' }] } }), undefined);
   t.is(networkNamespace({}), undefined);
 });
 
 test('writable bind mounts and their fates', (t) => {
-  t.deepEqual(writableBindMounts(parseOciSpec(JSON.stringify(spec))).map(({ destination, fate }) => [destination, fate]), [['/data', 'moved'], ['/nfs', 'shared'], ['/unknown', 'unknown']]);
+  t.deepEqual(
+    writableBindMounts(parseOciSpec(JSON.stringify(spec))).map(({ destination, fate }) => [destination, fate]),
+    [
+      ['/data', 'moved'],
+      ['/nfs', 'shared'],
+      ['/unknown', 'unknown'],
+    ],
+  );
 });
 
 test('an annotation is set, replaced and taken away', (t) => {
   const one = withAnnotation({ annotations: { other: 'x' } }, annotations.handover, 'h1');
   t.deepEqual(one.annotations, { other: 'x', [annotations.handover]: 'h1' });
-  t.deepEqual(withAnnotation(one, annotations.handover, 'h2').annotations, { other: 'x', [annotations.handover]: 'h2' });
+  t.deepEqual(withAnnotation(one, annotations.handover, 'h2').annotations, {
+    other: 'x',
+    [annotations.handover]: 'h2',
+  });
   t.deepEqual(withAnnotation(one, annotations.handover, undefined).annotations, { other: 'x' });
   t.deepEqual(withAnnotation({}, 'a', 'b').annotations, { a: 'b' });
 });

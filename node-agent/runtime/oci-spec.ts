@@ -2,18 +2,25 @@
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 
-const mountSchema = z.looseObject({ destination: z.string(), type: z.string().optional(), source: z.string().optional(), options: z.array(z.string()).optional() });
+const mountSchema = z.looseObject({
+  destination: z.string(),
+  type: z.string().optional(),
+  source: z.string().optional(),
+  options: z.array(z.string()).optional(),
+});
 const namespaceSchema = z.looseObject({ type: z.string(), path: z.string().optional() });
 export const ociSpecSchema = z.looseObject({
   process: z.looseObject({ terminal: z.boolean().optional(), args: z.array(z.string()).optional() }).optional(),
   root: z.looseObject({ path: z.string().optional(), readonly: z.boolean().optional() }).optional(),
   mounts: z.array(mountSchema).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
-  linux: z.looseObject({
-    namespaces: z.array(namespaceSchema).optional(),
-    cgroupsPath: z.string().optional(),
-    sysctl: z.record(z.string(), z.string()).optional(),
-  }).optional(),
+  linux: z
+    .looseObject({
+      namespaces: z.array(namespaceSchema).optional(),
+      cgroupsPath: z.string().optional(),
+      sysctl: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
 });
 export type OciSpec = z.infer<typeof ociSpecSchema>;
 
@@ -38,9 +45,13 @@ declare global {
   }
 }
 
-/** Numbers that JavaScript would round, as limits that are infinite (2^64 - 1), stay what they are: runc takes no other. */
+/**
+ * Numbers that JavaScript would round, as limits that are infinite (2^64 - 1), stay what they are: runc takes no other.
+ */
 function exactly(_key: string, value: unknown, { source = '' }: { source?: string }): unknown {
-  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) ? JSON.rawJSON(source) : value;
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)
+    ? JSON.rawJSON(source)
+    : value;
 }
 
 export function parseOciSpec(json: string): OciSpec {
@@ -51,7 +62,10 @@ export function parseOciSpec(json: string): OciSpec {
   }
 }
 
-/** Path of the network namespace that the container joins; undefined when it shares the host's or has an unnamed one of its own. */
+/**
+ * Path of the network namespace that the container joins; undefined when it shares the host's or has an unnamed one of
+ * its own.
+ */
 export function networkNamespace(spec: OciSpec): string | undefined {
   return spec.linux?.namespaces?.find(({ type }) => type === 'network')?.path;
 }
@@ -61,7 +75,8 @@ export function withAnnotation(spec: OciSpec, key: string, value: string | undef
   return { ...spec, annotations: value === undefined ? others : { ...others, [key]: value } };
 }
 
-const listed = (spec: OciSpec, key: string): string[] => (spec.annotations?.[key] ?? '').split(',').filter((entry) => entry !== '');
+const listed = (spec: OciSpec, key: string): string[] =>
+  (spec.annotations?.[key] ?? '').split(',').filter((entry) => entry !== '');
 
 export function acceptedCodes(spec: OciSpec): ReadonlySet<string> {
   return new Set(listed(spec, annotations.accept).map((code) => code.trim()));
@@ -83,7 +98,13 @@ export function writableBindMounts(spec: OciSpec): BindMount[] {
   const shared = listed(spec, annotations.sharedMounts);
   return (spec.mounts ?? []).flatMap(({ type, source, destination, options = [] }) => {
     const bind = type === 'bind' || options.includes('bind') || options.includes('rbind');
-    if (!bind || source === undefined || options.includes('ro') || providedByRuntime.some((prefix) => source.startsWith(prefix))) return [];
+    if (
+      !bind ||
+      source === undefined ||
+      options.includes('ro') ||
+      providedByRuntime.some((prefix) => source.startsWith(prefix))
+    )
+      return [];
     const fate = moved.includes(destination) ? 'moved' : shared.includes(destination) ? 'shared' : 'unknown';
     return [{ source, destination, fate }];
   });

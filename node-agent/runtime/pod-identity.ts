@@ -23,7 +23,11 @@ export function podContainerOf({ annotations = {} }: OciSpec): PodContainer | un
   const said = (key: string): string | undefined => annotations[`${prefix}${key}`];
   if (said('container-type') !== 'container') return undefined;
   const parsed = podContainerSchema.safeParse({
-    namespace: said('sandbox-namespace'), name: said('sandbox-name'), uid: said('sandbox-uid'), sandbox: said('sandbox-id'), container: said('container-name'),
+    namespace: said('sandbox-namespace'),
+    name: said('sandbox-name'),
+    uid: said('sandbox-uid'),
+    sandbox: said('sandbox-id'),
+    container: said('container-name'),
     migration: annotations[names.migration],
   });
   return parsed.data;

@@ -1,8 +1,13 @@
 // Who of a container's processes descends from its first one.
 
-/** The processes that do not descend from `ancestor`; `parents` maps every process to its parent. One that has ended (its own parent) is none. */
+/**
+ * The processes that do not descend from `ancestor`; `parents` maps every process to its parent. One that has ended
+ * (its own parent) is none.
+ */
 export function outsiders(ancestor: number, parents: ReadonlyMap<number, number>): number[] {
-  return [...parents].filter(([pid, parent]) => pid !== parent && !descends(pid, ancestor, parents)).map(([pid]) => pid);
+  return [...parents]
+    .filter(([pid, parent]) => pid !== parent && !descends(pid, ancestor, parents))
+    .map(([pid]) => pid);
 }
 
 function descends(pid: number, ancestor: number, parents: ReadonlyMap<number, number>): boolean {

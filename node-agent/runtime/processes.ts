@@ -4,7 +4,9 @@ import process from 'node:process';
 import { hasErrno } from '#core/errno.ts';
 
 export function allPids(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }
 
 export function killProcess(pid: number): void {
@@ -29,8 +31,8 @@ export function isAlive(pid: number): boolean {
 const sparedScore = -997;
 
 /**
- * The kernel, short of memory, ends others before this process and what it starts: CRIU that is killed at work in a program may take it along.
- * What CRIU restores has its own score again. Where it is not allowed nothing changes.
+ * The kernel, short of memory, ends others before this process and what it starts: CRIU that is killed at work in a
+ * program may take it along. What CRIU restores has its own score again. Where it is not allowed nothing changes.
  */
 export function spareFromOomKiller(): void {
   const file = '/proc/self/oom_score_adj';

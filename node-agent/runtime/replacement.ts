@@ -1,4 +1,5 @@
-// The container that takes over on a plain host: built by the agent, started by containerd, waiting in `create` for its handover.
+// The container that takes over on a plain host: built by the agent, started by containerd, waiting in `create` for its
+// handover.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -29,10 +30,14 @@ export interface ReplacementName {
 }
 
 /**
- * Undo of `createReplacement` and `startTask`; safe to run twice. A container of that id which is not the replacement is not
- * touched; resolves with whether there is none.
+ * Undo of `createReplacement` and `startTask`; safe to run twice. A container of that id which is not the replacement
+ * is not touched; resolves with whether there is none.
  */
-export async function removeReplacement(containerd: Containerd, { id, namespace, snapshotter }: ReplacementName, handover: string): Promise<boolean> {
+export async function removeReplacement(
+  containerd: Containerd,
+  { id, namespace, snapshotter }: ReplacementName,
+  handover: string,
+): Promise<boolean> {
   const snapshotKey = snapshotKeyOf(handover);
   const record = await knownOrUndefined(containerd.container(namespace, id));
   if (record?.snapshot_key === snapshotKey) await endContainer(containerd, namespace, id);
@@ -41,11 +46,17 @@ export async function removeReplacement(containerd: Containerd, { id, namespace,
 }
 
 /** From now on a restart of the container is an ordinary one. */
-export async function forgetHandover(containerd: Containerd, { id, namespace }: { id: string; namespace: string }): Promise<void> {
+export async function forgetHandover(
+  containerd: Containerd,
+  { id, namespace }: { id: string; namespace: string },
+): Promise<void> {
   const record = await knownOrUndefined(containerd.container(namespace, id));
   if (record === undefined) return; // ended and removed since
   const oci = withAnnotation(parseOciSpec(record.spec.value.toString('utf8')), annotations.handover, undefined);
-  await containerd.updateSpec(namespace, { ...record, spec: { ...record.spec, value: Buffer.from(JSON.stringify(oci)) } });
+  await containerd.updateSpec(namespace, {
+    ...record,
+    spec: { ...record.spec, value: Buffer.from(JSON.stringify(oci)) },
+  });
 }
 
 /**
@@ -54,10 +65,24 @@ export async function forgetHandover(containerd: Containerd, { id, namespace }: 
  */
 export function startTask(spec: ContainerSpec, containerdSocket: string, logDirectory: string): Promise<number> {
   const output = openSync(join(logDirectory, 'ctr.log'), 'a', 0o600);
-  const child = spawn('ctr', ['--address', containerdSocket, '--namespace', spec.namespace, 'tasks', 'start', '--detach', ...ioOptions(spec), spec.id], {
-    detached: true,
-    stdio: ['ignore', output, output],
-  });
+  const child = spawn(
+    'ctr',
+    [
+      '--address',
+      containerdSocket,
+      '--namespace',
+      spec.namespace,
+      'tasks',
+      'start',
+      '--detach',
+      ...ioOptions(spec),
+      spec.id,
+    ],
+    {
+      detached: true,
+      stdio: ['ignore', output, output],
+    },
+  );
   closeSync(output);
   const { promise, resolve } = Promise.withResolvers<number>();
   child.once('error', () => resolve(127));
@@ -73,7 +98,8 @@ export function startLog(logDirectory: string): string {
 
 /** Resolves when no `ctr` of a former agent starts the container any more. */
 export async function untilNotStarting(id: string): Promise<void> {
-  while (pidsWhere((args) => args.includes('tasks') && args.includes('start') && args.includes(id)).length > 0) await sleep(pollMs);
+  while (pidsWhere((args) => args.includes('tasks') && args.includes('start') && args.includes(id)).length > 0)
+    await sleep(pollMs);
 }
 
 /** The replacement's output goes where the source's went, on its own node. */
@@ -85,7 +111,10 @@ function ioOptions({ stdio }: ContainerSpec): string[] {
 
 function containerRecord(spec: ContainerSpec, snapshotKey: string, handover: string): ContainerdContainer {
   const oci = withAnnotation(parseOciSpec(spec.spec), annotations.handover, handover);
-  const options = spec.runtimeOptions === undefined ? null : { type_url: spec.runtimeOptions.typeUrl, value: Buffer.from(spec.runtimeOptions.value, 'base64') };
+  const options =
+    spec.runtimeOptions === undefined
+      ? null
+      : { type_url: spec.runtimeOptions.typeUrl, value: Buffer.from(spec.runtimeOptions.value, 'base64') };
   return {
     id: spec.id,
     labels: spec.labels,

@@ -49,7 +49,8 @@ export function readRuncState(root: string, id: string): RuncState {
 
 /** What containerd may have left behind when something was still in the container's cgroup; safe to call without. */
 export async function removeRuncState(runc: string, root: string, id: string): Promise<void> {
-  if (existsSync(join(root, id))) await run(runc, ['--root', root, 'delete', '--force', id], { timeout: removalLimitMs });
+  if (existsSync(join(root, id)))
+    await run(runc, ['--root', root, 'delete', '--force', id], { timeout: removalLimitMs });
 }
 
 /** The same, undefined when runc knows no such container. */

@@ -19,13 +19,28 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
   const said: string[] = [];
   const registry = new ContainerRegistry(join(directory, 'containers'));
   const desk: RuntimeDeskPorts = {
-    registry, creates: new CreateDesk(), execs: new ExecGate(), signals: new SignalGate(), isEnding: (_id, signal) => Promise.resolve(signal === '9'), hooks: new HookDesk('/images'), criu: new CriuConfigurations(join(directory, 'criu'), '/hook'),
-    leaving: () => undefined, onKill: (id) => void said.push(`killed ${id}`), isRestored: () => false, forget: (id) => void said.push(`forgot ${id}`), ...ports,
+    registry,
+    creates: new CreateDesk(),
+    execs: new ExecGate(),
+    signals: new SignalGate(),
+    isEnding: (_id, signal) => Promise.resolve(signal === '9'),
+    hooks: new HookDesk('/images'),
+    criu: new CriuConfigurations(join(directory, 'criu'), '/hook'),
+    leaving: () => undefined,
+    onKill: (id) => void said.push(`killed ${id}`),
+    isRestored: () => false,
+    forget: (id) => void said.push(`forgot ${id}`),
+    ...ports,
   };
   const ask = async (command: string, ...args: string[]): Promise<string[]> => {
     const conversation: Conversation = {
       request: { command, cwd: directory, args: ['--root', '/r/default', command, ...args] },
-      passThrough: () => void said.push('pass'), hold: () => void said.push('hold'), askForPatience: () => void said.push('patience'), exit: (code) => void said.push(`exit ${code}`), run: () => Promise.resolve(0), gone: Promise.resolve(),
+      passThrough: () => void said.push('pass'),
+      hold: () => void said.push('hold'),
+      askForPatience: () => void said.push('patience'),
+      exit: (code) => void said.push(`exit ${code}`),
+      run: () => Promise.resolve(0),
+      gone: Promise.resolve(),
     };
     await attendRuntime(conversation, desk);
     return said.splice(0);
@@ -36,12 +51,14 @@ function rig(t: ExecutionContext, ports: Partial<RuntimeDeskPorts> = {}) {
 
 const notAsked = () => Promise.reject(new Error('nobody asks this'));
 
-test('a new container is registered, gets CRIU\'s configuration, and starts as ever', async (t) => {
+test("a new container is registered, gets CRIU's configuration, and starts as ever", async (t) => {
   const { ask, bundle, desk, registry, directory } = rig(t);
   bundle({ annotations: { mine: 'x' } });
   t.deepEqual(await ask('create', '--bundle', directory, 'shop'), ['forgot shop', 'pass']);
   t.is(registry.get('shop')?.bundle, directory);
-  t.deepEqual(JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')), { annotations: { mine: 'x', [annotations.criuConfig]: desk.criu.pathOf('shop') } });
+  t.deepEqual(JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8')), {
+    annotations: { mine: 'x', [annotations.criuConfig]: desk.criu.pathOf('shop') },
+  });
   t.regex(readFileSync(desk.criu.pathOf('shop'), 'utf8'), /^action-script \/hook$/m);
   await ask('delete', 'shop');
   t.false(existsSync(desk.criu.pathOf('shop')));
@@ -80,7 +97,8 @@ test('a restored container needs no start', async (t) => {
 });
 
 test('a kill is delivered, and ends a handover that can still be ended', async (t) => {
-  for (const leaving of [undefined, 'before-commit'] as const) t.deepEqual(await rig(t, { leaving: () => leaving }).ask('kill', 'shop', '9'), ['killed shop', 'pass']);
+  for (const leaving of [undefined, 'before-commit'] as const)
+    t.deepEqual(await rig(t, { leaving: () => leaving }).ask('kill', 'shop', '9'), ['killed shop', 'pass']);
   t.deepEqual(await rig(t, { leaving: () => 'after-commit' }).ask('kill', 'shop', '9'), ['exit 0']);
 });
 
@@ -99,12 +117,12 @@ test('a signal that does not end a container that leaves waits while it stands s
   t.deepEqual(await rig(t, { leaving: () => undefined }).ask('kill', 'shop', '28'), ['killed shop', 'pass']);
 });
 
-test('the kill of a sandbox is its runtime\'s business, also while the handover of its pod comes to its end', async (t) => {
+test("the kill of a sandbox is its runtime's business, also while the handover of its pod comes to its end", async (t) => {
   const pods = { kill: notAsked, create: notAsked, exec: notAsked };
   t.deepEqual(await rig(t, { leaving: () => 'after-commit', pods }).ask('kill', 'sandbox', '9'), ['pass']);
 });
 
-test('a session in a pod\'s container waits for what its pod waits for, and else for its container only', async (t) => {
+test("a session in a pod's container waits for what its pod waits for, and else for its container only", async (t) => {
   for (const isHeld of [true, false]) {
     const pods = { kill: notAsked, create: notAsked, exec: () => Promise.resolve(isHeld) };
     const { ask, registry } = rig(t, { pods });
@@ -116,7 +134,10 @@ test('a session in a pod\'s container waits for what its pod waits for, and else
 });
 
 test('a delete forgets the container, unless its handover still needs it', async (t) => {
-  for (const [leaving, kept] of [[undefined, false], ['after-commit', true]] as const) {
+  for (const [leaving, kept] of [
+    [undefined, false],
+    ['after-commit', true],
+  ] as const) {
     const { ask, registry } = rig(t, { leaving: () => leaving });
     registry.add({ id: 'shop', root: '/r/default', bundle: '/b', createdAt: '' });
     t.deepEqual(await ask('delete', 'shop'), ['forgot shop', 'pass']);
@@ -124,7 +145,7 @@ test('a delete forgets the container, unless its handover still needs it', async
   }
 });
 
-test('everything else is runc\'s', async (t) => {
+test("everything else is runc's", async (t) => {
   const { ask } = rig(t);
   t.deepEqual(await ask('state', 'shop'), ['pass']);
   t.deepEqual(await ask('create'), ['pass']);

@@ -55,25 +55,39 @@ export async function attendRuntime(conversation: Conversation, ports: RuntimeDe
     case 'delete':
       ports.forget(oci.id);
       ports.criu.remove(oci.id);
-      if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined) ports.registry.remove(oci.id);
+      if (ports.leaving(ports.registry.get(oci.id)?.pod?.sandbox ?? oci.id) === undefined)
+        ports.registry.remove(oci.id);
       return conversation.passThrough();
     default:
       return conversation.passThrough();
   }
 }
 
-/** A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration. */
-async function create(conversation: Conversation, oci: OciArguments, { creates, registry, criu, forget, pods }: RuntimeDeskPorts): Promise<void> {
+/**
+ * A replacement waits for its handover; any other container starts as it would, and CRIU will know its configuration.
+ */
+async function create(
+  conversation: Conversation,
+  oci: OciArguments,
+  { creates, registry, criu, forget, pods }: RuntimeDeskPorts,
+): Promise<void> {
   const path = join(oci.bundle, 'config.json');
   const given = parseOciSpec(readFileSync(path, 'utf8'));
   const pod = podContainerOf(given);
-  const spec = withAnnotation(pod === undefined ? withoutMptcp(given) : given, annotations.criuConfig, criu.pathOf(oci.id));
+  const spec = withAnnotation(
+    pod === undefined ? withoutMptcp(given) : given,
+    annotations.criuConfig,
+    criu.pathOf(oci.id),
+  );
   criu.write(oci.id);
   writeFileNamed(path, JSON.stringify(spec));
   const handover = spec.annotations?.[annotations.handover];
   if (handover !== undefined) {
     if (creates.arrive(handover, { create: conversation, oci })) return;
-    throw new GodwitError('ERR_HANDOVER_UNKNOWN', `container ${oci.id} waits for handover ${handover}, which is not known here; remove the annotation ${annotations.handover} to start it afresh`);
+    throw new GodwitError(
+      'ERR_HANDOVER_UNKNOWN',
+      `container ${oci.id} waits for handover ${handover}, which is not known here; remove the annotation ${annotations.handover} to start it afresh`,
+    );
   }
   if (pods !== undefined && pod !== undefined) {
     const started = await pods.create({ create: conversation, oci, pod, spec });
@@ -81,19 +95,30 @@ async function create(conversation: Conversation, oci: OciArguments, { creates, 
     if (started !== spec) writeFileNamed(path, JSON.stringify(started));
   }
   forget(oci.id);
-  registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), ...(pod === undefined ? {} : { pod }) });
+  registry.add({
+    id: oci.id,
+    root: oci.root,
+    bundle: oci.bundle,
+    createdAt: new Date().toISOString(),
+    ...(pod === undefined ? {} : { pod }),
+  });
   conversation.passThrough();
 }
 
-async function exec(conversation: Conversation, oci: OciArguments, { execs, pods, registry }: RuntimeDeskPorts): Promise<void> {
+async function exec(
+  conversation: Conversation,
+  oci: OciArguments,
+  { execs, pods, registry }: RuntimeDeskPorts,
+): Promise<void> {
   const pod = registry.get(oci.id)?.pod;
   if (pods !== undefined && pod !== undefined && (await pods.exec(conversation, oci, pod))) return;
   execs.attend(conversation, oci.id);
 }
 
 /**
- * Between two plain hosts a kill that ends the container is always its owner's will; other signals wait while it stands still. A source that is already committed is ending anyway; not so its sandbox,
- * which the kubelet ends as soon as the containers have, and which has the id that the handover of its pod goes by.
+ * Between two plain hosts a kill that ends the container is always its owner's will; other signals wait while it stands
+ * still. A source that is already committed is ending anyway; not so its sandbox, which the kubelet ends as soon as the
+ * containers have, and which has the id that the handover of its pod goes by.
  */
 async function kill(conversation: Conversation, oci: OciArguments, ports: RuntimeDeskPorts): Promise<void> {
   const pod = ports.registry.get(oci.id)?.pod;

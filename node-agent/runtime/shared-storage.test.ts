@@ -1,4 +1,5 @@
-// What is flushed in the freeze: storage of other machines and what is declared to be shared, once each, and no local disk.
+// What is flushed in the freeze: storage of other machines and what is declared to be shared, once each, and no local
+// disk.
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { parseMountTable } from '#agent/preflight/mount-table.ts';
@@ -23,7 +24,12 @@ test('and whatever its owner says is shared', (t) => {
 });
 
 test('it is written back where the process sees it, and a refusal is told with the place', async (t) => {
-  const own = parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).find(({ path, readOnly }) => path === '/dev/shm' && !readOnly) ?? { path: '/' };
+  const own = parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).find(
+    ({ path, readOnly }) => path === '/dev/shm' && !readOnly,
+  ) ?? { path: '/' };
   await t.notThrowsAsync(flushSharedStorage(process.pid, [own.path], 10_000));
-  await t.throwsAsync(flushSharedStorage(process.pid, [own.path], 0), { code: 'ERR_FREEZE', message: new RegExp(own.path) });
+  await t.throwsAsync(flushSharedStorage(process.pid, [own.path], 0), {
+    code: 'ERR_FREEZE',
+    message: new RegExp(own.path),
+  });
 });

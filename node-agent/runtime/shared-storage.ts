@@ -1,5 +1,5 @@
-// Storage that both nodes see at the same time, by network file systems: what the source has not written back yet, the target does not read, and
-// the source's kernel would write it over what the target has written since.
+// Storage that both nodes see at the same time, by network file systems: what the source has not written back yet, the
+// target does not read, and the source's kernel would write it over what the target has written since.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,10 @@ import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { parseMountTable } from '#agent/preflight/mount-table.ts';
 
 const run = promisify(execFile);
-/** File systems of which other nodes may see the same files. A local one is not flushed: its disk may have much to write, and stays here. */
+/**
+ * File systems of which other nodes may see the same files. A local one is not flushed: its disk may have much to
+ * write, and stays here.
+ */
 const sharedTypes = /^(nfs4?|ceph|cifs|smb3|9p|virtiofs|lustre|gpfs|beegfs|afs|ocfs2|gfs2|fuse\..*)$/;
 
 /**
@@ -19,7 +22,9 @@ const sharedTypes = /^(nfs4?|ceph|cifs|smb3|9p|virtiofs|lustre|gpfs|beegfs|afs|o
  * @param declared destinations of mounts that their owner says are shared, whatever they are
  */
 export function sharedStorage(mountinfo: string, declared: readonly string[]): string[] {
-  const mounts = parseMountTable(mountinfo).filter(({ type, path, readOnly }) => !readOnly && (sharedTypes.test(type) || declared.includes(path)));
+  const mounts = parseMountTable(mountinfo).filter(
+    ({ type, path, readOnly }) => !readOnly && (sharedTypes.test(type) || declared.includes(path)),
+  );
   return [...new Map(mounts.map(({ device, path }) => [device, path])).values()];
 }
 
@@ -27,8 +32,18 @@ export function sharedStorage(mountinfo: string, declared: readonly string[]): s
 export async function flushSharedStorage(pid: number, declared: readonly string[], limitMs: number): Promise<void> {
   const paths = sharedStorage(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), declared);
   try {
-    await withDeadline(Promise.all(paths.map((path) => run('sync', ['--file-system', join(`/proc/${pid}/root`, path)], { timeout: limitMs }))), limitMs, 'writing back shared storage');
+    await withDeadline(
+      Promise.all(
+        paths.map((path) => run('sync', ['--file-system', join(`/proc/${pid}/root`, path)], { timeout: limitMs })),
+      ),
+      limitMs,
+      'writing back shared storage',
+    );
   } catch (cause) {
-    throw new GodwitError('ERR_FREEZE', `what the container has written to ${paths.join(', ')} is not written back: ${asGodwitError(cause).message}`, { cause });
+    throw new GodwitError(
+      'ERR_FREEZE',
+      `what the container has written to ${paths.join(', ')} is not written back: ${asGodwitError(cause).message}`,
+      { cause },
+    );
   }
 }

@@ -1,4 +1,5 @@
-// The kernel's socket diagnosis in a network namespace: it tells what /proc does not, and walks only what it is asked for.
+// The kernel's socket diagnosis in a network namespace: it tells what /proc does not, and walks only what it is asked
+// for.
 import { closeSync } from 'node:fs';
 import { netlinkOpen, netlinkRequest } from '#cni/native/addon.ts';
 import { enterNetns } from '#cni/link/netns.ts';

@@ -8,7 +8,13 @@ import { knownOrUndefined, taskStatus, type Containerd } from '#agent/runtime/co
 import { endContainer } from '#agent/runtime/end-container.ts';
 import { namespaceOf, type Registration } from '#agent/runtime/container-registry.ts';
 import { freezeCgroup, isCgroupFrozen, thawCgroup } from '#agent/runtime/freezer.ts';
-import { networkNamespace, parseOciSpec, writableBindMounts, type BindMount, type OciSpec } from '#agent/runtime/oci-spec.ts';
+import {
+  networkNamespace,
+  parseOciSpec,
+  writableBindMounts,
+  type BindMount,
+  type OciSpec,
+} from '#agent/runtime/oci-spec.ts';
 import { readRuncState, type RuncState } from '#agent/runtime/runc-state.ts';
 
 export interface ContainerFacts {
@@ -36,7 +42,8 @@ export class SourceContainer {
     const { id, root } = this.registration;
     const record = await this.#containerd.container(this.#namespace, id);
     const task = await this.#containerd.task(this.#namespace, id);
-    if (task.status !== taskStatus.running && task.status !== taskStatus.paused) throw new GodwitError('ERR_CONTAINER_UNKNOWN', `container ${id} is not running`);
+    if (task.status !== taskStatus.running && task.status !== taskStatus.paused)
+      throw new GodwitError('ERR_CONTAINER_UNKNOWN', `container ${id} is not running`);
     const json = record.spec.value.toString('utf8');
     const oci = parseOciSpec(json);
     const bindMounts = writableBindMounts(oci);
@@ -48,7 +55,9 @@ export class SourceContainer {
       state: readRuncState(root, id),
       roots: [
         { kind: 'overlay-upper', path: await this.#upperDirectory(record.snapshotter, record.snapshot_key) },
-        ...bindMounts.filter(({ fate }) => fate === 'moved').map(({ source }) => ({ kind: 'directory', path: source }) as const),
+        ...bindMounts
+          .filter(({ fate }) => fate === 'moved')
+          .map(({ source }) => ({ kind: 'directory', path: source }) as const),
       ],
       spec: {
         id,
@@ -57,7 +66,9 @@ export class SourceContainer {
         parentSnapshot: await this.#containerd.snapshotParent(this.#namespace, record.snapshotter, record.snapshot_key),
         snapshotter: record.snapshotter,
         runtime: record.runtime.name,
-        ...(options === null ? {} : { runtimeOptions: { typeUrl: options.type_url, value: options.value.toString('base64') } }),
+        ...(options === null
+          ? {}
+          : { runtimeOptions: { typeUrl: options.type_url, value: options.value.toString('base64') } }),
         labels: record.labels,
         spec: json,
         stdio: { stdin: task.stdin, stdout: task.stdout, stderr: task.stderr },
@@ -83,18 +94,23 @@ export class SourceContainer {
     const { id } = this.registration;
     const record = await knownOrUndefined(this.#containerd.container(this.#namespace, id));
     await endContainer(this.#containerd, this.#namespace, id);
-    if (record !== undefined) await knownOrUndefined(this.#containerd.removeSnapshot(this.#namespace, record.snapshotter, record.snapshot_key));
+    if (record !== undefined)
+      await knownOrUndefined(this.#containerd.removeSnapshot(this.#namespace, record.snapshotter, record.snapshot_key));
   }
 
   async #upperDirectory(snapshotter: string, key: string): Promise<string> {
     const mounts = await this.#containerd.snapshotMounts(this.#namespace, snapshotter, key);
     const upper = mounts.flatMap(({ options }) => options).find((option) => option.startsWith('upperdir='));
-    if (upper === undefined) throw new GodwitError('ERR_SNAPSHOTTER', `snapshotter ${snapshotter} gives no overlay with an upper directory`);
+    if (upper === undefined)
+      throw new GodwitError('ERR_SNAPSHOTTER', `snapshotter ${snapshotter} gives no overlay with an upper directory`);
     return upper.slice('upperdir='.length);
   }
 }
 
 /** All processes in the container's freezer cgroup. */
 export function processesOf(state: RuncState): number[] {
-  return readFileSync(join(state.freezerCgroup, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '').map(Number);
+  return readFileSync(join(state.freezerCgroup, 'cgroup.procs'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number);
 }

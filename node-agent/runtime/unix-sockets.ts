@@ -43,14 +43,17 @@ export function parseUnixSocket(message: Buffer): UnixSocket {
     listening,
     peer: found.get(UNIX_DIAG_PEER)?.readUInt32LE(0) ?? 0,
     waiting: listening ? (queues?.readUInt32LE(0) ?? 0) : 0,
-    connecting: Array.from({ length: (connecting?.length ?? 0) / 4 }, (_, index) => connecting?.readUInt32LE(4 * index) ?? 0),
+    connecting: Array.from(
+      { length: (connecting?.length ?? 0) / 4 },
+      (_, index) => connecting?.readUInt32LE(4 * index) ?? 0,
+    ),
     unsentBytes: listening ? 0 : (queues?.readUInt32LE(4) ?? 0),
   };
 }
 
 function attributes(bytes: Buffer): Map<number, Buffer> {
   const found = new Map<number, Buffer>();
-  for (let at = 0; at + 4 <= bytes.length; ) {
+  for (let at = 0; at + 4 <= bytes.length;) {
     const length = bytes.readUInt16LE(at);
     if (length < 4) break;
     found.set(bytes.readUInt16LE(at + 2), bytes.subarray(at + 4, at + length));

@@ -30,7 +30,10 @@ export class Unsettled implements Disposable {
     const { spawning, ended } = oddChildren(pids());
     return [
       counted(spawning.length, 'processes wait until a child of theirs runs its program'),
-      counted(ended.filter((child) => !this.#leftAlone.has(identity(child))).length, 'children ended with a status of 128 or more and were not waited for'),
+      counted(
+        ended.filter((child) => !this.#leftAlone.has(identity(child))).length,
+        'children ended with a status of 128 or more and were not waited for',
+      ),
       counted(this.#tcp.waiting(), 'connections wait to be accepted'),
       counted(this.#unix.withData(), 'unix connections that wait to be accepted hold data or are closed already'),
       counted(this.#unreadNetlink(pids), 'netlink sockets hold unread answers'),
@@ -40,7 +43,11 @@ export class Unsettled implements Disposable {
   /** Others may have netlink sockets in the namespace, too. */
   #unreadNetlink(pids: () => readonly number[]): number {
     const unread = parseUnreadNetlink(readFileSync(`/proc/${this.#pid}/net/netlink`, 'utf8'));
-    return unread.size === 0 ? 0 : pids().flatMap(socketsOf).filter((inode) => unread.has(inode)).length;
+    return unread.size === 0
+      ? 0
+      : pids()
+          .flatMap(socketsOf)
+          .filter((inode) => unread.has(inode)).length;
   }
 
   [Symbol.dispose](): void {
@@ -55,7 +62,9 @@ const counted = (count: number, what: string): string[] => (count === 0 ? [] : [
 /** Inodes of the sockets that a process has open; none of one that is gone. */
 function socketsOf(pid: number): number[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []).map(Number);
+    return readdirSync(`/proc/${pid}/fd`)
+      .flatMap((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [])
+      .map(Number);
   } catch (error) {
     if (hasErrno(error, ['ENOENT', 'ESRCH'])) return [];
     throw error;

@@ -28,7 +28,8 @@ const factsOfNode: MptcpFacts = {
 export function withoutMptcp(spec: OciSpec, { hasSwitch, isOfNode }: MptcpFacts = factsOfNode): OciSpec {
   const { linux } = spec;
   const path = networkNamespace(spec);
-  const hasOwn = linux?.namespaces?.some(({ type }) => type === 'network') === true && (path === undefined || !isOfNode(path));
+  const hasOwn =
+    linux?.namespaces?.some(({ type }) => type === 'network') === true && (path === undefined || !isOfNode(path));
   if (!hasSwitch || !hasOwn) return spec;
   return { ...spec, linux: { ...linux, sysctl: { [mptcpSysctl]: '0', ...linux.sysctl } } };
 }

@@ -1,4 +1,5 @@
-// The words between godwit-runc and the agent: what arrives, and how each answer is encoded (see node-agent/native/godwit-runc.c).
+// The words between godwit-runc and the agent: what arrives, and how each answer is encoded (see
+// node-agent/native/godwit-runc.c).
 
 /** One question of the wrapper, or of CRIU's action script with command `hook`. */
 export interface WrapperRequest {
@@ -29,7 +30,10 @@ export const passThrough = (): Buffer => frame('P');
 export const exitWith = (code: number, message = ''): Buffer => frame(`X${code}\0${message}\0`);
 /** The answer takes longer: wait on. */
 export const keepWaiting = (): Buffer => frame('W');
-/** The caller is told that it is done; the wrapper waits on in the background, and becomes runc when nobody says `exitWith`. */
+/**
+ * The caller is told that it is done; the wrapper waits on in the background, and becomes runc when nobody says
+ * `exitWith`.
+ */
 export const hold = (): Buffer => frame('H');
 /** Run the real runc with these arguments as a child and report its status. */
 export const runChild = (args: readonly string[]): Buffer => frame(`R${args.map((arg) => `${arg}\0`).join('')}`);

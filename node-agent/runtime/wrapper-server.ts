@@ -4,7 +4,15 @@ import { createServer, type Socket } from 'node:net';
 import { GodwitError } from '#core/errors.ts';
 import type { Log } from '#core/log.ts';
 import {
-  decodeRequest, decodeStatus, exitWith, hold, keepWaiting, maxRequestBytes, passThrough, runChild, type WrapperRequest,
+  decodeRequest,
+  decodeStatus,
+  exitWith,
+  hold,
+  keepWaiting,
+  maxRequestBytes,
+  passThrough,
+  runChild,
+  type WrapperRequest,
 } from '#agent/runtime/wrapper-protocol.ts';
 
 /** The wrapper gives up after 2 s without a first frame, and after 10 s without another. */
@@ -16,18 +24,28 @@ export interface Conversation {
   request: WrapperRequest;
   passThrough(): void;
   exit(code: number, message?: string): void;
-  /** The caller goes on as if the call were done; the conversation stays open. An agent that dies meanwhile has passed it through. */
+  /**
+   * The caller goes on as if the call were done; the conversation stays open. An agent that dies meanwhile has passed
+   * it through.
+   */
   hold(): void;
   /** The wrapper waits on, also where it would not for a first answer. */
   askForPatience(): void;
-  /** Runs the real runc in the wrapper's place (its stdio, its parent); resolves with the status, rejects with ERR_WRAPPER_LOST. */
+  /**
+   * Runs the real runc in the wrapper's place (its stdio, its parent); resolves with the status, rejects with
+   * ERR_WRAPPER_LOST.
+   */
   run(args: readonly string[]): Promise<number>;
   /** Resolves when the wrapper is gone, whoever ended it. */
   gone: Promise<void>;
 }
 
 /** Serves until `close()`; a conversation that `onRequest` rejects ends with exit status 1 and the error's text. */
-export async function serveWrappers(path: string, onRequest: (conversation: Conversation) => Promise<void>, log: Log): Promise<{ close(): void }> {
+export async function serveWrappers(
+  path: string,
+  onRequest: (conversation: Conversation) => Promise<void>,
+  log: Log,
+): Promise<{ close(): void }> {
   rmSync(path, { force: true });
   const server = createServer((socket) => attend(socket, onRequest, log));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -62,7 +80,12 @@ function attend(socket: Socket, onRequest: (conversation: Conversation) => Promi
   };
 }
 
-function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest, gone: Promise<void>): Conversation & { readonly isHeld: boolean } {
+function converse(
+  socket: Socket,
+  frames: WrapperFrames,
+  request: WrapperRequest,
+  gone: Promise<void>,
+): Conversation & { readonly isHeld: boolean } {
   const beat = setInterval(() => socket.write(keepWaiting()), keepWaitingEveryMs);
   socket.once('close', () => clearInterval(beat));
   let hasRun = false;
@@ -77,7 +100,10 @@ function converse(socket: Socket, frames: WrapperFrames, request: WrapperRequest
     passThrough() {
       if (!hasRun) return finish(passThrough());
       // It no longer becomes runc by itself: the status of what it ran would be its own.
-      void this.run(request.args).then((status) => finish(exitWith(status)), () => undefined);
+      void this.run(request.args).then(
+        (status) => finish(exitWith(status)),
+        () => undefined,
+      );
     },
     exit: (code, message) => finish(exitWith(code, message)),
     get isHeld() {

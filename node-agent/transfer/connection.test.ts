@@ -90,7 +90,7 @@ test('data where a message is due is refused', async (t) => {
   await t.throwsAsync(b.expect(1_000, 'ready'), { code: 'ERR_PEER_PROTOCOL' });
 });
 
-test('the peer\'s failure is the error of whoever waits', async (t) => {
+test("the peer's failure is the error of whoever waits", async (t) => {
   const { a, b } = pair();
   await a.send({ type: 'failed', error: new GodwitError('ERR_RESTORE', 'no').toRecord() });
   await a.send({ type: 'abort', reason: 'enough' });

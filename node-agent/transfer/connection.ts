@@ -41,8 +41,14 @@ export class PeerConnection {
     this.#stream = stream;
     this.#clock = clock;
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    stream.on('error', (cause) => this.#fail(new GodwitError('ERR_PEER_LOST', `the connection to the agent of ${peer} broke: ${cause.message}`, { cause })));
-    stream.on('close', () => this.#fail(new GodwitError('ERR_PEER_LOST', `the agent of ${peer} closed the connection without a word`)));
+    stream.on('error', (cause) =>
+      this.#fail(
+        new GodwitError('ERR_PEER_LOST', `the connection to the agent of ${peer} broke: ${cause.message}`, { cause }),
+      ),
+    );
+    stream.on('close', () =>
+      this.#fail(new GodwitError('ERR_PEER_LOST', `the agent of ${peer} closed the connection without a word`)),
+    );
   }
 
   /** Resolves (never rejects) with the reason when the connection is over. */
@@ -86,7 +92,8 @@ export class PeerConnection {
   /** The next frame as a message; a data frame here is a protocol error. */
   async receiveMessage(): Promise<Message> {
     const frame = await this.receive();
-    if (frame.kind !== frameKinds.message) throw new GodwitError('ERR_PEER_PROTOCOL', `data frame ${frame.kind} where a message was expected`);
+    if (frame.kind !== frameKinds.message)
+      throw new GodwitError('ERR_PEER_PROTOCOL', `data frame ${frame.kind} where a message was expected`);
     return parseMessage(frame.payload);
   }
 
@@ -95,7 +102,12 @@ export class PeerConnection {
    * @param limitMs deadline of the wait
    */
   async expect<Type extends Message['type']>(limitMs: number, ...types: Type[]): Promise<MessageOf<Type>> {
-    const message = await withDeadline(this.receiveMessage(), limitMs, `waiting for ${types.join(' or ')}`, this.#clock);
+    const message = await withDeadline(
+      this.receiveMessage(),
+      limitMs,
+      `waiting for ${types.join(' or ')}`,
+      this.#clock,
+    );
     return narrow(message, types);
   }
 
@@ -131,7 +143,12 @@ export class PeerConnection {
       throw failure;
     });
     try {
-      await withDeadline(Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]), stalledMs, `sending to the agent of ${this.#peer}`, this.#clock);
+      await withDeadline(
+        Promise.race([once(this.#stream, 'drain', { signal: abort.signal }), failed]),
+        stalledMs,
+        `sending to the agent of ${this.#peer}`,
+        this.#clock,
+      );
     } catch (error) {
       this.#stream.destroy();
       throw error;
@@ -189,7 +206,9 @@ export function parseMessage(payload: Buffer): Message {
   try {
     return messageSchema.parse(JSON.parse(payload.toString('utf8')));
   } catch (cause) {
-    throw new GodwitError('ERR_PEER_PROTOCOL', 'the other agent sent a message that does not fit the protocol', { cause });
+    throw new GodwitError('ERR_PEER_PROTOCOL', 'the other agent sent a message that does not fit the protocol', {
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-// A certificate that is not valid yet, or not any more, is mostly a clock that is wrong: then both sides hear the times.
+// A certificate that is not valid yet, or not any more, is mostly a clock that is wrong: then both sides hear the
+// times.
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
@@ -7,7 +8,12 @@ import { PeerConnection } from '#agent/transfer/connection.ts';
 export const clockErrors: readonly string[] = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'];
 
 /** @param certificate null where the connection is gone already */
-export function clockError(own: string, other: string, cause: unknown, certificate: Partial<PeerCertificate> | null): GodwitError {
+export function clockError(
+  own: string,
+  other: string,
+  cause: unknown,
+  certificate: Partial<PeerCertificate> | null,
+): GodwitError {
   const { valid_from: from = 'unknown', valid_to: to = 'unknown' } = certificate ?? {};
   const expired = hasErrno(cause, ['CERT_HAS_EXPIRED']);
   const fact = expired ? 'has expired' : 'is not valid yet';
@@ -24,7 +30,12 @@ export async function dismiss(socket: TLSSocket, own: string): Promise<void> {
     return;
   }
   const connection = new PeerConnection(socket);
-  const error = clockError(own, 'the calling node', Object.assign(new Error(code), { code }), socket.getPeerCertificate());
+  const error = clockError(
+    own,
+    'the calling node',
+    Object.assign(new Error(code), { code }),
+    socket.getPeerCertificate(),
+  );
   await connection.send({ type: 'failed', error: error.toRecord() }).catch(() => undefined);
   connection.end();
 }

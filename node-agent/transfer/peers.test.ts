@@ -1,4 +1,5 @@
-// Only configured peers get further than the TLS handshake, and nothing they send can hurt more than their own connection.
+// Only configured peers get further than the TLS handshake, and nothing they send can hurt more than their own
+// connection.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,11 @@ import { configuredPeers, connectPeer, nodeOfCertificate, servePeers, type PeerS
 
 const validity = validFor(1, new Date());
 const authority = await createAuthority(validity);
-const nodes = Object.fromEntries(await Promise.all(['a', 'b', 'stranger'].map(async (node) => [node, await issueNodeCertificate(authority, node, validity)] as const)));
+const nodes = Object.fromEntries(
+  await Promise.all(
+    ['a', 'b', 'stranger'].map(async (node) => [node, await issueNodeCertificate(authority, node, validity)] as const),
+  ),
+);
 
 async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1');
@@ -73,11 +78,20 @@ function closed(socket: Socket): Promise<void> {
 
 /** Resolves with how a connection ended that a stranger tried. */
 async function attempt(port: number, options: ConnectionOptions): Promise<'refused' | 'accepted'> {
-  const socket = connect({ host: '127.0.0.1', port, ca: authority.certificate, checkServerIdentity: () => undefined, ...options });
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    ca: authority.certificate,
+    checkServerIdentity: () => undefined,
+    ...options,
+  });
   socket.on('error', () => undefined);
   socket.on('secureConnect', () => socket.write('hello'));
   socket.resume();
-  const first = await Promise.race([closed(socket).then(() => 'refused' as const), new Promise<'accepted'>((resolve) => void setTimeout(() => resolve('accepted'), 1_000))]);
+  const first = await Promise.race([
+    closed(socket).then(() => 'refused' as const),
+    new Promise<'accepted'>((resolve) => void setTimeout(() => resolve('accepted'), 1_000)),
+  ]);
   socket.destroy();
   return first;
 }
@@ -131,15 +145,29 @@ test('plain text is refused', async (t) => {
 
 async function signed(altNames: { type: 2 | 6; value: string }[]): Promise<CertificatePair> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'a' }], {
-    keyType: 'ec', curve: 'P-256', algorithm: 'sha256', notBeforeDate: validity.notBefore, notAfterDate: validity.notAfter,
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: validity.notBefore,
+    notAfterDate: validity.notAfter,
     ca: { cert: authority.certificate, key: authority.key },
-    extensions: [{ name: 'basicConstraints', cA: false, critical: true }, { name: 'extKeyUsage', serverAuth: true, clientAuth: true }, { name: 'subjectAltName', altNames }],
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+      { name: 'subjectAltName', altNames },
+    ],
   });
   return { certificate: cert, key };
 }
 
 test('the right authority without a node URI is refused, and so are two of them', async (t) => {
-  for (const altNames of [[{ type: 2 as const, value: 'a' }], [{ type: 6 as const, value: 'spiffe://godwit.dev/node/a' }, { type: 6 as const, value: 'spiffe://godwit.dev/node/b' }]]) {
+  for (const altNames of [
+    [{ type: 2 as const, value: 'a' }],
+    [
+      { type: 6 as const, value: 'spiffe://godwit.dev/node/a' },
+      { type: 6 as const, value: 'spiffe://godwit.dev/node/b' },
+    ],
+  ]) {
     const { certificate: cert, key } = await signed(altNames);
     await refused(t, { cert, key });
   }
@@ -167,7 +195,14 @@ test('nobody there, and nobody known, are told apart', async (t) => {
 test('garbage after the handshake ends that connection and nothing else', async (t) => {
   const { port, next } = await server(t);
   const { certificate: cert, key } = certificateOf('a');
-  const noisy = connect({ host: '127.0.0.1', port, ca: authority.certificate, cert, key, checkServerIdentity: () => undefined });
+  const noisy = connect({
+    host: '127.0.0.1',
+    port,
+    ca: authority.certificate,
+    cert,
+    key,
+    checkServerIdentity: () => undefined,
+  });
   noisy.on('error', () => undefined);
   await once(noisy, 'secureConnect');
   noisy.write(Buffer.alloc(4_096, 0xff));
@@ -182,7 +217,14 @@ test('garbage after the handshake ends that connection and nothing else', async 
 
 test('an address that is taken is named', async (t) => {
   const { port } = await server(t);
-  await t.throwsAsync(servePeers(config(t, 'b', port, certificateOf('b')), () => undefined, () => undefined), { code: 'ERR_LISTEN', message: new RegExp(String(port)) });
+  await t.throwsAsync(
+    servePeers(
+      config(t, 'b', port, certificateOf('b')),
+      () => undefined,
+      () => undefined,
+    ),
+    { code: 'ERR_LISTEN', message: new RegExp(String(port)) },
+  );
 });
 
 test('one address has so many connections at a time, known or not', async (t) => {
@@ -193,7 +235,8 @@ test('one address has so many connections at a time, known or not', async (t) =>
   });
   await new Promise<void>((resolve) => {
     let ended = 0;
-    for (const socket of sockets) socket.on('error', () => undefined).once('close', () => (++ended === 6 ? resolve() : undefined));
+    for (const socket of sockets)
+      socket.on('error', () => undefined).once('close', () => (++ended === 6 ? resolve() : undefined));
   });
   t.is(rejected.filter((reason) => reason.includes('64 connections')).length, 6);
 });

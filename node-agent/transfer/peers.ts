@@ -13,7 +13,9 @@ import { PeerConnection } from '#agent/transfer/connection.ts';
 const nodeUriPrefix = 'URI:spiffe://godwit.dev/node/';
 /** A peer that does not finish its TLS handshake in this time is dropped. */
 const handshakeLimitMs = 5_000;
-/** From one address at a time, those that are not known yet included: more than an agent's handovers and questions need. */
+/**
+ * From one address at a time, those that are not known yet included: more than an agent's handovers and questions need.
+ */
 const maxConnections = 64;
 const connectLimitMs = 5_000;
 /** A node that vanished without a word is noticed. */
@@ -43,7 +45,13 @@ export interface PeerSettings {
 
 /** The peers that the configuration lists. */
 export function configuredPeers({ peers, ...own }: AgentConfig): PeerSettings {
-  return { node: own.node, listen: own.listen, pki: own.pki, names: () => Object.keys(peers), endpointOf: (name) => (Object.hasOwn(peers, name) ? peers[name] : undefined) };
+  return {
+    node: own.node,
+    listen: own.listen,
+    pki: own.pki,
+    names: () => Object.keys(peers),
+    endpointOf: (name) => (Object.hasOwn(peers, name) ? peers[name] : undefined),
+  };
 }
 
 function tlsOptions(pki: AgentConfig['pki']) {
@@ -71,7 +79,12 @@ export function servePeers(
   onPeer: (node: string, connection: PeerConnection) => void,
   onRejected: (reason: string) => void,
 ): Promise<PeerServer> {
-  const server = createServer({ ...tlsOptions(settings.pki), requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeLimitMs });
+  const server = createServer({
+    ...tlsOptions(settings.pki),
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: handshakeLimitMs,
+  });
   boundByAddress(server, onRejected);
   server.on('tlsClientError', (error) => onRejected(error.message));
   server.on('secureConnection', (socket) => {
@@ -115,7 +128,9 @@ function boundByAddress(server: Server, onRejected: (reason: string) => void): v
 
 async function open(server: Server, { listen: { host, port }, pki }: PeerSettings): Promise<PeerServer> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', (cause) => reject(new GodwitError('ERR_LISTEN', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })));
+  server.once('error', (cause) =>
+    reject(new GodwitError('ERR_LISTEN', `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
+  );
   server.listen(port, host, resolve);
   await promise;
   return {
@@ -132,7 +147,9 @@ export async function connectPeer(settings: PeerSettings, node: string): Promise
   const endpoint = settings.endpointOf(node);
   if (endpoint === undefined) {
     const known = settings.names().join(', ') || 'none';
-    throw new GodwitError('ERR_PEER_UNKNOWN', `node ${node} is not a peer of ${settings.node}; peers: ${known}`, { details: { node } });
+    throw new GodwitError('ERR_PEER_UNKNOWN', `node ${node} is not a peer of ${settings.node}; peers: ${known}`, {
+      details: { node },
+    });
   }
   const socket = connect({
     ...tlsOptions(settings.pki),
@@ -147,7 +164,10 @@ export async function connectPeer(settings: PeerSettings, node: string): Promise
     if (cause instanceof GodwitError && cause.code === 'ERR_PEER_IDENTITY') throw cause;
     if (hasErrno(cause, clockErrors)) throw clockError(settings.node, node, cause, socket.getPeerCertificate());
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GodwitError('ERR_PEER_UNREACHABLE', `agent of ${node} at ${endpoint.host}:${endpoint.port}: ${reason}`, { cause, details: { node } });
+    throw new GodwitError('ERR_PEER_UNREACHABLE', `agent of ${node} at ${endpoint.host}:${endpoint.port}: ${reason}`, {
+      cause,
+      details: { node },
+    });
   }
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
@@ -164,5 +184,9 @@ function secured(socket: TLSSocket): Promise<void> {
 function checkIdentity(node: string, certificate: PeerCertificate): Error | undefined {
   const found = nodeOfCertificate(certificate.subjectaltname);
   if (found === node) return undefined;
-  return new GodwitError('ERR_PEER_IDENTITY', `the agent that answers for ${node} has the certificate of ${found ?? 'no node'}`, { details: { node } });
+  return new GodwitError(
+    'ERR_PEER_IDENTITY',
+    `the agent that answers for ${node} has the certificate of ${found ?? 'no node'}`,
+    { details: { node } },
+  );
 }

@@ -1,5 +1,6 @@
 // The agent's end of its watchdog: a process that lets the frozen source go on when the agent is silent, unless the
-// agent has claimed the freeze before. One file says who may end the freeze; its name is changed by whoever comes first.
+// agent has claimed the freeze before. One file says who may end the freeze; its name is changed by whoever comes
+// first.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';

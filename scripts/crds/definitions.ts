@@ -34,8 +34,12 @@ export interface Kind {
 }
 
 const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
-const condition = (type: string, field: 'status' | 'reason'): string => `.status.conditions[?(@.type=="${type}")].${field}`;
-const constant = (field: string): Rule => ({ rule: `(has(self.${field}) == has(oldSelf.${field})) && (!has(self.${field}) || self.${field} == oldSelf.${field})`, message: `${field} cannot be changed` });
+const condition = (type: string, field: 'status' | 'reason'): string =>
+  `.status.conditions[?(@.type=="${type}")].${field}`;
+const constant = (field: string): Rule => ({
+  rule: `(has(self.${field}) == has(oldSelf.${field})) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+  message: `${field} cannot be changed`,
+});
 const insideItsRange = (field: string): Rule => ({
   rule: `self.ranges.all(r, !has(r.${field}) || (isIP(r.${field}) && isCIDR(r.cidr) && cidr(r.cidr).containsIP(r.${field})))`,
   message: `${field} is an address of its cidr`,
@@ -44,12 +48,23 @@ const selectorRule = (selector: string): Rule => ({
   rule: `!has(${selector}.matchExpressions) || ${selector}.matchExpressions.all(e, (e.operator in ['In', 'NotIn']) == (has(e.values) && size(e.values) > 0))`,
   message: 'the operators In and NotIn need values, Exists and DoesNotExist take none',
 });
-const optional = (field: string, { rule, message }: Rule): Rule => ({ rule: `!has(self.${field}) || ${rule}`, message });
-const deviceName = (field: string): Rule => ({ rule: `!has(self.${field}) || self.${field}.matches('^[a-zA-Z0-9][a-zA-Z0-9_.-]*$')`, message: `${field} is a name that a network device can have` });
+const optional = (field: string, { rule, message }: Rule): Rule => ({
+  rule: `!has(self.${field}) || ${rule}`,
+  message,
+});
+const deviceName = (field: string): Rule => ({
+  rule: `!has(self.${field}) || self.${field}.matches('^[a-zA-Z0-9][a-zA-Z0-9_.-]*$')`,
+  message: `${field} is a name that a network device can have`,
+});
 
 export const kinds: Kind[] = [
   {
-    kind: 'Migration', plural: 'migrations', shortNames: ['mig'], scope: 'Namespaced', purpose: 'One move of one pod, whoever asked for it.', schema: migrationSchema,
+    kind: 'Migration',
+    plural: 'migrations',
+    shortNames: ['mig'],
+    scope: 'Namespaced',
+    purpose: 'One move of one pod, whoever asked for it.',
+    schema: migrationSchema,
     columns: [
       { name: 'Pod', type: 'string', jsonPath: '.spec.podName' },
       { name: 'From', type: 'string', jsonPath: '.status.source.nodeName' },
@@ -63,12 +78,20 @@ export const kinds: Kind[] = [
     ],
     rules: [
       ...['podName', 'targetNodeName', 'trigger', 'deadlineSeconds', 'dryRun', 'ttlSecondsAfterFinished'].map(constant),
-      { rule: '!has(oldSelf.podUID) || (has(self.podUID) && self.podUID == oldSelf.podUID)', message: 'podUID can be set once' },
+      {
+        rule: '!has(oldSelf.podUID) || (has(self.podUID) && self.podUID == oldSelf.podUID)',
+        message: 'podUID can be set once',
+      },
       { rule: '!oldSelf.cancel || self.cancel', message: 'a cancellation cannot be taken back' },
     ],
   },
   {
-    kind: 'InterruptionPolicy', plural: 'interruptionpolicies', shortNames: ['ipol'], scope: 'Namespaced', purpose: 'What happens to the selected pods when something interrupts them.', schema: interruptionPolicySchema,
+    kind: 'InterruptionPolicy',
+    plural: 'interruptionpolicies',
+    shortNames: ['ipol'],
+    scope: 'Namespaced',
+    purpose: 'What happens to the selected pods when something interrupts them.',
+    schema: interruptionPolicySchema,
     columns: [
       { name: 'Action', type: 'string', jsonPath: '.spec.action' },
       { name: 'Hold (s)', type: 'integer', jsonPath: '.spec.holdSeconds' },
@@ -81,7 +104,12 @@ export const kinds: Kind[] = [
     rules: [selectorRule('self.selector')],
   },
   {
-    kind: 'StableNetwork', plural: 'stablenetworks', shortNames: ['snet'], scope: 'Cluster', purpose: 'A layer-2 network of all nodes whose addresses belong to workloads.', schema: stableNetworkSchema,
+    kind: 'StableNetwork',
+    plural: 'stablenetworks',
+    shortNames: ['snet'],
+    scope: 'Cluster',
+    purpose: 'A layer-2 network of all nodes whose addresses belong to workloads.',
+    schema: stableNetworkSchema,
     columns: [
       { name: 'Mode', type: 'string', jsonPath: '.spec.mode' },
       { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status') },
@@ -94,17 +122,31 @@ export const kinds: Kind[] = [
     rules: [
       { rule: 'self.ranges.all(r, isCIDR(r.cidr))', message: 'cidr is an address with a prefix length' },
       ...['rangeStart', 'rangeEnd', 'gateway'].map(insideItsRange),
-      { rule: 'self.ranges.all(r, !has(r.exclude) || r.exclude.all(e, isIP(e) || isCIDR(e)))', message: 'exclude names addresses, with or without prefix length' },
-      { rule: '!has(self.routes) || self.routes.all(r, isCIDR(r.dst) && (!has(r.gw) || isIP(r.gw)))', message: 'a route has a dst with prefix length, and a gw without' },
+      {
+        rule: 'self.ranges.all(r, !has(r.exclude) || r.exclude.all(e, isIP(e) || isCIDR(e)))',
+        message: 'exclude names addresses, with or without prefix length',
+      },
+      {
+        rule: '!has(self.routes) || self.routes.all(r, isCIDR(r.dst) && (!has(r.gw) || isIP(r.gw)))',
+        message: 'a route has a dst with prefix length, and a gw without',
+      },
       ...['bridge', 'uplink'].map(deviceName),
       { rule: "(self.mode == 'VXLAN') == has(self.vxlan)", message: 'mode VXLAN and the field vxlan belong together' },
-      { rule: "self.mode == 'Bridge' || !has(self.uplink)", message: 'only mode Bridge has an uplink: the uplink of VXLAN is its tunnel' },
+      {
+        rule: "self.mode == 'Bridge' || !has(self.uplink)",
+        message: 'only mode Bridge has an uplink: the uplink of VXLAN is its tunnel',
+      },
       optional('namespaceSelector', selectorRule('self.namespaceSelector')),
       { rule: 'self.mode == oldSelf.mode', message: 'mode cannot be changed' },
     ],
   },
   {
-    kind: 'StableIP', plural: 'stableips', shortNames: ['sip'], scope: 'Cluster', purpose: 'One address, its workload, and who may speak with it.', schema: stableIPSchema,
+    kind: 'StableIP',
+    plural: 'stableips',
+    shortNames: ['sip'],
+    scope: 'Cluster',
+    purpose: 'One address, its workload, and who may speak with it.',
+    schema: stableIPSchema,
     columns: [
       { name: 'Address', type: 'string', jsonPath: '.spec.address' },
       { name: 'Namespace', type: 'string', jsonPath: '.spec.workload.namespace' },
@@ -126,11 +168,21 @@ export function definition({ kind, plural, shortNames, scope, purpose, schema, c
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${apiGroup}`, labels: { 'app.kubernetes.io/name': 'godwit', 'app.kubernetes.io/part-of': 'godwit' } },
+    metadata: {
+      name: `${plural}.${apiGroup}`,
+      labels: { 'app.kubernetes.io/name': 'godwit', 'app.kubernetes.io/part-of': 'godwit' },
+    },
     spec: {
       group: apiGroup,
       scope,
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames, categories: ['godwit'] },
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames,
+        categories: ['godwit'],
+      },
       versions: [
         {
           name: apiVersion,

@@ -1,5 +1,5 @@
-// A zod schema as the structural OpenAPI schema that CustomResourceDefinitions take. Whole numbers keep the bounds within which JavaScript counts exactly:
-// what the API server lets through Godwit has to read.
+// A zod schema as the structural OpenAPI schema that CustomResourceDefinitions take. Whole numbers keep the bounds
+// within which JavaScript counts exactly: what the API server lets through Godwit has to read.
 import { z } from 'zod';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -9,7 +9,13 @@ type JsonObject = Record<string, Json>;
 const dropped = new Set(['$schema', 'additionalProperties', 'propertyNames']);
 
 export function structuralSchema(schema: z.core.$ZodType): JsonObject {
-  return asObject(clean(JSON.parse(JSON.stringify(z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', unrepresentable: 'any' })))));
+  return asObject(
+    clean(
+      JSON.parse(
+        JSON.stringify(z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input', unrepresentable: 'any' })),
+      ),
+    ),
+  );
 }
 
 function asObject(value: Json): JsonObject {
@@ -25,15 +31,24 @@ function clean(value: Json): Json {
   if (Array.isArray(value)) return value.map(clean);
   if (!isObject(value)) return value;
   const kept = Object.entries(value).flatMap(([key, child]): [string, Json][] => {
-    if (key === 'properties' && isObject(child)) return [[key, Object.fromEntries(Object.entries(child).map(([name, property]) => [name, clean(property)]))]];
+    if (key === 'properties' && isObject(child))
+      return [[key, Object.fromEntries(Object.entries(child).map(([name, property]) => [name, clean(property)]))]];
     if (dropped.has(key)) return [];
     return [[key, clean(child)]];
   });
-  return { ...Object.fromEntries(kept), ...mapOf(value), ...(value['type'] === undefined && Object.keys(value).length === 0 ? { 'x-kubernetes-preserve-unknown-fields': true } : {}) };
+  return {
+    ...Object.fromEntries(kept),
+    ...mapOf(value),
+    ...(value['type'] === undefined && Object.keys(value).length === 0
+      ? { 'x-kubernetes-preserve-unknown-fields': true }
+      : {}),
+  };
 }
 
 /** A map keeps its value schema; one of anything keeps what it gets. */
 function mapOf({ type, properties, additionalProperties }: JsonObject): JsonObject {
   if (type !== 'object' || properties !== undefined || !isObject(additionalProperties)) return {};
-  return Object.keys(additionalProperties).length === 0 ? { 'x-kubernetes-preserve-unknown-fields': true } : { additionalProperties: clean(additionalProperties) };
+  return Object.keys(additionalProperties).length === 0
+    ? { 'x-kubernetes-preserve-unknown-fields': true }
+    : { additionalProperties: clean(additionalProperties) };
 }

@@ -1,7 +1,15 @@
 // docs/reference/api.md: the kinds of the API, field by field; the meaning of a field is the comment beside it.
 import { z } from 'zod';
 import { apiGroup, apiVersion } from '#core/api/names.ts';
-import { addressReasons, exhaustionReasons, mtuReasons, migrationReasons, networkReasons, policyReasons, serviceReasons } from '#core/api/reasons.ts';
+import {
+  addressReasons,
+  exhaustionReasons,
+  mtuReasons,
+  migrationReasons,
+  networkReasons,
+  policyReasons,
+  serviceReasons,
+} from '#core/api/reasons.ts';
 import type { Kind } from '../crds/definitions.ts';
 import { fieldRows } from './configuration-page.ts';
 import { markdownTable, page } from './markdown.ts';
@@ -22,14 +30,34 @@ export function apiPage(kinds: readonly Kind[], sources: Readonly<Record<string,
     'The API',
     `Group \`${apiGroup}\`, version \`${apiVersion}\`. \`kubectl explain\` tells the same from the cluster.`,
     ...kinds.map((kind) => section(kind, sources[kind.kind] ?? '')),
-    ...reasonTables.map(([title, reasons]) => `## ${title}\n\n${markdownTable(['Reason', 'Meaning'], Object.entries(reasons).map(([reason, meaning]) => [`\`${reason}\``, meaning]))}`),
+    ...reasonTables.map(
+      ([title, reasons]) =>
+        `## ${title}\n\n${markdownTable(
+          ['Reason', 'Meaning'],
+          Object.entries(reasons).map(([reason, meaning]) => [`\`${reason}\``, meaning]),
+        )}`,
+    ),
   );
 }
 
 function section({ kind, plural, shortNames, scope, purpose, schema, rules }: Kind, source: string): string {
   const { spec, status } = schema.shape;
-  const parts = [['spec', spec], ['status', status]] as const;
-  const tables = parts.flatMap(([name, part]) => (part instanceof z.ZodType ? [`### ${kind} ${name}\n\n${markdownTable(['Field', 'Type', 'Default', 'Meaning'], fieldRows(z.toJSONSchema(part, { io: 'input', unrepresentable: 'any' }), source))}`] : []));
+  const parts = [
+    ['spec', spec],
+    ['status', status],
+  ] as const;
+  const tables = parts.flatMap(([name, part]) =>
+    part instanceof z.ZodType
+      ? [
+          `### ${kind} ${name}\n\n${markdownTable(['Field', 'Type', 'Default', 'Meaning'], fieldRows(z.toJSONSchema(part, { io: 'input', unrepresentable: 'any' }), source))}`,
+        ]
+      : [],
+  );
   const ruled = rules.length === 0 ? [] : [`Rules: ${rules.map(({ message }) => message).join('; ')}.`];
-  return [`## ${kind}`, `${purpose} ${scope === 'Cluster' ? 'Of the cluster' : 'Of a namespace'}; \`kubectl get ${plural}\`, short \`${shortNames.join('`, `')}\`.`, ...tables, ...ruled].join('\n\n');
+  return [
+    `## ${kind}`,
+    `${purpose} ${scope === 'Cluster' ? 'Of the cluster' : 'Of a namespace'}; \`kubectl get ${plural}\`, short \`${shortNames.join('`, `')}\`.`,
+    ...tables,
+    ...ruled,
+  ].join('\n\n');
 }

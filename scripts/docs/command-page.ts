@@ -3,14 +3,21 @@ import type { Argument, Command, Option } from 'commander';
 import { markdownTable, page } from './markdown.ts';
 
 /** @param words title of the page, where the program reaches, and what it prints line by line */
-export function commandPage(program: Command, exitCodes: readonly { code: number; meaning: string }[], words: { title: string; reach: string; record: string }): string {
+export function commandPage(
+  program: Command,
+  exitCodes: readonly { code: number; meaning: string }[],
+  words: { title: string; reach: string; record: string },
+): string {
   return page(
     words.title,
     program.description(),
     words.reach,
     `## Options of all commands\n\n${optionTable(program.options)}`,
     ...program.commands.map((command) => section(program.name(), command)),
-    `## Exit codes\n\n${markdownTable(['Code', 'Meaning'], exitCodes.map(({ code, meaning }) => [String(code), meaning]))}`,
+    `## Exit codes\n\n${markdownTable(
+      ['Code', 'Meaning'],
+      exitCodes.map(({ code, meaning }) => [String(code), meaning]),
+    )}`,
     '## Output\n\n' +
       'Results go to stdout, everything else to stderr. Errors are printed to stderr with code, message and remedy; with `-o json` stdout also gets one object ' +
       `\`{"error": {...}, "refusals": [...]}\`. \`migrate\` and \`watch\` with \`-o json\` print one ${words.record} a line (NDJSON) whenever it changes. ` +
@@ -25,7 +32,14 @@ function section(name: string, command: Command): string {
     `## ${name} ${command.name()}`,
     sentence(command.description()),
     `\`\`\`\n${usage}\n\`\`\``,
-    ...(args.length === 0 ? [] : [markdownTable(['Argument', 'Meaning'], args.map((argument) => argumentRow(argument)))]),
+    ...(args.length === 0
+      ? []
+      : [
+          markdownTable(
+            ['Argument', 'Meaning'],
+            args.map((argument) => argumentRow(argument)),
+          ),
+        ]),
     ...(command.options.length === 0 ? [] : [optionTable(command.options)]),
   ].join('\n\n');
 }
@@ -38,7 +52,11 @@ function argumentRow(argument: Argument): string[] {
 function optionTable(options: readonly Option[]): string {
   const rows = options.map((option) => {
     const choices = option.argChoices === undefined ? '' : ` (${option.argChoices.join(', ')})`;
-    return [`\`${option.flags}\``, `${option.description}${choices}`, option.mandatory ? 'required' : defaultOf(option)];
+    return [
+      `\`${option.flags}\``,
+      `${option.description}${choices}`,
+      option.mandatory ? 'required' : defaultOf(option),
+    ];
   });
   return markdownTable(['Option', 'Meaning', 'Default'], rows);
 }

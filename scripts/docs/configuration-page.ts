@@ -31,7 +31,12 @@ export function configurationPage(jsonSchema: unknown, source: string): string {
 
 /** Cells of each leaf: path, type, default, meaning. */
 export function fieldRows(jsonSchema: unknown, source: string): string[][] {
-  return rowsOf(fieldSchema.parse(jsonSchema), '', true).map(({ path, type, value }) => [`\`${path}\``, type, value, commentOf(source, path)]);
+  return rowsOf(fieldSchema.parse(jsonSchema), '', true).map(({ path, type, value }) => [
+    `\`${path}\``,
+    type,
+    value,
+    commentOf(source, path),
+  ]);
 }
 
 /** One row a leaf: path, type, default. `NAME` in a path stands for keys that the reader chooses. */
@@ -39,26 +44,42 @@ function rowsOf(field: Field, path: string, required: boolean): { path: string; 
   const within = (name: string) => (path === '' ? name : `${path}.${name}`);
   const nested = Object.entries(field.properties ?? {});
   const { additionalProperties } = field;
-  if (nested.length > 0) return nested.flatMap(([name, child]) => rowsOf(child, within(name), field.required?.includes(name) ?? false));
+  if (nested.length > 0)
+    return nested.flatMap(([name, child]) => rowsOf(child, within(name), field.required?.includes(name) ?? false));
   if (typeof additionalProperties === 'object') return rowsOf(additionalProperties, within('NAME'), false);
   const value = field.default;
-  return [{ path, type: typeOf(field), value: value === undefined ? (required ? 'required' : '') : `\`${JSON.stringify(value)}\`` }];
+  return [
+    {
+      path,
+      type: typeOf(field),
+      value: value === undefined ? (required ? 'required' : '') : `\`${JSON.stringify(value)}\``,
+    },
+  ];
 }
 
 function typeOf(field: Field): string {
   if (field.enum !== undefined) return field.enum.map((choice) => `\`${choice}\``).join(', ');
   const least = field.minimum ?? (field.exclusiveMinimum === undefined ? undefined : field.exclusiveMinimum + 1);
   const most = field.maximum === Number.MAX_SAFE_INTEGER ? undefined : field.maximum;
-  const range = [least === undefined ? '' : `from ${least}`, most === undefined ? '' : `to ${most}`].filter((part) => part !== '').join(' ');
+  const range = [least === undefined ? '' : `from ${least}`, most === undefined ? '' : `to ${most}`]
+    .filter((part) => part !== '')
+    .join(' ');
   return range === '' ? (field.type ?? 'any') : `${field.type}, ${range}`;
 }
 
 /** The doc comment above the innermost field of `path` that has one, without its tags. */
 function commentOf(source: string, path: string): string {
-  const names = path.split('.').filter((name) => name !== 'NAME').toReversed();
+  const names = path
+    .split('.')
+    .filter((name) => name !== 'NAME')
+    .toReversed();
   for (const name of names) {
     const comment = new RegExp(String.raw`/\*\*((?:(?!\*/)[\s\S])*)\*/\s*${name}:`).exec(source)?.[1];
-    if (comment !== undefined) return comment.replaceAll(/\n\s*\* ?/g, ' ').replace(/@default[\s\S]*/, '').trim();
+    if (comment !== undefined)
+      return comment
+        .replaceAll(/\n\s*\* ?/g, ' ')
+        .replace(/@default[\s\S]*/, '')
+        .trim();
   }
   return '';
 }

@@ -18,16 +18,32 @@ const refusal = /code: '(PREFLIGHT_\w+)',\s+fact: [^\n]*?,\s+remedy: (['`])((?:\
  * @param checks of the node that the container runs on
  * @param sources text of the files that compare the nodes and look at the target
  */
-export function preflightPage(podChecks: readonly PodCheck[], checks: readonly Check[], sources: readonly string[]): string {
-  const own = checks.map(({ check, code, about, acceptable }) => [`\`${code}\``, check, acceptable === true ? `${about} Can be accepted.` : about]);
-  const remedies = sources.flatMap((source) => [...source.matchAll(refusal)]).map(([, code = '', , remedy = '']) => ({ code, remedy: placeholders(remedy.replaceAll(String.raw`\'`, "'")) }));
-  const others = [...Map.groupBy(remedies, ({ code }) => code)].map(([code, same]) => [`\`${code}\``, same.map(({ remedy }) => remedy).join(' Or: ')]);
+export function preflightPage(
+  podChecks: readonly PodCheck[],
+  checks: readonly Check[],
+  sources: readonly string[],
+): string {
+  const own = checks.map(({ check, code, about, acceptable }) => [
+    `\`${code}\``,
+    check,
+    acceptable === true ? `${about} Can be accepted.` : about,
+  ]);
+  const remedies = sources
+    .flatMap((source) => [...source.matchAll(refusal)])
+    .map(([, code = '', , remedy = '']) => ({ code, remedy: placeholders(remedy.replaceAll(String.raw`\'`, "'")) }));
+  const others = [...Map.groupBy(remedies, ({ code }) => code)].map(([code, same]) => [
+    `\`${code}\``,
+    same.map(({ remedy }) => remedy).join(' Or: '),
+  ]);
   return page(
     'Preflight',
     '`godwit plan CONTAINER --to NODE`, or in a cluster `kubectl godwit plan POD`, runs all checks and changes nothing; every handover begins with them, while the container runs. A refusal names its code, the fact (which process, which file) and a remedy.',
     '## What the pod must not have',
     'In a cluster: the controller reads these from the pod before any node is asked.',
-    markdownTable(['Code', 'When'], podChecks.map(({ code, about }) => [`\`${code}\``, about])),
+    markdownTable(
+      ['Code', 'When'],
+      podChecks.map(({ code, about }) => [`\`${code}\``, about]),
+    ),
     '## What the container must not hold',
     'What can be accepted is noted instead, on a container or pod with the annotation `godwit.dev/accept: CODE,CODE`.',
     markdownTable(['Code', 'Check', 'When'], own),

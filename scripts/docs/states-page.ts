@@ -28,7 +28,8 @@ function diagram(machine: Machine): string {
     const label = effect === null ? state : `${state}<br/>${effect}`;
     const [open, close] = durable === undefined ? (effect === null ? ['([', '])'] : ['[', ']']) : ['[[', ']]'];
     lines.push(`  ${nodeId(state)}${open}"${label}"${close}`);
-    for (const [outcome, next] of Object.entries(on)) lines.push(`  ${nodeId(state)} -- ${outcome} --> ${nodeId(next ?? state)}`);
+    for (const [outcome, next] of Object.entries(on))
+      lines.push(`  ${nodeId(state)} -- ${outcome} --> ${nodeId(next ?? state)}`);
   }
   return ['```mermaid', 'flowchart TD', ...lines, '```'].join('\n');
 }
@@ -41,7 +42,9 @@ function nodeId(state: string): string {
 /** Where an agent goes on that died in a state. */
 function afterCrash(machine: Machine): string {
   const moved = Object.entries(machine).filter(([, { effect }]) => effect !== null);
-  const groups = Map.groupBy(moved, ([state, rule]) => (rule.afterCrash === state ? 'the same state' : `\`${rule.afterCrash}\``));
+  const groups = Map.groupBy(moved, ([state, rule]) =>
+    rule.afterCrash === state ? 'the same state' : `\`${rule.afterCrash}\``,
+  );
   const lines = [...groups].map(([next, states]) => `- ${states.map(([state]) => `\`${state}\``).join(', ')}: ${next}`);
   return `Where an agent goes on that died in a state:\n\n${lines.join('\n')}`;
 }

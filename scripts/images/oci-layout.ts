@@ -1,7 +1,17 @@
 // Writes container images without a container engine: an OCI layout as one tar, which `ctr images import` takes.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, createReadStream, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** What a layer holds: a directory as it is, or single files placed in an otherwise empty tree (mode 0755). */
@@ -32,7 +42,14 @@ const types = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
 };
 /** Sorted, without times and owners: the same content is the same image. */
-const reproducible = ['--sort=name', '--mtime=@0', '--numeric-owner', '--owner=0', '--group=0', '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime'];
+const reproducible = [
+  '--sort=name',
+  '--mtime=@0',
+  '--numeric-owner',
+  '--owner=0',
+  '--group=0',
+  '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+];
 
 /** Writes `images` to the tar file `target`, replacing it at once when all is done. */
 export async function writeImages(images: readonly Image[], target: string): Promise<void> {
@@ -77,8 +94,19 @@ class Layout {
       },
       rootfs: { type: 'layers', diff_ids: packed.map(({ digest }) => digest) },
     });
-    const manifest = this.#write(types.manifest, { schemaVersion: 2, mediaType: types.manifest, config, layers: packed });
-    return { ...manifest, annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) } };
+    const manifest = this.#write(types.manifest, {
+      schemaVersion: 2,
+      mediaType: types.manifest,
+      config,
+      layers: packed,
+    });
+    return {
+      ...manifest,
+      annotations: {
+        'io.containerd.image.name': name,
+        'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1),
+      },
+    };
   }
 
   finish(manifests: readonly object[]): void {

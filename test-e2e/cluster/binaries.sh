@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the programs of the test cluster from Go modules, without any container registry; prints the directory they are in.
+# Builds the programs of the test cluster from Go modules, without any container registry; prints the directory they are
+# in.
 #
 # Usage: binaries.sh   about 8 minutes on 2 cores with empty caches; at once when nothing has changed
 set -euo pipefail

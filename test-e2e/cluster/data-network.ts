@@ -1,4 +1,5 @@
-// The nodes' second network: a switch in a namespace of its own, a leg into every node, and a client outside of the cluster.
+// The nodes' second network: a switch in a namespace of its own, a leg into every node, and a client outside of the
+// cluster.
 import { dataNetwork } from '#cluster/paths.ts';
 import { run } from '#cluster/run.ts';
 

@@ -7,7 +7,11 @@ import { run } from '#cluster/run.ts';
 const name = process.env['CLUSTER_ENGINE'] ?? 'podman';
 
 /** The engine, kind and kubectl as this cluster needs them. */
-export const clusterEnv = { CONTAINERS_CONF: join(clusterDirectory, 'files/containers.conf'), KIND_EXPERIMENTAL_PROVIDER: name, KUBECONFIG: kubeconfigPath };
+export const clusterEnv = {
+  CONTAINERS_CONF: join(clusterDirectory, 'files/containers.conf'),
+  KIND_EXPERIMENTAL_PROVIDER: name,
+  KUBECONFIG: kubeconfigPath,
+};
 
 export function engine(...args: string[]): Promise<string> {
   return run(name, args, { env: clusterEnv });

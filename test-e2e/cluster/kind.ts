@@ -11,11 +11,14 @@ import { completeStockNodes } from '#cluster/stock-node.ts';
 const say = (text: string): void => void process.stderr.write(`cluster: ${text}\n`);
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
 
-export const binaries = async (): Promise<string> => (await run(join(clusterDirectory, 'binaries.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
+export const binaries = async (): Promise<string> =>
+  (await run(join(clusterDirectory, 'binaries.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
 
 /** Names of the nodes' containers, control plane first; empty without a cluster. */
 export async function nodeNames(): Promise<string[]> {
-  const names = lines(await engine('ps', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
+  const names = lines(
+    await engine('ps', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'),
+  );
   return names.toSorted();
 }
 
@@ -35,11 +38,28 @@ export async function up(): Promise<void> {
   if ((await isHealthy(bin)) && existsSync(kubeconfigPath)) return say('is up already');
   await down();
   const started = Date.now();
-  const image = stockImage ?? (await run(join(clusterDirectory, 'node-image.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
+  const image =
+    stockImage ?? (await run(join(clusterDirectory, 'node-image.sh'), [], { show: true, limitMs: 3_600_000 })).trim();
   mkdirSync(join(runDirectory, 'shared'), { recursive: true, mode: 0o700 });
   mkdirSync('/lib/modules', { recursive: true });
-  if (!lines(await engine('network', 'ls', '--format', '{{.Name}}')).includes('kind')) await engine('network', 'create', '--subnet', nodeSubnet, 'kind');
-  await run(join(bin, 'kind'), ['create', 'cluster', '--image', image, '--config', join(clusterDirectory, stockImage === undefined ? 'files/kind.yaml' : 'files/kind-stock.yaml'), '--kubeconfig', kubeconfigPath, '--wait', '180s'], { env: clusterEnv, show: true });
+  if (!lines(await engine('network', 'ls', '--format', '{{.Name}}')).includes('kind'))
+    await engine('network', 'create', '--subnet', nodeSubnet, 'kind');
+  await run(
+    join(bin, 'kind'),
+    [
+      'create',
+      'cluster',
+      '--image',
+      image,
+      '--config',
+      join(clusterDirectory, stockImage === undefined ? 'files/kind.yaml' : 'files/kind-stock.yaml'),
+      '--kubeconfig',
+      kubeconfigPath,
+      '--wait',
+      '180s',
+    ],
+    { env: clusterEnv, show: true },
+  );
   const kubectl = (...args: string[]) => run(join(bin, 'kubectl'), args, { env: clusterEnv });
   await kubectl('wait', '--for=condition=Ready', 'node', '--all', '--timeout=180s');
   if (stockImage !== undefined) await completeStockNodes(await nodeNames(), bin);
@@ -61,14 +81,19 @@ async function isHealthy(bin: string): Promise<boolean> {
 /** Safe to run twice, and after a crash. */
 export async function down(): Promise<void> {
   await unwireData();
-  const all = lines(await engine('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'));
+  const all = lines(
+    await engine('ps', '--all', '--filter', `label=io.x-k8s.kind.cluster=${clusterName}`, '--format', '{{.Names}}'),
+  );
   const remove = () => engine('rm', '--force', '--volumes', '--time', '2', ...all);
   if (all.length > 0) await remove().catch(remove); // a busy machine needs longer for a node's end than podman waits
   await removeVolumes();
   rmSync(runDirectory, { recursive: true, force: true });
 }
 
-/** With podman kind gives the volumes of its nodes names, and labels them with the name of the node: they outlive their containers. */
+/**
+ * With podman kind gives the volumes of its nodes names, and labels them with the name of the node: they outlive their
+ * containers.
+ */
 async function removeVolumes(): Promise<void> {
   for (const node of ['control-plane', 'worker', 'worker2']) {
     const volumes = lines(await engine('volume', 'ls', '--quiet', '--filter', `label=${clusterName}-${node}=true`));

@@ -13,13 +13,21 @@ const networkLimitMs = 120_000;
 export async function installMultus(nodes: readonly string[], kubectl: Kubectl): Promise<void> {
   await kubectl('apply', '-f', join(clusterDirectory, 'files/multus.yaml'));
   const token = (await kubectl('create', 'token', 'multus', '-n', 'kube-system', '--duration=8760h')).trim();
-  const authority = (await kubectl('config', 'view', '--raw', '-o', 'jsonpath={.clusters[0].cluster.certificate-authority-data}')).trim();
+  const authority = (
+    await kubectl('config', 'view', '--raw', '-o', 'jsonpath={.clusters[0].cluster.certificate-authority-data}')
+  ).trim();
   await Promise.all(nodes.map((node) => configure(node, kubeconfig(authority, token))));
 }
 
 async function configure(node: string, config: string): Promise<void> {
   const delegate: unknown = JSON.parse(await readConflist(node));
-  const multus = { cniVersion: '1.0.0', name: 'multus-cni-network', type: 'multus', kubeconfig: `${directory}/multus.kubeconfig`, delegates: [delegate] };
+  const multus = {
+    cniVersion: '1.0.0',
+    name: 'multus-cni-network',
+    type: 'multus',
+    kubeconfig: `${directory}/multus.kubeconfig`,
+    delegates: [delegate],
+  };
   await write(node, `${directory}/multus.kubeconfig`, config);
   await write(node, '/etc/cni/net.d/00-multus.conf', JSON.stringify(multus));
 }
@@ -39,14 +47,25 @@ async function readConflist(node: string): Promise<string> {
 
 async function write(node: string, path: string, content: string): Promise<void> {
   const encoded = Buffer.from(content).toString('base64');
-  await engine('exec', node, 'sh', '-ec', `mkdir -p "$(dirname ${path})"; echo ${encoded} | base64 -d > ${path}.new; mv ${path}.new ${path}`);
+  await engine(
+    'exec',
+    node,
+    'sh',
+    '-ec',
+    `mkdir -p "$(dirname ${path})"; echo ${encoded} | base64 -d > ${path}.new; mv ${path}.new ${path}`,
+  );
 }
 
 function kubeconfig(authority: string, token: string): string {
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'local', cluster: { server: `https://${clusterName}-control-plane:6443`, 'certificate-authority-data': authority } }],
+    clusters: [
+      {
+        name: 'local',
+        cluster: { server: `https://${clusterName}-control-plane:6443`, 'certificate-authority-data': authority },
+      },
+    ],
     users: [{ name: 'multus', user: { token } }],
     contexts: [{ name: 'multus', context: { cluster: 'local', user: 'multus' } }],
     'current-context': 'multus',

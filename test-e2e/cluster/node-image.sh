@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds kind's node image from Debian packages and Go modules, for machines that reach no container registry; prints its name.
+# Builds kind's node image from Debian packages and Go modules, for machines that reach no container registry; prints
+# its name.
 #
 # Usage: node-image.sh   about a minute when roots and programs are there; at once when nothing has changed
 set -euo pipefail
@@ -53,9 +54,11 @@ chroot "$n" systemctl enable kubelet.service containerd.service undo-mount-hacks
 chroot "$n" systemctl mask systemd-binfmt.service 2>/dev/null
 chroot "$n" ctr oci spec | jq '.hooks.createContainer[.hooks.createContainer | length] |= . + {"path": "/kind/bin/mount-product-files.sh"} | del(.process.rlimits)' >"$n/etc/containerd/cri-base.json"
 
-# cgroup v1 needs the cgroupfs driver; without CAP_SYS_RESOURCE no oom_score_adj below the parent's; kubeadm's pause image.
+# cgroup v1 needs the cgroupfs driver; without CAP_SYS_RESOURCE no oom_score_adj below the parent's; kubeadm's pause
+# image.
 sed -i -e 's/SystemdCgroup = true/SystemdCgroup = false/' -e 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' -e 's#pause:3.10"#pause:3.10.2"#' "$n/etc/containerd/config.toml"
-# systemd would mount every v1 controller that the kernel has, machine-wide: it sees only those that the machine has mounted.
+# systemd would mount every v1 controller that the kernel has, machine-wide: it sees only those that the machine has
+# mounted.
 entry=$n/usr/local/bin/entrypoint
 awk '{ print } $0 == "fix_cgroup" && !done { done = 1; while ((getline line < "files/hide-controllers.sh") > 0) print line }' "$entry" >"$entry.new"
 grep -q fake-cgroups "$entry.new" || { say "kind's entrypoint is not as expected: refusing to run systemd with it"; exit 1; }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes root file systems from Debian packages: `node` (a kind node), `base` (small system images), `workloads` (what tests run in pods).
+# Makes root file systems from Debian packages: `node` (a kind node), `base` (small system images), `workloads` (what
+# tests run in pods).
 #
 # Usage: roots.sh NAME   prints its path; about 30 s each with an empty cache
 set -euo pipefail

@@ -11,8 +11,16 @@ export interface RunOptions {
 }
 
 /** Resolves with what the program wrote; rejects with ERR_COMMAND, which holds the end of its error output. */
-export async function run(command: string, args: readonly string[], { input, env = {}, show = false, limitMs = 600_000 }: RunOptions = {}): Promise<string> {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'], timeout: limitMs });
+export async function run(
+  command: string,
+  args: readonly string[],
+  { input, env = {}, show = false, limitMs = 600_000 }: RunOptions = {},
+): Promise<string> {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: limitMs,
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => void (out += chunk.toString()));
@@ -26,6 +34,11 @@ export async function run(command: string, args: readonly string[], { input, env
   child.once('error', reject);
   child.once('close', (code) => resolve(code ?? 128));
   const code = await promise;
-  if (code !== 0) throw new GodwitError('ERR_COMMAND', `${command} ${args.join(' ').slice(0, 200)} ended with ${code}: ${err.trim()}`, { details: { code } });
+  if (code !== 0)
+    throw new GodwitError(
+      'ERR_COMMAND',
+      `${command} ${args.join(' ').slice(0, 200)} ended with ${code}: ${err.trim()}`,
+      { details: { code } },
+    );
   return out;
 }

@@ -13,11 +13,19 @@ export async function completeStockNodes(nodes: readonly string[], bin: string):
   try {
     const root = (await run(join(clusterDirectory, 'roots.sh'), ['workloads'], { show: true })).trim();
     const archive = join(folder, 'workloads.tar');
-    await run(process.execPath, [join(clusterDirectory, 'system-images.ts'), '--only-workloads', '--workloads', root, '--out', archive], { show: true });
+    await run(
+      process.execPath,
+      [join(clusterDirectory, 'system-images.ts'), '--only-workloads', '--workloads', root, '--out', archive],
+      { show: true },
+    );
     const image = await readFile(archive);
     for (const node of nodes) {
       await engine('cp', join(bin, 'multus'), `${node}:/opt/cni/bin/multus`);
-      await run(clusterEnv.KIND_EXPERIMENTAL_PROVIDER, ['exec', '-i', node, 'ctr', '-n', 'k8s.io', 'images', 'import', '-'], { env: clusterEnv, input: image });
+      await run(
+        clusterEnv.KIND_EXPERIMENTAL_PROVIDER,
+        ['exec', '-i', node, 'ctr', '-n', 'k8s.io', 'images', 'import', '-'],
+        { env: clusterEnv, input: image },
+      );
     }
   } finally {
     await rm(folder, { recursive: true, force: true });

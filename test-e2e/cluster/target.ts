@@ -1,4 +1,5 @@
-// The cluster that scenarios run in: the kind cluster of this machine, or one that exists (E2E_CLUSTER=existing), and what each offers.
+// The cluster that scenarios run in: the kind cluster of this machine, or one that exists (E2E_CLUSTER=existing), and
+// what each offers.
 import { join } from 'node:path';
 import process from 'node:process';
 import { GodwitError } from '#core/errors.ts';
@@ -34,18 +35,26 @@ const kind: ClusterTarget = {
   env: clusterEnv,
   client: ['ip', 'netns', 'exec', dataNetwork.clientNetns],
   image: 'localhost/godwit-test/workloads:1',
-  network: { cidr: dataNetwork.subnet, rangeStart: '198.18.128.50', rangeEnd: '198.18.128.250', uplink: dataNetwork.uplink },
+  network: {
+    cidr: dataNetwork.subnet,
+    rangeStart: '198.18.128.50',
+    rangeEnd: '198.18.128.250',
+    uplink: dataNetwork.uplink,
+  },
 };
 
 const words = (text: string | undefined): string[] => (text ?? '').split(/[\s,]+/).filter((word) => word !== '');
 
 /** ERR_CONFIG_INVALID for a word that names no requirement. */
 function requirementsIn(name: string): Set<Requirement> {
-  return new Set(words(process.env[name]).map((word) => {
-    const found = requirements.find((requirement) => requirement === word);
-    if (found === undefined) throw new GodwitError('ERR_CONFIG_INVALID', `${name} names ${word}; known are ${requirements.join(', ')}`);
-    return found;
-  }));
+  return new Set(
+    words(process.env[name]).map((word) => {
+      const found = requirements.find((requirement) => requirement === word);
+      if (found === undefined)
+        throw new GodwitError('ERR_CONFIG_INVALID', `${name} names ${word}; known are ${requirements.join(', ')}`);
+      return found;
+    }),
+  );
 }
 
 /** By the kubeconfig of the environment; its owner says what it offers: docs/testing.md lists the variables. */
@@ -53,7 +62,9 @@ function existing(): ClusterTarget {
   const { env } = process;
   const [client = 'false', ...prefix] = words(env['E2E_CLIENT']);
   const offered: Requirement[] = env['E2E_CLIENT'] === undefined ? [] : ['client'];
-  const [cidr = kind.network.cidr, rangeStart = kind.network.rangeStart, rangeEnd = kind.network.rangeEnd] = words(env['E2E_RANGE']);
+  const [cidr = kind.network.cidr, rangeStart = kind.network.rangeStart, rangeEnd = kind.network.rangeEnd] = words(
+    env['E2E_RANGE'],
+  );
   return {
     offers: new Set(offered),
     musts: requirementsIn('E2E_MUST'),

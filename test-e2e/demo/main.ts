@@ -1,4 +1,5 @@
-// The two-minute demo: a container with a connected client moves between two hosts on this machine, and the client's own count decides.
+// The two-minute demo: a container with a connected client moves between two hosts on this machine, and the client's
+// own count decides.
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -24,9 +25,24 @@ interface DemoWorkload {
 const secondsPerMove = 4;
 const pgbenchAloneMs = 1500;
 const demos: Record<string, DemoWorkload> = {
-  redis: { workload: redisCounter, unit: 'increments', options: () => ({ connections: 8 }), between: (client) => client.more(2000) },
-  postgres: { workload: postgres, unit: 'transactions', options: (runs) => ({ connections: 4, seconds: 6 + secondsPerMove * runs }), between: () => sleep(pgbenchAloneMs) },
-  http: { workload: httpDownload, unit: 'lines of 64 bytes', options: () => ({}), between: (client) => client.more(30_000) },
+  redis: {
+    workload: redisCounter,
+    unit: 'increments',
+    options: () => ({ connections: 8 }),
+    between: (client) => client.more(2000),
+  },
+  postgres: {
+    workload: postgres,
+    unit: 'transactions',
+    options: (runs) => ({ connections: 4, seconds: 6 + secondsPerMove * runs }),
+    between: () => sleep(pgbenchAloneMs),
+  },
+  http: {
+    workload: httpDownload,
+    unit: 'lines of 64 bytes',
+    options: () => ({}),
+    between: (client) => client.more(30_000),
+  },
   websocket: { workload: websocketEcho, unit: 'messages', options: () => ({}), between: (client) => client.more(500) },
 };
 
@@ -34,8 +50,11 @@ const say = (text: string): void => console.log(text);
 
 async function demo(name: string, runs: number): Promise<boolean> {
   const chosen = demos[name];
-  if (chosen === undefined) throw new GodwitError('ERR_CONFIG_INVALID', `WORKLOAD is ${Object.keys(demos).join(', ')}, not ${name}`);
-  say('· two hosts with containerd, one agent each, a client beside them (the first time on a machine this builds images)');
+  if (chosen === undefined)
+    throw new GodwitError('ERR_CONFIG_INVALID', `WORKLOAD is ${Object.keys(demos).join(', ')}, not ${name}`);
+  say(
+    '· two hosts with containerd, one agent each, a client beside them (the first time on a machine this builds images)',
+  );
   await using pair = await upPair({ name: `demo-${process.pid}`, main: productAgent });
   const { a } = pair.hosts;
   const container = await startStable(pair, a, chosen.workload, pair.hosts.stableIp(50));
@@ -47,14 +66,23 @@ async function demo(name: string, runs: number): Promise<boolean> {
   return conclude(records, report, chosen.unit);
 }
 
-async function moveBackAndForth(pair: Pair, container: StableContainer, client: WorkloadRun, { between }: DemoWorkload, runs: number): Promise<HandoverRecord[]> {
+async function moveBackAndForth(
+  pair: Pair,
+  container: StableContainer,
+  client: WorkloadRun,
+  { between }: DemoWorkload,
+  runs: number,
+): Promise<HandoverRecord[]> {
   const records: HandoverRecord[] = [];
   let [from, to] = [pair.hosts.a, pair.hosts.b];
   for (let run = 1; run <= runs; run += 1) {
     const record = await move(pair, container.id, from, to);
     records.push(record);
     if (record.state !== 'succeeded') break;
-    if (runs > 1) say(`· move ${run} of ${runs}: ${from.name} → ${to.name}, frozen for ${Math.round(record.measures.freezeMs ?? 0)} ms`);
+    if (runs > 1)
+      say(
+        `· move ${run} of ${runs}: ${from.name} → ${to.name}, frozen for ${Math.round(record.measures.freezeMs ?? 0)} ms`,
+      );
     await between(client);
     [from, to] = [to, from];
   }
@@ -64,19 +92,31 @@ async function moveBackAndForth(pair: Pair, container: StableContainer, client: 
 /** True only if every move succeeded and the client itself counted nothing wrong. */
 function conclude(records: readonly HandoverRecord[], report: WorkloadReport, unit: string): boolean {
   const last = records.at(-1);
-  if (last !== undefined) say(['', ...waterfall(last, { width: process.stdout.columns ?? 100, color: process.stdout.isTTY, client: report }), ''].join('\n'));
+  if (last !== undefined)
+    say(
+      [
+        '',
+        ...waterfall(last, { width: process.stdout.columns ?? 100, color: process.stdout.isTTY, client: report }),
+        '',
+      ].join('\n'),
+    );
   const moved = records.every(({ state }) => state === 'succeeded');
   const exact = report.lost === 0 && report.duplicated === 0 && report.resets === 0 && report.faults.length === 0;
-  say(`The client counted ${report.operations} ${unit}: ${report.lost} lost, ${report.duplicated} duplicated, ${report.resets} connections reset.`);
+  say(
+    `The client counted ${report.operations} ${unit}: ${report.lost} lost, ${report.duplicated} duplicated, ${report.resets} connections reset.`,
+  );
   for (const fault of report.faults) say(`  ${fault}`);
   say(moved && exact ? '✓ Nothing was lost.' : '✗ The demo failed.');
   return moved && exact;
 }
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '1' }, workload: { type: 'string', default: 'redis' } } });
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '1' }, workload: { type: 'string', default: 'redis' } },
+});
 try {
   const runs = Number(values.runs);
-  if (!Number.isInteger(runs) || runs < 1) throw new GodwitError('ERR_CONFIG_INVALID', `RUNS is a number of moves, not ${values.runs}`);
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new GodwitError('ERR_CONFIG_INVALID', `RUNS is a number of moves, not ${values.runs}`);
   process.exitCode = (await demo(values.workload, runs)) ? 0 : 1;
 } catch (thrown) {
   const { code, message, remedy } = asGodwitError(thrown);

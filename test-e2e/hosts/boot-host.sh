@@ -1,7 +1,8 @@
 #!/bin/bash
 # First process of a host: builds its root file system, says "ready" on stdout, then reaps orphans until it is killed.
-# In: HOST_NAME, HOST_LOWER (read-only root), HOST_DIR (plain filesystem), HOST_CHECKOUT, HOST_CGROUPS (lines "name|type|selector"),
-# HOST_CRIU_LIMITS (1: CRIU reads limits of other users' processes although the kernel denies it, see criu-limits.c).
+# In: HOST_NAME, HOST_LOWER (read-only root), HOST_DIR (plain filesystem), HOST_CHECKOUT, HOST_CGROUPS (lines
+# "name|type|selector"), HOST_CRIU_LIMITS (1: CRIU reads limits of other users' processes although the kernel denies it,
+# see criu-limits.c).
 set -euo pipefail
 
 cd "$HOST_DIR"

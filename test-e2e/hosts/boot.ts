@@ -29,15 +29,23 @@ export interface BootOptions {
   directory: string;
 }
 
-// The process is in the host's cgroup while the cgroup namespace is made, so that this cgroup is the root inside; then it
-// moves one down, since a v2 cgroup with controllers for its children holds no processes itself.
+// The process is in the host's cgroup while the cgroup namespace is made, so that this cgroup is the root inside; then
+// it moves one down, since a v2 cgroup with controllers for its children holds no processes itself.
 const enterAndUnshare = `
 for cgroup in $CGROUPS; do echo 0 >"$cgroup/cgroup.procs" || exit; done
 exec unshare --cgroup sh -c 'for cgroup in $CGROUPS; do echo 0 >"$cgroup/init/cgroup.procs" || exit; done
 exec unshare --mount --propagation private --pid --fork --uts --ipc --net bash "$0"' "$0"`;
 
 /** Boots a host; resolves with its first process (pid as seen from here) once its root is in place. */
-export async function bootHost({ name, cgroup, hierarchies, cgroups: kind, criuReadsLimits, lower, directory }: BootOptions): Promise<ProcessId> {
+export async function bootHost({
+  name,
+  cgroup,
+  hierarchies,
+  cgroups: kind,
+  criuReadsLimits,
+  lower,
+  directory,
+}: BootOptions): Promise<ProcessId> {
   await mkdir(directory, { recursive: true });
   const inits = await makeCgroup(hierarchies, `${cgroup}/init`);
   const cgroups = inits.map((init) => path.dirname(init));
@@ -64,7 +72,8 @@ export async function bootHost({ name, cgroup, hierarchies, cgroups: kind, criuR
   child.stdout.destroy();
   child.stderr.destroy();
   child.unref();
-  for (const [index, hierarchy] of hierarchies.entries()) if (hierarchy.type === 'cgroup2') await enableControllers(cgroups[index] ?? '');
+  for (const [index, hierarchy] of hierarchies.entries())
+    if (hierarchy.type === 'cgroup2') await enableControllers(cgroups[index] ?? '');
   return initBelow(child.pid ?? 0, name);
 }
 
@@ -79,7 +88,8 @@ function initBelow(parent: number, name: string): ProcessId {
 /** Lines for boot-host.sh. */
 function seenInside(hierarchies: readonly Hierarchy[], kind: CgroupKind): string[] {
   if (kind === 'machine') return hierarchies.map((one) => `${insideName(one)}|${one.type}|${one.selector}`);
-  if (!hierarchies.some(({ type }) => type === 'cgroup2')) throw new GodwitError('ERR_HOST_SETUP', 'this machine has no cgroup v2 mounted');
+  if (!hierarchies.some(({ type }) => type === 'cgroup2'))
+    throw new GodwitError('ERR_HOST_SETUP', 'this machine has no cgroup v2 mounted');
   return ['|cgroup2|'];
 }
 

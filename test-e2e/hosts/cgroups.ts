@@ -35,14 +35,16 @@ export async function makeCgroup(hierarchies: readonly Hierarchy[], name: string
 /** v2 only: children of `directory` get every controller that it has itself. */
 export async function enableControllers(directory: string): Promise<void> {
   const controllers = (await readFile(path.join(directory, 'cgroup.controllers'), 'utf8')).split(/\s+/).filter(Boolean);
-  if (controllers.length > 0) await writeFile(path.join(directory, 'cgroup.subtree_control'), controllers.map((name) => `+${name}`).join(' '));
+  if (controllers.length > 0)
+    await writeFile(path.join(directory, 'cgroup.subtree_control'), controllers.map((name) => `+${name}`).join(' '));
 }
 
 /** v1 only: a new cpuset accepts no process before it has processors and memory nodes. */
 async function inheritCpuset(parent: string, directory: string): Promise<void> {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     const inherited = await readIfThere(path.join(parent, file));
-    if (inherited !== undefined && (await readIfThere(path.join(directory, file)))?.trim() === '') await writeFile(path.join(directory, file), inherited);
+    if (inherited !== undefined && (await readIfThere(path.join(directory, file)))?.trim() === '')
+      await writeFile(path.join(directory, file), inherited);
   }
 }
 
@@ -63,7 +65,11 @@ export async function removeCgroup(hierarchies: readonly Hierarchy[], name: stri
     // A process leaves its cgroup a little before it is gone with all its namespaces.
     const dying = [...killed.values()].filter(isRunning);
     if (directories.length === 0 && dying.length === 0) return;
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `processes ${dying.map(({ pid }) => pid).join(', ')} below cgroup ${name} did not end`);
+    if (performance.now() > deadline)
+      throw new GodwitError(
+        'ERR_DEADLINE',
+        `processes ${dying.map(({ pid }) => pid).join(', ')} below cgroup ${name} did not end`,
+      );
     await sleep(2);
   }
 }
@@ -77,7 +83,9 @@ export async function removeIfEmpty(hierarchies: readonly Hierarchy[], name: str
 async function subtree(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(ignoreMissing);
   if (entries === undefined) return [];
-  const below = await Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => subtree(path.join(directory, entry.name))));
+  const below = await Promise.all(
+    entries.filter((entry) => entry.isDirectory()).map((entry) => subtree(path.join(directory, entry.name))),
+  );
   return [...below.flat(), directory];
 }
 

@@ -17,10 +17,19 @@ export interface CommandResult {
 }
 
 /** Runs `argv`; resolves whatever its exit status is, rejects only if it cannot be started. */
-export async function command(argv: readonly string[], options: CommandOptions = {}, spawnOptions: SpawnOptions = {}): Promise<CommandResult> {
+export async function command(
+  argv: readonly string[],
+  options: CommandOptions = {},
+  spawnOptions: SpawnOptions = {},
+): Promise<CommandResult> {
   const [file, ...args] = argv;
   if (file === undefined) throw new GodwitError('ERR_HOST_COMMAND', 'an empty command line was given');
-  const child = spawn(file, args, { ...spawnOptions, stdio: 'pipe', timeout: options.timeoutMs ?? 60_000, killSignal: 'SIGKILL' });
+  const child = spawn(file, args, {
+    ...spawnOptions,
+    stdio: 'pipe',
+    timeout: options.timeoutMs ?? 60_000,
+    killSignal: 'SIGKILL',
+  });
   const exited = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code));
@@ -33,11 +42,19 @@ export async function command(argv: readonly string[], options: CommandOptions =
 }
 
 /** Runs `argv` and returns its stdout; ERR_HOST_COMMAND with its stderr unless it exits with 0. */
-export async function mustRun(argv: readonly string[], options: CommandOptions = {}, spawnOptions: SpawnOptions = {}): Promise<string> {
+export async function mustRun(
+  argv: readonly string[],
+  options: CommandOptions = {},
+  spawnOptions: SpawnOptions = {},
+): Promise<string> {
   return outputOf(argv, await command(argv, options, spawnOptions));
 }
 
 export function outputOf(argv: readonly string[], { stdout, stderr, code }: CommandResult): string {
   if (code === 0) return stdout;
-  throw new GodwitError('ERR_HOST_COMMAND', `${argv.join(' ')}: exit status ${code ?? 'none (killed)'}: ${stderr.trim()}`, { details: { code } });
+  throw new GodwitError(
+    'ERR_HOST_COMMAND',
+    `${argv.join(' ')}: exit status ${code ?? 'none (killed)'}: ${stderr.trim()}`,
+    { details: { code } },
+  );
 }

@@ -24,8 +24,13 @@ export async function startContainerd(host: Host): Promise<void> {
   await startProcess(host, 'containerd', ['containerd', '--log-level', 'info']);
   const deadline = performance.now() + 30_000;
   while (!(await accepts(path.join(host.root, 'run/containerd/containerd.sock')))) {
-    if (!(await processOf(host, 'containerd'))) throw new GodwitError('ERR_HOST_SETUP', `containerd ended on host ${host.name}; its log: ${logFile(host, 'containerd')}`);
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `containerd did not listen within 30 s on host ${host.name}`);
+    if (!(await processOf(host, 'containerd')))
+      throw new GodwitError(
+        'ERR_HOST_SETUP',
+        `containerd ended on host ${host.name}; its log: ${logFile(host, 'containerd')}`,
+      );
+    if (performance.now() > deadline)
+      throw new GodwitError('ERR_DEADLINE', `containerd did not listen within 30 s on host ${host.name}`);
     await sleep(10);
   }
 }

@@ -16,7 +16,10 @@ export interface ContainerOptions {
   mounts?: readonly { source: string; target: string; readOnly?: boolean }[];
   annotations?: Readonly<Record<string, string>>;
   env?: Readonly<Record<string, string>>;
-  /** containerd's default seccomp profile, as Kubernetes' RuntimeDefault; it denies io_uring, which CRIU cannot dump. @default true */
+  /**
+   * containerd's default seccomp profile, as Kubernetes' RuntimeDefault; it denies io_uring, which CRIU cannot dump.
+   * @default true
+   */
   seccomp?: boolean;
   /** Further flags of `ctr run`, e.g. `['--cap-add', 'CAP_NET_RAW']`. */
   flags?: readonly string[];
@@ -37,11 +40,19 @@ export function containerLog(id: string): string {
 
 /**
  * Starts a container and returns its process as seen on the host; ERR_HOST_COMMAND with ctr's words if it fails.
- * Its output goes to `containerLog`. Source and target of a handover must use the same kind of output: a process that was
- * restored with pipes where the new container has /dev/null, or the reverse, runs but cannot be dumped again.
+ * Its output goes to `containerLog`. Source and target of a handover must use the same kind of output: a process that
+ * was restored with pipes where the new container has /dev/null, or the reverse, runs but cannot be dumped again.
  */
 export async function runContainer(host: Host, options: ContainerOptions): Promise<number> {
-  const { id, image, args = [], namespace = 'default', runcBinary = '/usr/local/bin/godwit-runc', seccomp = true, timeoutMs = 60_000 } = options;
+  const {
+    id,
+    image,
+    args = [],
+    namespace = 'default',
+    runcBinary = '/usr/local/bin/godwit-runc',
+    seccomp = true,
+    timeoutMs = 60_000,
+  } = options;
   const log = containerLog(id);
   await host.must(['mkdir', '-p', path.dirname(log)]);
   const pidFile = `/run/container-${id}.pid`;
@@ -51,7 +62,10 @@ export async function runContainer(host: Host, options: ContainerOptions): Promi
     ...(seccomp ? ['--seccomp'] : []),
     ...(options.flags ?? []),
     ...(options.netns === undefined ? [] : ['--with-ns', `network:/run/netns/${options.netns}`]),
-    ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => ['--mount', `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`]),
+    ...(options.mounts ?? []).flatMap(({ source, target, readOnly }) => [
+      '--mount',
+      `type=bind,src=${source},dst=${target},options=rbind:${readOnly ? 'ro' : 'rw'}`,
+    ]),
     ...Object.entries(options.annotations ?? {}).flatMap(([key, value]) => ['--annotation', `${key}=${value}`]),
     ...Object.entries(options.env ?? {}).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
   ];
@@ -75,7 +89,10 @@ async function limitOpenFiles(host: Host, namespace: string, id: string, limit: 
     const record = await containerd.container(namespace, id);
     const spec = JSON.parse(record.spec.value.toString('utf8'));
     spec.process.rlimits = [{ type: 'RLIMIT_NOFILE', hard: limit, soft: limit }];
-    await containerd.updateSpec(namespace, { ...record, spec: { ...record.spec, value: Buffer.from(JSON.stringify(spec)) } });
+    await containerd.updateSpec(namespace, {
+      ...record,
+      spec: { ...record.spec, value: Buffer.from(JSON.stringify(spec)) },
+    });
   } finally {
     containerd.close();
   }
@@ -84,11 +101,17 @@ async function limitOpenFiles(host: Host, namespace: string, id: string, limit: 
 /** State of the container's task in containerd's words (`RUNNING`, `STOPPED`); undefined when it has none. */
 export async function taskStatus(host: Host, id: string, namespace = 'default'): Promise<string | undefined> {
   const table = await host.must(['ctr', '--namespace', namespace, 'tasks', 'list']);
-  const row = table.split('\n').map((line) => line.trim().split(/\s+/)).find(([task]) => task === id);
+  const row = table
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .find(([task]) => task === id);
   return row?.[2];
 }
 
-/** Freezes the container's task. runc gives up after a while on a busy machine with cgroup v1 ("unable to freeze"), so it is told again. */
+/**
+ * Freezes the container's task. runc gives up after a while on a busy machine with cgroup v1 ("unable to freeze"), so
+ * it is told again.
+ */
 export async function pauseContainer(host: Host, id: string, namespace = 'default', tries = 10): Promise<void> {
   const pause = ['ctr', '--namespace', namespace, 'tasks', 'pause', id];
   for (let tried = 1; tried < tries; tried += 1) if ((await host.exec(pause)).code === 0) return;
@@ -108,12 +131,22 @@ export async function removeContainer(host: Host, id: string, namespace = 'defau
 }
 
 /** Waits until the task has that status; ERR_DEADLINE after `limitMs`. */
-export async function awaitStatus(host: Host, id: string, status: string, namespace = 'default', limitMs = 10_000): Promise<void> {
+export async function awaitStatus(
+  host: Host,
+  id: string,
+  status: string,
+  namespace = 'default',
+  limitMs = 10_000,
+): Promise<void> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const now = await taskStatus(host, id, namespace);
     if (now === status) return;
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `task ${id} on host ${host.name} is ${now ?? 'absent'}, not ${status}, after ${limitMs} ms`);
+    if (performance.now() > deadline)
+      throw new GodwitError(
+        'ERR_DEADLINE',
+        `task ${id} on host ${host.name} is ${now ?? 'absent'}, not ${status}, after ${limitMs} ms`,
+      );
     await sleep(20);
   }
 }

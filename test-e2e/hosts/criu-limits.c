@@ -1,5 +1,6 @@
-// Preloaded into the CRIU of test hosts where the kernel denies it CAP_SYS_RESOURCE, as some virtual machines do: limits of
-// processes of other users are read from /proc instead. Users have the capability; the product knows nothing of this.
+// Preloaded into the CRIU of test hosts where the kernel denies it CAP_SYS_RESOURCE, as some virtual machines do:
+// limits of processes of other users are read from /proc instead. Users have the capability; the product knows nothing
+// of this.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdarg.h>

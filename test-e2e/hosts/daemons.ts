@@ -19,10 +19,18 @@ export function logFile(host: Host, name: string): string {
  * Starts `argv` inside as daemon `name`, in the host's own cgroup, and returns its process as seen from outside.
  * It outlives the caller; it ends with `stopProcess`, `killHard` or the host. ERR_HOST_BUSY if one of that name runs.
  */
-export async function startProcess(host: Host, name: string, argv: readonly string[], env: Record<string, string> = {}): Promise<ProcessId> {
+export async function startProcess(
+  host: Host,
+  name: string,
+  argv: readonly string[],
+  env: Record<string, string> = {},
+): Promise<ProcessId> {
   if (await processOf(host, name)) throw new GodwitError('ERR_HOST_BUSY', `${name} runs on host ${host.name} already`);
-  const cgroups = (await machineHierarchies()).map(({ mountPoint }) => path.join(mountPoint, cgroupRoot, host.set, host.name, 'init'));
-  const intoCgroup = 'for cgroup in $CGROUPS; do echo 0 >"$cgroup/cgroup.procs" || exit; done; unset CGROUPS; exec "$@"';
+  const cgroups = (await machineHierarchies()).map(({ mountPoint }) =>
+    path.join(mountPoint, cgroupRoot, host.set, host.name, 'init'),
+  );
+  const intoCgroup =
+    'for cgroup in $CGROUPS; do echo 0 >"$cgroup/cgroup.procs" || exit; done; unset CGROUPS; exec "$@"';
   const log = openSync(logFile(host, name), 'a');
   const child = spawn('sh', ['-c', intoCgroup, 'sh', ...entering(host.pid, argv)], {
     cwd: '/',
@@ -47,7 +55,8 @@ export async function stopProcess(host: Host, name: string, graceMs = 10_000): P
 /** SIGKILL at once, as a crash would; resolves when it is gone. Safe to call when it does not run. */
 export async function killHard(host: Host, name: string): Promise<void> {
   const daemon = await processOf(host, name);
-  if (daemon && !(await endsAfter(daemon, 'SIGKILL', 5000))) throw new GodwitError('ERR_DEADLINE', `${name} on host ${host.name} survived SIGKILL for 5 s`);
+  if (daemon && !(await endsAfter(daemon, 'SIGKILL', 5000)))
+    throw new GodwitError('ERR_DEADLINE', `${name} on host ${host.name} survived SIGKILL for 5 s`);
 }
 
 /** The daemon's process if it runs. */
@@ -71,7 +80,8 @@ async function daemonBelow(parent: number, what: string): Promise<ProcessId> {
   while (performance.now() < deadline) {
     const daemon = childrenOf(parent).map((pid) => processWithPid(pid))[0];
     if (daemon) return daemon;
-    if (processWithPid(parent) === undefined) throw new GodwitError('ERR_HOST_SETUP', `${what} ended at once; see its log`);
+    if (processWithPid(parent) === undefined)
+      throw new GodwitError('ERR_HOST_SETUP', `${what} ended at once; see its log`);
     await sleep(2);
   }
   throw new GodwitError('ERR_DEADLINE', `${what} did not start within 10 s`);

@@ -3,7 +3,8 @@ import test from 'ava';
 import { parseHierarchies } from './hierarchies.ts';
 
 test('v2 alone', (t) => {
-  const mountinfo = '30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n22 1 8:1 / / rw - ext4 /dev/sda rw\n';
+  const mountinfo =
+    '30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n22 1 8:1 / / rw - ext4 /dev/sda rw\n';
   t.deepEqual(parseHierarchies(mountinfo), [{ mountPoint: '/sys/fs/cgroup', type: 'cgroup2', selector: '' }]);
 });
 

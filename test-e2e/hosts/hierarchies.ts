@@ -7,7 +7,17 @@ export interface Hierarchy {
   selector: string;
 }
 
-const generic = new Set(['rw', 'ro', 'xattr', 'nsdelegate', 'memory_recursiveprot', 'memory_hugetlb_accounting', 'favordynmods', 'noprefix', 'clone_children']);
+const generic = new Set([
+  'rw',
+  'ro',
+  'xattr',
+  'nsdelegate',
+  'memory_recursiveprot',
+  'memory_hugetlb_accounting',
+  'favordynmods',
+  'noprefix',
+  'clone_children',
+]);
 
 /** Reads the text of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 export function parseHierarchies(mountinfo: string): Hierarchy[] {

@@ -54,7 +54,11 @@ export function entering(pid: number, argv: readonly string[]): [string, ...stri
 /** nsenter waits as the parent of what it started: it must not be survived. */
 const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
-export function createHost(set: string, { name, init, mgmtAddress, dataUplink }: HostRecord, cgroups: CgroupKind): Host {
+export function createHost(
+  set: string,
+  { name, init, mgmtAddress, dataUplink }: HostRecord,
+  cgroups: CgroupKind,
+): Host {
   const { pid } = init;
   const enter = (argv: readonly string[]) => entering(pid, [...dieWithParent, ...argv]);
   const exec: Host['exec'] = async (argv, { env = {}, ...options } = {}) =>

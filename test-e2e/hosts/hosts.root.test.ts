@@ -22,11 +22,15 @@ const own = (suffix: string) => `ht-${suffix}-${process.pid}`;
 async function traces(name: string, pids: readonly number[]): Promise<string[]> {
   const cgroups = (await machineHierarchies()).map(({ mountPoint }) => path.join(mountPoint, cgroupRoot, name));
   const slots = path.join(runRoot, 'slots');
-  const slot = existsSync(slots) ? readdirSync(slots).filter((file) => readFileSync(path.join(slots, file), 'utf8') === name) : [];
+  const slot = existsSync(slots)
+    ? readdirSync(slots).filter((file) => readFileSync(path.join(slots, file), 'utf8') === name)
+    : [];
   return [
     ...[...cgroups, path.join(dataRoot, name), path.join(runRoot, name)].filter((file) => existsSync(file)),
     ...pids.filter((pid) => processWithPid(pid) !== undefined).map((pid) => `process ${pid}`),
-    ...readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(`/${name}/`)),
+    ...readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(`/${name}/`)),
     ...slot.map((number) => `slot ${number}`),
   ];
 }
@@ -69,7 +73,12 @@ test.serial('CRIU moves a container from one host to the other with what it reme
   await addPlainNetwork(set.b, 'redis', `${address}/24`);
   await set.b.must(['tee', '/usr/local/bin/restoring-runc'], { input: restoringRunc });
   await set.b.must(['chmod', '+x', '/usr/local/bin/restoring-runc']);
-  await runContainer(set.b, { id: 'redis', image: images.redis, netns: 'redis', runcBinary: '/usr/local/bin/restoring-runc' });
+  await runContainer(set.b, {
+    id: 'redis',
+    image: images.redis,
+    netns: 'redis',
+    runcBinary: '/usr/local/bin/restoring-runc',
+  });
   await set.client.must(['ip', 'neigh', 'flush', 'all']);
   t.is((await set.client.must(['redis-cli', '-h', address, 'get', 'kept'])).trim(), 'yes');
 });
@@ -90,7 +99,10 @@ exec runc "$@"
 test.serial('a set whose owner was killed is swept by the next one of that name', async (t) => {
   const name = own('crash');
   const script = `import { upHosts } from '#hosts/hosts.ts'; await upHosts({ name: '${name}' }); console.log('up'); setInterval(() => {}, 1e6);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: checkout, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: checkout,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await once(child.stdout, 'data');
   const stale = await openHosts(name);
   if (!stale) throw new Error('the set of the other process cannot be opened');
@@ -101,7 +113,10 @@ test.serial('a set whose owner was killed is swept by the next one of that name'
   await once(child, 'close');
   t.true(stale.a.isUp());
   await using set = await upHosts({ name });
-  t.deepEqual(pids.filter((pid) => processWithPid(pid) !== undefined), []);
+  t.deepEqual(
+    pids.filter((pid) => processWithPid(pid) !== undefined),
+    [],
+  );
   t.regex(await set.a.must(['ctr', 'version']), /Server:/);
   await set.down();
   t.deepEqual(await traces(name, pids), []);
@@ -110,7 +125,13 @@ test.serial('a set whose owner was killed is swept by the next one of that name'
 test.serial('a set whose owner was killed is swept by any other set', async (t) => {
   const name = own('orphan');
   const script = `import { upHosts } from '#hosts/hosts.ts'; await upHosts({ name: '${name}', images: false }); process.kill(process.pid, 'SIGKILL');`;
-  await once(spawn(process.execPath, ['--input-type=module', '-e', script], { cwd: checkout, stdio: ['ignore', 'ignore', 'inherit'] }), 'close');
+  await once(
+    spawn(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: checkout,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    }),
+    'close',
+  );
   const orphan = await openHosts(name);
   t.true(orphan?.a.isUp());
   await using other = await upHosts({ name: own('other'), images: false });
@@ -141,7 +162,11 @@ test.serial('two sets side by side have their own networks, containers and proce
 
 test.serial('daemons start, die and can be asked about', async (t) => {
   await using set = await upHosts({ name: own('daemons'), images: false });
-  const agent = ['node', '-e', `process.on('SIGTERM', () => process.exit(0)); console.log('pid', process.pid, process.env.GREETING); setInterval(() => {}, 1e6)`];
+  const agent = [
+    'node',
+    '-e',
+    `process.on('SIGTERM', () => process.exit(0)); console.log('pid', process.pid, process.env.GREETING); setInterval(() => {}, 1e6)`,
+  ];
   const { pid } = await startProcess(set.a, 'agent', agent, { GREETING: 'hello' });
   t.is((await processOf(set.a, 'agent'))?.pid, pid);
   await t.throwsAsync(async () => await startProcess(set.a, 'agent', agent), { instanceOf: GodwitError });

@@ -1,4 +1,5 @@
-// Sets of two or three hosts and a client on one machine: real namespaces, cgroups, containerd and networks, up in seconds.
+// Sets of two or three hosts and a client on one machine: real namespaces, cgroups, containerd and networks, up in
+// seconds.
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Undo } from '#core/undo.ts';
@@ -12,18 +13,35 @@ import { makeSeed, plantSeed, seedOf } from './image-seed.ts';
 import { wire, type Leg } from './network.ts';
 import { cgroupRoot, dataRoot, defaultCgroups } from './paths.ts';
 import { processWithPid } from './process-facts.ts';
-import { checkSetName, forget, orphanedSets, readRecord, refuseOthers, takeSlot, writeRecord, type CgroupKind, type HostRecord, type SetRecord } from './state.ts';
+import {
+  checkSetName,
+  forget,
+  orphanedSets,
+  readRecord,
+  refuseOthers,
+  takeSlot,
+  writeRecord,
+  type CgroupKind,
+  type HostRecord,
+  type SetRecord,
+} from './state.ts';
 
 export type { Host } from './host.ts';
 
 export interface UpOptions {
-  /** Name of the set, `[a-z][a-z0-9-]*`; a stale set of that name is removed first. @default `t` and the pid of this process */
+  /**
+   * Name of the set, `[a-z][a-z0-9-]*`; a stale set of that name is removed first. @default `t` and the pid of this
+   * process
+   */
   name?: string;
   /** Whether there is a host `c`. @default false */
   third?: boolean;
   /** Whether the set stays when this process ends; else another process may sweep it then. @default false */
   stay?: boolean;
-  /** Whether CRIU on the nodes can move programs of other users than root where the kernel denies it CAP_SYS_RESOURCE. @default true */
+  /**
+   * Whether CRIU on the nodes can move programs of other users than root where the kernel denies it CAP_SYS_RESOURCE.
+   * @default true
+   */
   criuReadsLimits?: boolean;
   /** @default what CGROUPS says, else `machine` */
   cgroups?: CgroupKind;
@@ -58,7 +76,15 @@ export interface HostSet extends AsyncDisposable {
  * Boots a set with containerd running on its nodes. ERR_HOST_BUSY if a running process has one of that name.
  * Sets of processes that were killed are removed on the way, whatever their name.
  */
-export async function upHosts({ name = `t${process.pid}`, third = false, stay = false, images = imageArchive, clientRoot = hostRoot, cgroups = defaultCgroups, criuReadsLimits = true }: UpOptions = {}): Promise<HostSet> {
+export async function upHosts({
+  name = `t${process.pid}`,
+  third = false,
+  stay = false,
+  images = imageArchive,
+  clientRoot = hostRoot,
+  cgroups = defaultCgroups,
+  criuReadsLimits = true,
+}: UpOptions = {}): Promise<HostSet> {
   checkSetName(name);
   await downHosts(name);
   for (const orphan of await orphanedSets()) await removeSet(orphan);
@@ -75,13 +101,24 @@ export async function upHosts({ name = `t${process.pid}`, third = false, stay = 
   const boot = async (host: string): Promise<HostRecord> => {
     const directory = hostDirectory(name, host);
     if (seed !== undefined && mgmtAddress(slot, host) !== '') await plantSeed(seed, directory);
-    const init = await bootHost({ name: host, cgroup: `${cgroupRoot}/${name}/${host}`, hierarchies, cgroups, criuReadsLimits, lower: host === 'client' ? lowerOfClient : lower, directory });
+    const init = await bootHost({
+      name: host,
+      cgroup: `${cgroupRoot}/${name}/${host}`,
+      hierarchies,
+      cgroups,
+      criuReadsLimits,
+      lower: host === 'client' ? lowerOfClient : lower,
+      directory,
+    });
     return { name: host, init, mgmtAddress: mgmtAddress(slot, host), dataUplink: 'eth1' };
   };
   const hosts = await Promise.all(['a', 'b', ...(third ? ['c'] : []), 'client', 'switch'].map(boot));
   const record: SetRecord = { name, slot, owner, cgroups, hosts };
   await writeRecord(record);
-  await wire(pidOf(record, 'switch'), hosts.flatMap((host) => legsOf(host, slot)));
+  await wire(
+    pidOf(record, 'switch'),
+    hosts.flatMap((host) => legsOf(host, slot)),
+  );
   const set = createSet(record);
   await Promise.all([...set.nodes.map(startContainerd), nameHosts(set)]);
   undo.commit();
@@ -104,7 +141,9 @@ export async function openHosts(name: string): Promise<HostSet | undefined> {
   return record && record.hosts.length > 0 ? createSet(record) : undefined;
 }
 
-/** Removes the set `name`, whole or half made. Safe when there is none. ERR_HOST_BUSY if another running process has it. */
+/**
+ * Removes the set `name`, whole or half made. Safe when there is none. ERR_HOST_BUSY if another running process has it.
+ */
 export async function downHosts(name: string): Promise<void> {
   checkSetName(name);
   refuseOthers(await readRecord(name));
@@ -164,5 +203,7 @@ function legsOf({ name, init: { pid }, mgmtAddress: address, dataUplink }: HostR
 /** Lets hosts call each other by name on the management network. */
 async function nameHosts({ nodes }: HostSet): Promise<void> {
   const lines = ['127.0.0.1 localhost', ...nodes.map((host) => `${host.mgmtAddress} ${host.name}`)];
-  await Promise.all(nodes.map(async (host) => await host.must(['sh', '-c', 'cat >/etc/hosts'], { input: `${lines.join('\n')}\n` })));
+  await Promise.all(
+    nodes.map(async (host) => await host.must(['sh', '-c', 'cat >/etc/hosts'], { input: `${lines.join('\n')}\n` })),
+  );
 }

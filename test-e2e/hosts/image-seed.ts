@@ -7,7 +7,10 @@ import { stopProcess } from './daemons.ts';
 import type { Host } from './host.ts';
 import { cacheRoot } from './paths.ts';
 
-/** containerd writes to these in place; everything else it only adds and removes, and overlayfs never writes to a lower layer. */
+/**
+ * containerd writes to these in place; everything else it only adds and removes, and overlayfs never writes to a lower
+ * layer.
+ */
 const databases = ['io.containerd.metadata.v1.bolt/meta.db', 'io.containerd.snapshotter.v1.overlayfs/metadata.db'];
 
 /** Folder with the data of a containerd that has the images of `archive`; undefined before `makeSeed`. */
@@ -36,7 +39,8 @@ export async function makeSeed(archive: string, host: Host): Promise<string> {
   await mustRun(['cp', '--archive', data, beside], { timeoutMs: 300_000 });
   await rename(beside, seed).catch(async (error: NodeJS.ErrnoException) => {
     await rm(beside, { recursive: true });
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // Another process was faster: the same content.
+    // Another process was faster: the same content.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
   });
   return seed;
 }

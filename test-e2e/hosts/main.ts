@@ -13,7 +13,10 @@ function hostOf(set: HostSet, name: string): Host {
 }
 
 function describe(set: HostSet): string {
-  const nodes = set.nodes.map((host) => `${host.name}: pid ${host.pid}, mgmt ${host.mgmtAddress}, uplink ${host.dataUplink}, files ${host.directory}`);
+  const nodes = set.nodes.map(
+    (host) =>
+      `${host.name}: pid ${host.pid}, mgmt ${host.mgmtAddress}, uplink ${host.dataUplink}, files ${host.directory}`,
+  );
   return [...nodes, `client: pid ${set.client.pid}, data ${set.clientAddress} of ${set.dataSubnet}`].join('\n');
 }
 
@@ -38,7 +41,9 @@ async function main([verb, name, ...rest]: readonly string[]): Promise<number> {
     case 'exec': {
       const [which = '', ...argv] = rest;
       const [file, ...args] = entering(hostOf(await opened(name), which).pid, argv);
-      return spawnSync(file, args, { stdio: 'inherit', env: { ...hostEnvironment, TERM: process.env['TERM'] } }).status ?? 1;
+      return (
+        spawnSync(file, args, { stdio: 'inherit', env: { ...hostEnvironment, TERM: process.env['TERM'] } }).status ?? 1
+      );
     }
     default:
       throw new GodwitError('ERR_CONFIG_INVALID', usage);

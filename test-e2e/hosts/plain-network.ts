@@ -7,7 +7,11 @@ import type { Host } from './host.ts';
  */
 export async function addPlainNetwork(host: Host, name: string, address: string): Promise<void> {
   const bridge = 'plain0';
-  await host.must(['sh', '-c', `ip link show ${bridge} >/dev/null 2>&1 || ip link add ${bridge} type bridge mcast_snooping 0`]);
+  await host.must([
+    'sh',
+    '-c',
+    `ip link show ${bridge} >/dev/null 2>&1 || ip link add ${bridge} type bridge mcast_snooping 0`,
+  ]);
   const lines = [
     `netns add ${name}`,
     `link set ${host.dataUplink} master ${bridge}`,
@@ -16,5 +20,7 @@ export async function addPlainNetwork(host: Host, name: string, address: string)
     `link set pl-${name} master ${bridge} up`,
   ];
   await host.must(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` });
-  await host.must(['ip', '-netns', name, '-batch', '-'], { input: `link set lo up\naddr add ${address} dev eth0\nlink set eth0 up\n` });
+  await host.must(['ip', '-netns', name, '-batch', '-'], {
+    input: `link set lo up\naddr add ${address} dev eth0\nlink set eth0 up\n`,
+  });
 }

@@ -8,7 +8,9 @@ export interface ProcessId {
   startTicks: number;
 }
 
-/** The process that has `pid` now; undefined when there is none or only its zombie. `proc` is another /proc to look in. */
+/**
+ * The process that has `pid` now; undefined when there is none or only its zombie. `proc` is another /proc to look in.
+ */
 export function processWithPid(pid: number, proc = '/proc'): ProcessId | undefined {
   const stat = readOrUndefined(`${proc}/${pid}/stat`);
   if (stat === undefined) return undefined;

@@ -1,4 +1,5 @@
-// The record of a set of hosts under /run: enough to find the set again from another process and to remove it after a crash.
+// The record of a set of hosts under /run: enough to find the set again from another process and to remove it after a
+// crash.
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hasErrno } from '#core/errno.ts';
@@ -36,7 +37,11 @@ export type CgroupKind = SetRecord['cgroups'];
 const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 
 export function checkSetName(name: string): void {
-  if (!namePattern.test(name)) throw new GodwitError('ERR_CONFIG_INVALID', `name of a set of hosts must match ${namePattern.source}: ${JSON.stringify(name)}`);
+  if (!namePattern.test(name))
+    throw new GodwitError(
+      'ERR_CONFIG_INVALID',
+      `name of a set of hosts must match ${namePattern.source}: ${JSON.stringify(name)}`,
+    );
 }
 
 function recordFile(name: string): string {
@@ -60,7 +65,9 @@ export async function writeRecord(record: SetRecord): Promise<void> {
 export function refuseOthers(record: SetRecord | undefined): void {
   const owner = record?.owner;
   if (owner && owner.pid !== process.pid && isRunning(owner))
-    throw new GodwitError('ERR_HOST_BUSY', `hosts ${record.name} belong to process ${owner.pid}, which is running`, { details: { ...owner } });
+    throw new GodwitError('ERR_HOST_BUSY', `hosts ${record.name} belong to process ${owner.pid}, which is running`, {
+      details: { ...owner },
+    });
 }
 
 /** Names of the sets whose owner ended without taking them down. */
@@ -70,7 +77,9 @@ export async function orphanedSets(): Promise<string[]> {
   return records.flatMap((record) => (record?.owner && !isRunning(record.owner) ? [record.name] : []));
 }
 
-/** Takes the lowest free slot; it stays taken until `releaseSlot`. Safe to call at the same time from several processes. */
+/**
+ * Takes the lowest free slot; it stays taken until `releaseSlot`. Safe to call at the same time from several processes.
+ */
 export async function takeSlot(name: string): Promise<number> {
   await mkdir(path.join(runRoot, 'slots'), { recursive: true });
   for (let slot = 0; slot < 256; slot += 1) {

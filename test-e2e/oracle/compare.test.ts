@@ -6,7 +6,10 @@ const mapping = { start: 0x1000, end: 0x5000, access: 'rw-p', advice: '', name: 
 const imageOf = (pages: [number, number][], changes = {}): MemoryImage => ({
   1: { command: 'redis', mappings: [{ ...mapping, ...changes }], pages },
 });
-const frozen = imageOf([[0x1000, 7], [0x2000, zeroPage]]);
+const frozen = imageOf([
+  [0x1000, 7],
+  [0x2000, zeroPage],
+]);
 
 test('equal memory has no differences, and a page of zeros may be absent', (t) => {
   t.deepEqual(compareMemory(frozen, imageOf([[0x1000, 7]]), false), { pages: 2, differences: [] });
@@ -15,13 +18,26 @@ test('equal memory has no differences, and a page of zeros may be absent', (t) =
 test('a page with other content, a missing page and a new page are told', (t) => {
   t.regex(compareMemory(frozen, imageOf([[0x1000, 8]]), false).differences[0] ?? '', /page 1000/);
   t.regex(compareMemory(frozen, imageOf([]), false).differences[0] ?? '', /page 1000 .*missing/);
-  t.regex(compareMemory(frozen, imageOf([[0x1000, 7], [0x4000, 9]]), false).differences[0] ?? '', /page 4000 is new/);
+  t.regex(
+    compareMemory(
+      frozen,
+      imageOf([
+        [0x1000, 7],
+        [0x4000, 9],
+      ]),
+      false,
+    ).differences[0] ?? '',
+    /page 4000 is new/,
+  );
 });
 
 test('a page of shared memory with content where there was none is told, too', (t) => {
   const shared = { access: 'rw-s', anonymous: false };
   t.deepEqual(compareMemory(imageOf([], shared), imageOf([], shared), false).differences, []);
-  t.regex(compareMemory(imageOf([], shared), imageOf([[0x2000, 9]], shared), false).differences[0] ?? '', /page 2000 is new/);
+  t.regex(
+    compareMemory(imageOf([], shared), imageOf([[0x2000, 9]], shared), false).differences[0] ?? '',
+    /page 2000 is new/,
+  );
 });
 
 test('pages that are still to come are not missing, but those that are there must be right', (t) => {
@@ -31,7 +47,10 @@ test('pages that are still to come are not missing, but those that are there mus
 
 test('a process, a mapping or its advice that is gone is told', (t) => {
   t.regex(compareMemory(frozen, {}, false).differences[0] ?? '', /process 1 \(redis\) is gone/);
-  t.regex(compareMemory(frozen, imageOf([[0x1000, 7]], { end: 0x4000 }), false).differences[0] ?? '', /mapping 1000-5000/);
+  t.regex(
+    compareMemory(frozen, imageOf([[0x1000, 7]], { end: 0x4000 }), false).differences[0] ?? '',
+    /mapping 1000-5000/,
+  );
   t.regex(compareMemory(frozen, imageOf([[0x1000, 7]], { advice: 'wf' }), false).differences[0] ?? '', /no advice/);
 });
 

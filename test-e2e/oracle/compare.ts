@@ -21,7 +21,8 @@ export function compareMemory(frozen: MemoryImage, restored: MemoryImage, partly
     const { pages, wrong } = compareProcess(before, after, partly);
     comparison.pages += pages;
     const listed = wrong.slice(0, shown).join(', ');
-    if (wrong.length > 0) comparison.differences.push(`process ${pid} (${before.command}): ${wrong.length} wrong: ${listed}`);
+    if (wrong.length > 0)
+      comparison.differences.push(`process ${pid} (${before.command}): ${wrong.length} wrong: ${listed}`);
   }
   return comparison;
 }
@@ -29,17 +30,26 @@ export function compareMemory(frozen: MemoryImage, restored: MemoryImage, partly
 /** A zombie has none, and is not restored with any. */
 const hasMemory = (memory: ProcessMemory | undefined): boolean => (memory?.mappings.length ?? 0) > 0;
 
-function compareProcess(before: ProcessMemory, after: ProcessMemory, partly: boolean): { pages: number; wrong: string[] } {
+function compareProcess(
+  before: ProcessMemory,
+  after: ProcessMemory,
+  partly: boolean,
+): { pages: number; wrong: string[] } {
   const accessAt = accessLookup(after);
   const found = new Map(after.pages);
-  const wrong = before.mappings.filter((mapping) => !accessAt(mapping)).map(({ start, end, access, advice, name }) => {
-    return `mapping ${start.toString(16)}-${end.toString(16)} ${access} ${name} with ${advice || 'no advice'} is gone`;
-  });
+  const wrong = before.mappings
+    .filter((mapping) => !accessAt(mapping))
+    .map(({ start, end, access, advice, name }) => {
+      return `mapping ${start.toString(16)}-${end.toString(16)} ${access} ${name} with ${advice || 'no advice'} is gone`;
+    });
   let pages = 0;
   for (const [address, checksum] of before.pages) {
     const now = found.get(address) ?? (partly ? checksum : zeroPage);
     pages += 1;
-    if (now !== checksum) wrong.push(`page ${address.toString(16)} of ${nameAt(before, address)}${found.has(address) ? '' : ' is missing'}`);
+    if (now !== checksum)
+      wrong.push(
+        `page ${address.toString(16)} of ${nameAt(before, address)}${found.has(address) ? '' : ' is missing'}`,
+      );
   }
   return { pages, wrong: [...wrong, ...foreignPages(before, found)] };
 }
@@ -52,9 +62,13 @@ function nameAt({ mappings }: ProcessMemory, address: number): string {
 /** Pages with content where there was none. */
 function foreignPages(before: ProcessMemory, found: ReadonlyMap<number, number>): string[] {
   const known = new Set(before.pages.map(([address]) => address));
-  const areas = before.mappings.filter(({ anonymous, access }) => access.endsWith('s') || (anonymous && access.endsWith('p')));
+  const areas = before.mappings.filter(
+    ({ anonymous, access }) => access.endsWith('s') || (anonymous && access.endsWith('p')),
+  );
   const extra = [...found].filter(([address, checksum]) => !known.has(address) && checksum !== zeroPage);
-  return extra.filter(([address]) => areas.some(({ start, end }) => start <= address && address < end)).map(([address]) => `page ${address.toString(16)} is new`);
+  return extra
+    .filter(([address]) => areas.some(({ start, end }) => start <= address && address < end))
+    .map(([address]) => `page ${address.toString(16)} is new`);
 }
 
 /** Whether all of a range is mapped in that way; the kernel may have cut mappings in other places. */
@@ -62,7 +76,8 @@ function accessLookup({ mappings }: ProcessMemory): (wanted: Mapping) => boolean
   return ({ start, end, access, advice }) => {
     let at = start;
     for (const mapping of mappings) {
-      if (mapping.access === access && mapping.advice === advice && mapping.start <= at && at < mapping.end) at = mapping.end;
+      if (mapping.access === access && mapping.advice === advice && mapping.start <= at && at < mapping.end)
+        at = mapping.end;
       if (at >= end) return true;
     }
     return false;

@@ -1,4 +1,5 @@
-// What the memory of a container's processes holds, page by page: a checksum of each page that the kernel keeps for them.
+// What the memory of a container's processes holds, page by page: a checksum of each page that the kernel keeps for
+// them.
 import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
@@ -23,7 +24,9 @@ const mappingSchema = z.object({
   end: z.number(),
   /** As /proc/PID/maps has them: `rw-p`. */
   access: z.string(),
-  /** What the program asked of the kernel, as in the VmFlags of /proc/PID/smaps: `wf` (wiped on fork), `lo` (locked). */
+  /**
+   * What the program asked of the kernel, as in the VmFlags of /proc/PID/smaps: `wf` (wiped on fork), `lo` (locked).
+   */
   advice: z.string(),
   /** What /proc/PID/maps says is behind it. */
   name: z.string(),
@@ -52,7 +55,8 @@ export const zeroPage = crc32(Buffer.alloc(pageBytes));
 export function readMemory(init: number, ignored: readonly Area[]): MemoryImage {
   const namespace = readlinkSync(`/proc/${init}/ns/pid`);
   const numbers = new Map<number, number>();
-  for (const pid of allPids()) unlessGone(() => readlinkSync(`/proc/${pid}/ns/pid`) === namespace && numbers.set(pid, numberInContainer(pid)));
+  for (const pid of allPids())
+    unlessGone(() => readlinkSync(`/proc/${pid}/ns/pid`) === namespace && numbers.set(pid, numberInContainer(pid)));
   const image: MemoryImage = {};
   const shared = new Set<string>();
   for (const [pid, number] of [...numbers].toSorted(([, one], [, other]) => one - other)) {
@@ -94,11 +98,26 @@ export function parseMappings(smaps: string): KeptMapping[] {
     if (header === null) return [];
     const [, start = '', end = '', access = '', offset = '', device = '', inode = '', name = ''] = header;
     const flags = /^VmFlags:(.*)$/m.exec(block)?.[1]?.trim().split(' ') ?? [];
-    if (/^\[(vvar|vdso|vsyscall|uprobes)/.test(name) || ['io', 'pf', droppable].some((flag) => flags.includes(flag))) return [];
+    if (/^\[(vvar|vdso|vsyscall|uprobes)/.test(name) || ['io', 'pf', droppable].some((flag) => flags.includes(flag)))
+      return [];
     const kibibytes = ['Rss', 'Swap'].map((key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(block)?.[1] ?? 0));
-    const mapping = { start: Number.parseInt(start, 16), end: Number.parseInt(end, 16), access, advice: flags.filter((flag) => advices.has(flag)).join(' '), name, anonymous: inode === '0' };
+    const mapping = {
+      start: Number.parseInt(start, 16),
+      end: Number.parseInt(end, 16),
+      access,
+      advice: flags.filter((flag) => advices.has(flag)).join(' '),
+      name,
+      anonymous: inode === '0',
+    };
     const object = `${device}:${inode}:${offset}`;
-    return [{ ...mapping, object, offset: Number.parseInt(offset, 16), resident: kibibytes.some((size) => size > 0) || access.endsWith('s') || inode !== '0' }];
+    return [
+      {
+        ...mapping,
+        object,
+        offset: Number.parseInt(offset, 16),
+        resident: kibibytes.some((size) => size > 0) || access.endsWith('s') || inode !== '0',
+      },
+    ];
   });
 }
 
@@ -123,21 +142,27 @@ function readMapping(from: Sources, mapping: KeptMapping): [number, number][] {
   for (let at = start; at < end; at += chunkPages * pageBytes) {
     const count = Math.min(chunkPages, (end - at) / pageBytes);
     const wanted = all ? () => true : privatePages(from.pagemap, at, count);
-    if (Array.from({ length: count }, (_, index) => index).some(wanted)) found.push(...readPages(from, at, count, wanted));
+    if (Array.from({ length: count }, (_, index) => index).some(wanted))
+      found.push(...readPages(from, at, count, wanted));
   }
   return found;
 }
 
 /**
- * Pages with content of memory that may be shared, listed once: with the first process, by its number, that has it. They are read from what
- * is behind the mapping, since a look through the process at a page that was never written would make the kernel keep one. Undefined
- * where nothing can be opened there: rings of asynchronous I/O.
+ * Pages with content of memory that may be shared, listed once: with the first process, by its number, that has it.
+ * They are read from what is behind the mapping, since a look through the process at a page that was never written
+ * would make the kernel keep one. Undefined where nothing can be opened there: rings of asynchronous I/O.
  */
-function readShared({ pid, shared }: Sources, { start, end, object, offset }: KeptMapping): [number, number][] | undefined {
+function readShared(
+  { pid, shared }: Sources,
+  { start, end, object, offset }: KeptMapping,
+): [number, number][] | undefined {
   const key = `${object}+${end - start}`;
   if (shared.has(key)) return [];
   shared.add(key);
-  const file = unless(['ENXIO'], () => openSync(`/proc/${pid}/map_files/${start.toString(16)}-${end.toString(16)}`, 'r'));
+  const file = unless(['ENXIO'], () =>
+    openSync(`/proc/${pid}/map_files/${start.toString(16)}-${end.toString(16)}`, 'r'),
+  );
   if (file === undefined) return undefined;
   try {
     const found: [number, number][] = [];
@@ -167,7 +192,12 @@ function privatePages(pagemap: number, at: number, count: number): (index: numbe
   };
 }
 
-function readPages({ memory, ignored }: Sources, at: number, count: number, wanted: (index: number) => boolean): [number, number][] {
+function readPages(
+  { memory, ignored }: Sources,
+  at: number,
+  count: number,
+  wanted: (index: number) => boolean,
+): [number, number][] {
   const found: [number, number][] = [];
   const chunk = Buffer.alloc(count * pageBytes);
   for (const { first, pages } of runsOf(count, wanted)) {
@@ -177,7 +207,9 @@ function readPages({ memory, ignored }: Sources, at: number, count: number, want
       const address = at + (first + index) * pageBytes;
       const page = bytes.subarray(index * pageBytes, (index + 1) * pageBytes);
       if (!whole && !readAt(memory, page, address)) continue;
-      for (const area of ignored) if (Math.floor(area.start / pageBytes) * pageBytes === address) page.fill(0, area.start - address, area.start - address + area.bytes);
+      for (const area of ignored)
+        if (Math.floor(area.start / pageBytes) * pageBytes === address)
+          page.fill(0, area.start - address, area.start - address + area.bytes);
       found.push([address, crc32(page)]);
     }
   }

@@ -11,5 +11,7 @@ test('a byte that is another after the move is told, with its process and its pa
   const { a, b } = pair.hosts;
   const container = await startStable(pair, a, redisCounter, pair.hosts.stableIp(50));
   await order(b, { step: 'target.restore', when: 'before', action: { kind: 'scribble', image: 'pages-' } });
-  await t.throwsAsync(move(pair, container.id, a, b), { message: /^memory on b is not what was frozen on a: process 1 .*: 1 wrong: page [\da-f]+ of / });
+  await t.throwsAsync(move(pair, container.id, a, b), {
+    message: /^memory on b is not what was frozen on a: process 1 .*: 1 wrong: page [\da-f]+ of /,
+  });
 });

@@ -1,4 +1,5 @@
-// Where the kernel writes on its own into the memory of threads: their areas for restartable sequences say on which CPU they run.
+// Where the kernel writes on its own into the memory of threads: their areas for restartable sequences say on which CPU
+// they run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,11 +22,14 @@ export function rseqAreas(images: string): Area[] {
 
 function areasOf(core: Buffer): Area[] {
   const threads = fieldsOf(core).filter(({ number, bytes }) => number === threadCoreField && bytes !== undefined);
-  return threads.flatMap(({ bytes }) => fieldsOf(bytes ?? Buffer.alloc(0))).flatMap(({ bytes }) => {
-    const [pointer, size, signed] = bytes === undefined ? [] : unlessMalformed(() => fieldsOf(bytes).map(({ value }) => value)) ?? [];
-    if (pointer === undefined || size === undefined || signed !== signature) return [];
-    return [{ start: Number(pointer), bytes: Math.max(Number(size), 32) }];
-  });
+  return threads
+    .flatMap(({ bytes }) => fieldsOf(bytes ?? Buffer.alloc(0)))
+    .flatMap(({ bytes }) => {
+      const [pointer, size, signed] =
+        bytes === undefined ? [] : (unlessMalformed(() => fieldsOf(bytes).map(({ value }) => value)) ?? []);
+      if (pointer === undefined || size === undefined || signed !== signature) return [];
+      return [{ start: Number(pointer), bytes: Math.max(Number(size), 32) }];
+    });
 }
 
 interface Field {

@@ -1,4 +1,5 @@
-// Writes down what the memory of a container holds when it is frozen, when it is restored and not yet let go, and when its dump is given up.
+// Writes down what the memory of a container holds when it is frozen, when it is restored and not yet let go, and when
+// its dump is given up.
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -25,7 +26,8 @@ export type Testimony = z.infer<typeof testimonySchema>;
 /** `frozen` and `kept` on the source, `restored` on the target. */
 export type Moment = 'frozen' | 'kept' | 'restored';
 
-export const testimonyFile = (handover: string, moment: Moment): string => join(testimonies, `${handover}.${moment}.json`);
+export const testimonyFile = (handover: string, moment: Moment): string =>
+  join(testimonies, `${handover}.${moment}.json`);
 
 interface Subject {
   /** First process of the container, seen from here. */
@@ -41,13 +43,16 @@ export function withWitness({ ports, journals }: EngineWorld): EngineWorld {
     journals,
     ports: {
       ...ports,
-      source: (handover, container) => watchedSource(ports.source(handover, container), handover, () => ({
-        init: firstProcess(config, container), images: imagesOf(config, handover),
-      })),
-      target: (handover) => watchedTarget(ports.target(handover), handover, () => {
-        const images = imagesOf(config, handover);
-        return { init: restoreFamily(images).restored[0], images };
-      }),
+      source: (handover, container) =>
+        watchedSource(ports.source(handover, container), handover, () => ({
+          init: firstProcess(config, container),
+          images: imagesOf(config, handover),
+        })),
+      target: (handover) =>
+        watchedTarget(ports.target(handover), handover, () => {
+          const images = imagesOf(config, handover);
+          return { init: restoreFamily(images).restored[0], images };
+        }),
     },
   };
 }
@@ -96,13 +101,17 @@ function firstProcess(config: AgentConfig, container: string): number | undefine
   return registration === undefined ? undefined : readRuncStateIfAny(registration.root, container)?.pid;
 }
 
-const imagesOf = (config: AgentConfig, handover: string): string => imageDirectoriesOf(join(config.runDir, 'images'), handover).images;
+const imagesOf = (config: AgentConfig, handover: string): string =>
+  imageDirectoriesOf(join(config.runDir, 'images'), handover).images;
 
 /** Whole or not at all: an agent may be killed while it writes. */
 function write(handover: string, moment: Moment, { init, images }: Subject, partly: boolean): void {
   if (init === undefined) return; // it has ended
   mkdirSync(testimonies, { recursive: true });
   const file = testimonyFile(handover, moment);
-  writeFileSync(`${file}.new`, JSON.stringify({ partly, memory: readMemory(init, rseqAreas(images)) } satisfies Testimony));
+  writeFileSync(
+    `${file}.new`,
+    JSON.stringify({ partly, memory: readMemory(init, rseqAreas(images)) } satisfies Testimony),
+  );
   renameSync(`${file}.new`, file);
 }

@@ -11,7 +11,10 @@ export const faultFile = '/run/godwit-fault.json';
 export const fillerDirectory = '/run/godwit/images/filler';
 
 export const faultSchema = z.strictObject({
-  /** `source.METHOD`, `target.METHOD`, `links.METHOD`, `arbiter.METHOD`, `connection.METHOD`, `connect`, or `journal.ROLE.STATE` for the entry of a state. */
+  /**
+   * `source.METHOD`, `target.METHOD`, `links.METHOD`, `arbiter.METHOD`, `connection.METHOD`, `connect`, or
+   * `journal.ROLE.STATE` for the entry of a state.
+   */
   step: z.string(),
   when: z.enum(['before', 'after']).default('before'),
   action: z.discriminatedUnion('kind', [

@@ -1,7 +1,19 @@
 // The node agent with an engine whose world fails where a test says so: `faulty-agent.ts --config FILE`.
 import { spawnSync } from 'node:child_process';
 import {
-  closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync, writeSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -18,8 +30,25 @@ import { withNamesInPlace } from './in-place.ts';
 
 /** Methods that answer at once; all others return promises. */
 const synchronous = new Set([
-  'journalFacts', 'recover', 'unsettled', 'liveConnections', 'cleanUp', 'criuMs', 'receiver', 'openImage', 'writeImage',
-  'sealImages', 'isOrphaned', 'imageBytes', 'append', 'close', 'end', 'destroy', 'abortDump', 'claim', 'wasLetGo',
+  'journalFacts',
+  'recover',
+  'unsettled',
+  'liveConnections',
+  'cleanUp',
+  'criuMs',
+  'receiver',
+  'openImage',
+  'writeImage',
+  'sealImages',
+  'isOrphaned',
+  'imageBytes',
+  'append',
+  'close',
+  'end',
+  'destroy',
+  'abortDump',
+  'claim',
+  'wasLetGo',
 ]);
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: '/etc/godwit/agent.json' } } });
@@ -116,7 +145,9 @@ function faulty<Port extends object>(port: Port, name: string): Port {
       if (typeof member !== 'function' || typeof key !== 'string') return member;
       const call = (args: unknown[]): unknown => Reflect.apply(member, own, args);
       const step = `${name}.${key}`;
-      return synchronous.has(key) ? (...args: unknown[]) => aroundNow(step, () => call(args)) : (...args: unknown[]) => around(step, () => call(args));
+      return synchronous.has(key)
+        ? (...args: unknown[]) => aroundNow(step, () => call(args))
+        : (...args: unknown[]) => around(step, () => call(args));
     },
   });
 }
@@ -145,7 +176,8 @@ function faultyJournals(journals: JournalStore): JournalStore {
     open(id) {
       const journal = journals.open(id);
       return {
-        append: (entry, durable) => void aroundNow(`journal.${roleOf(entry.facts)}.${entry.state}`, () => journal.append(entry, durable)),
+        append: (entry, durable) =>
+          void aroundNow(`journal.${roleOf(entry.facts)}.${entry.state}`, () => journal.append(entry, durable)),
         close: () => journal.close(),
       };
     },
@@ -158,5 +190,10 @@ function roleOf(facts: Record<string, unknown> | undefined): string {
 }
 
 const isOwnPeer = Object.hasOwn(config.peers, config.node);
-const faultyWorld = ({ ports, journals }: EngineWorld): EngineWorld => ({ ports: faultyPorts(ports), journals: faultyJournals(journals) });
-await startAgent(config, createLog(config.logLevel, { node: config.node }), (world) => faultyWorld(withWitness(isOwnPeer ? withNamesInPlace(world) : world)));
+const faultyWorld = ({ ports, journals }: EngineWorld): EngineWorld => ({
+  ports: faultyPorts(ports),
+  journals: faultyJournals(journals),
+});
+await startAgent(config, createLog(config.logLevel, { node: config.node }), (world) =>
+  faultyWorld(withWitness(isOwnPeer ? withNamesInPlace(world) : world)),
+);

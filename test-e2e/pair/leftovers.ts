@@ -28,7 +28,10 @@ ls -d /run/containerd/runc/default/* 2>/dev/null | sed 's/^/runc /'
 
 const homeKinds = ['link', 'netns', 'registration', 'container', 'task', 'snapshot', 'mount', 'runc'];
 
-/** Resolves when only `home` has the container, with one of each thing, and nothing of any handover is left; else rejects with what is. */
+/**
+ * Resolves when only `home` has the container, with one of each thing, and nothing of any handover is left; else
+ * rejects with what is.
+ */
 export async function assertNoLeftovers(pair: Pair, home: Host | undefined): Promise<void> {
   const deadline = performance.now() + settleMs;
   for (;;) {
@@ -45,7 +48,11 @@ async function leftoversOf(pair: Pair, host: Host, isHome: boolean): Promise<str
   const wrong = lines.filter((line) => !allowed(line, kinds, isHome));
   if (isHome) wrong.push(...homeKinds.filter((kind) => !kinds.has(kind)).map((kind) => `no ${kind}`));
   const records = await pair.control(host).handovers();
-  wrong.push(...records.filter(({ state }) => !terminalStates.some((terminal) => terminal === state)).map(({ id, state }) => `handover ${id} is ${state}`));
+  wrong.push(
+    ...records
+      .filter(({ state }) => !terminalStates.some((terminal) => terminal === state))
+      .map(({ id, state }) => `handover ${id} is ${state}`),
+  );
   wrong.push(...(await frozenCgroups(host)).map((cgroup) => `frozen cgroup ${cgroup}`));
   return wrong.map((what) => `${host.name}: ${what}`);
 }
@@ -63,7 +70,10 @@ export async function frozenCgroups(host: Host): Promise<string[]> {
     const root = path.join(mountPoint, cgroupRoot, host.set, host.name);
     for (const entry of await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])) {
       const file = path.join(entry.parentPath, entry.name);
-      const state = entry.name === 'freezer.state' || entry.name === 'cgroup.freeze' ? (await readFile(file, 'utf8').catch(() => '')).trim() : '';
+      const state =
+        entry.name === 'freezer.state' || entry.name === 'cgroup.freeze'
+          ? (await readFile(file, 'utf8').catch(() => '')).trim()
+          : '';
       if (state === 'FROZEN' || state === 'FREEZING' || state === '1') found.push(entry.parentPath);
     }
   }

@@ -9,7 +9,13 @@ import type { Pair } from './pair.ts';
 const moveLimitMs = 120_000;
 
 /** Resolves with the source's last record, whatever the outcome was; rejects when memory is not what it was. */
-export async function move(pair: Pair, container: string, from: Host, to: Host, limitMs = moveLimitMs): Promise<HandoverRecord> {
+export async function move(
+  pair: Pair,
+  container: string,
+  from: Host,
+  to: Host,
+  limitMs = moveLimitMs,
+): Promise<HandoverRecord> {
   const control = pair.control(from);
   const { id } = await control.start({ container, to: to.name });
   const record = await follow(pair, id, from, limitMs);

@@ -1,4 +1,5 @@
-// One handover of a busy Redis under a fault, and what must be true afterwards: the client's count is exact and nothing is left.
+// One handover of a busy Redis under a fault, and what must be true afterwards: the client's count is exact and nothing
+// is left.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HandoverRecord } from '#core/api/handover.ts';
 import { GodwitError } from '#core/errors.ts';
@@ -28,7 +29,11 @@ export interface Ordeal {
 
 /** @param last number of the stable address, see `HostSet.stableIp` */
 export async function startOrdeal(pair: Pair, last = 50): Promise<Ordeal> {
-  return { pair, container: await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(last)), home: pair.hosts.a };
+  return {
+    pair,
+    container: await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(last)),
+    home: pair.hosts.a,
+  };
 }
 
 export function otherHost({ pair, home, inPlace }: Ordeal): Host {
@@ -43,10 +48,15 @@ export interface Outcome {
 }
 
 /**
- * Hands over while a client counts. `during` runs as soon as the handover has begun; agents that died are started again.
- * Resolves when both sides are over and the client has counted on; rejects if anything is left or not exactly one instance runs.
+ * Hands over while a client counts. `during` runs as soon as the handover has begun; agents that died are started
+ * again. Resolves when both sides are over and the client has counted on; rejects if anything is left or not exactly
+ * one instance runs.
  */
-export async function endure(ordeal: Ordeal, during: (id: string) => Promise<void> = () => Promise.resolve(), absentMs = 0): Promise<Outcome> {
+export async function endure(
+  ordeal: Ordeal,
+  during: (id: string) => Promise<void> = () => Promise.resolve(),
+  absentMs = 0,
+): Promise<Outcome> {
   const { pair, container, home } = ordeal;
   const client = await container.connect({ connections: 4 });
   await client.more(50);
@@ -63,8 +73,14 @@ export async function endure(ordeal: Ordeal, during: (id: string) => Promise<voi
   return { record, report };
 
   async function handedOver(): Promise<HandoverRecord> {
-    const begun = await pair.control(home).start({ container: container.id, to: otherHost(ordeal).name }).catch(diedAnswering);
-    const [meanwhile, last] = await Promise.allSettled([begun === undefined ? undefined : during(begun.id), ended(ordeal, earlier)]);
+    const begun = await pair
+      .control(home)
+      .start({ container: container.id, to: otherHost(ordeal).name })
+      .catch(diedAnswering);
+    const [meanwhile, last] = await Promise.allSettled([
+      begun === undefined ? undefined : during(begun.id),
+      ended(ordeal, earlier),
+    ]);
     if (last.status === 'fulfilled' && last.value.state === 'succeeded') goOn(ordeal);
     if (meanwhile.status === 'rejected') throw meanwhile.reason;
     if (last.status === 'rejected') throw last.reason;
@@ -101,10 +117,18 @@ async function ended({ pair, home }: Ordeal, earlier: ReadonlySet<string>): Prom
   const deadline = performance.now() + endMs;
   for (;;) {
     const records = await Promise.all(pair.hosts.nodes.map((host) => recordsOf(pair, host)));
-    const record = records[pair.hosts.nodes.indexOf(home)]?.find(({ id, role }) => role === 'source' && !earlier.has(id));
-    if (record !== undefined && records.every((list) => list?.every(({ finishedAt }) => finishedAt !== undefined) === true)) return record;
+    const record = records[pair.hosts.nodes.indexOf(home)]?.find(
+      ({ id, role }) => role === 'source' && !earlier.has(id),
+    );
+    if (
+      record !== undefined &&
+      records.every((list) => list?.every(({ finishedAt }) => finishedAt !== undefined) === true)
+    )
+      return record;
     if (performance.now() > deadline) {
-      const states = records.flat().map((candidate) => `${candidate?.role} ${candidate?.state} ${candidate?.error?.message ?? ''}`);
+      const states = records
+        .flat()
+        .map((candidate) => `${candidate?.role} ${candidate?.state} ${candidate?.error?.message ?? ''}`);
       throw new GodwitError('ERR_DEADLINE', `the handover did not end within ${endMs} ms: ${states.join('; ')}`);
     }
     await sleep(pollMs);
@@ -121,7 +145,10 @@ async function recordsOf(pair: Pair, host: Host): Promise<HandoverRecord[] | und
 }
 
 async function mustRunOnce({ pair, container, home }: Ordeal): Promise<void> {
-  const states = await Promise.all(pair.hosts.nodes.map(async (host) => [host.name, await taskStatus(host, container.id)] as const));
+  const states = await Promise.all(
+    pair.hosts.nodes.map(async (host) => [host.name, await taskStatus(host, container.id)] as const),
+  );
   const running = states.filter(([, status]) => status === 'RUNNING').map(([name]) => name);
-  if (running.length !== 1 || running[0] !== home.name) throw new Error(`the container runs on ${running.join(' and ') || 'no host'}, it should on ${home.name}`);
+  if (running.length !== 1 || running[0] !== home.name)
+    throw new Error(`the container runs on ${running.join(' and ') || 'no host'}, it should on ${home.name}`);
 }

@@ -60,9 +60,14 @@ export async function upPair(options: PairOptions = {}): Promise<Pair> {
 
 const controlOf = (host: Host): ControlClient => controlClient(path.join(host.root, 'run/godwit/control.sock'));
 
-function createPair(hosts: HostSet, authority: CertificatePair, { main = 'test-e2e/oracle/agent.ts' }: PairOptions): Pair {
+function createPair(
+  hosts: HostSet,
+  authority: CertificatePair,
+  { main = 'test-e2e/oracle/agent.ts' }: PairOptions,
+): Pair {
   return {
-    hosts, authority,
+    hosts,
+    authority,
     control: controlOf,
     async startAgent(host) {
       await startProcess(host, 'agent', [nodeInHost, `/opt/godwit/${main}`, '--config', '/etc/godwit/agent.json']);
@@ -82,7 +87,9 @@ async function configure(host: Host, hosts: HostSet, authority: CertificatePair,
   await writeFile(path.join(etc, 'ca.crt'), authority.certificate);
   await writeFile(path.join(etc, 'node.crt'), own.certificate);
   await writeFile(path.join(etc, 'node.key'), own.key, { mode: 0o600 });
-  const peers = hosts.nodes.filter(({ name }) => (name === host.name) === (options.inPlace ?? false)).map(({ name, mgmtAddress }) => [name, { host: mgmtAddress, port: peerPort }]);
+  const peers = hosts.nodes
+    .filter(({ name }) => (name === host.name) === (options.inPlace ?? false))
+    .map(({ name, mgmtAddress }) => [name, { host: mgmtAddress, port: peerPort }]);
   const config = {
     node: host.name,
     listen: { host: host.mgmtAddress, port: peerPort },
@@ -94,7 +101,10 @@ async function configure(host: Host, hosts: HostSet, authority: CertificatePair,
   };
   await writeFile(path.join(etc, 'agent.json'), JSON.stringify(config, null, 2));
   await mkdir(path.join(host.root, 'etc/cni/net.d'), { recursive: true });
-  await writeFile(path.join(host.root, 'etc/cni/net.d/10-stable.conf'), JSON.stringify(networkOf(host, hosts, options), null, 2));
+  await writeFile(
+    path.join(host.root, 'etc/cni/net.d/10-stable.conf'),
+    JSON.stringify(networkOf(host, hosts, options), null, 2),
+  );
 }
 
 function networkOf(host: Host, hosts: HostSet, options: PairOptions): Record<string, unknown> {
@@ -119,7 +129,11 @@ async function untilAnswers(control: ControlClient, host: Host): Promise<void> {
     } catch (cause) {
       if (performance.now() > deadline) {
         const log = (await readFile(logFile(host, 'agent'), 'utf8')).slice(-2000);
-        throw new GodwitError('ERR_AGENT_UNREACHABLE', `the agent of ${host.name} did not start within ${startLimitMs} ms; it said: ${log}`, { cause });
+        throw new GodwitError(
+          'ERR_AGENT_UNREACHABLE',
+          `the agent of ${host.name} did not start within ${startLimitMs} ms; it said: ${log}`,
+          { cause },
+        );
       }
       await sleep(50);
     }

@@ -18,12 +18,19 @@ export interface StableContainer {
 export type StableOptions = Partial<Omit<ContainerOptions, 'id' | 'image' | 'netns'>>;
 
 /** Makes a namespace with a stable link on `host` and runs the workload in it. */
-export async function startStable(pair: Pair, host: Host, workload: Workload, address: string, options: StableOptions = {}): Promise<StableContainer> {
+export async function startStable(
+  pair: Pair,
+  host: Host,
+  workload: Workload,
+  address: string,
+  options: StableOptions = {},
+): Promise<StableContainer> {
   const id = `${workload.name}-${address.split('.').at(-1) ?? ''}`;
   await addStableLink(host, id, address);
   await runContainer(host, { id, image: workload.image, args: workload.args, ...options, netns: id });
   return {
-    id, address,
+    id,
+    address,
     connect: (clientOptions) => startClient(workload, pair.hosts.client, address, clientOptions),
     async remove(where) {
       await removeContainer(where, id);
@@ -43,8 +50,18 @@ export async function addStableLink(host: Host, netns: string, address: string):
 /** Calls the CNI plugin as a container runtime would. */
 async function cni(host: Host, command: 'ADD' | 'DEL', id: string, address: string): Promise<void> {
   const config = await host.must(['cat', '/etc/cni/net.d/10-stable.conf']);
-  const input = JSON.stringify({ ...JSON.parse(config), name: stableNetwork, runtimeConfig: { ips: [`${address}/24`] } });
-  const env = { CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: `/run/netns/${id}`, CNI_IFNAME: 'net1', CNI_PATH: '/opt/cni/bin' };
+  const input = JSON.stringify({
+    ...JSON.parse(config),
+    name: stableNetwork,
+    runtimeConfig: { ips: [`${address}/24`] },
+  });
+  const env = {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: id,
+    CNI_NETNS: `/run/netns/${id}`,
+    CNI_IFNAME: 'net1',
+    CNI_PATH: '/opt/cni/bin',
+  };
   const { code, stdout } = await host.exec(['/opt/cni/bin/godwit'], { input, env });
   if (code !== 0) throw new GodwitError('ERR_HOST_COMMAND', `CNI ${command} of ${id} failed: ${stdout}`); // the plugin's words are on stdout
 }

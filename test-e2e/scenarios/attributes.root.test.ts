@@ -1,4 +1,5 @@
-// What the kernel keeps for processes, threads, descriptors and sockets is the same after a move, but for what is listed here with its reason.
+// What the kernel keeps for processes, threads, descriptors and sockets is the same after a move, but for what is
+// listed here with its reason.
 import process from 'node:process';
 import test from 'ava';
 import { move } from '#pair/move.ts';
@@ -14,7 +15,8 @@ const knownDifferences: Readonly<Record<string, string>> = {
   'process/autogroup': 'without effect in a cgroup of its own',
   'process/memory policy': 'NUMA policy of a task: cannot be read from outside',
   'process/prctl/memory failures': 'PR_MCE_KILL: cannot be read from outside',
-  'process/propagation//proc/timer_list': 'a file that the runtime masks: the flags of its mount, which nothing can be written to',
+  'process/propagation//proc/timer_list':
+    'a file that the runtime masks: the flags of its mount, which nothing can be written to',
   'sockets/connection6/IPV6_V6ONLY': 'without effect on a connection',
   'sockets/default connection6/IPV6_V6ONLY': 'without effect on a connection',
   'sockets/connection6/IPV6_MULTICAST_HOPS': 'without effect on a connection',
@@ -22,7 +24,9 @@ const knownDifferences: Readonly<Record<string, string>> = {
   'sockets/default connection6/IPV6_MULTICAST_HOPS': 'without effect on a connection',
 };
 
-const flags = ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_NICE', 'CAP_SYS_ADMIN', 'CAP_IPC_LOCK'].flatMap((capability) => ['--cap-add', capability]);
+const flags = ['CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_NICE', 'CAP_SYS_ADMIN', 'CAP_IPC_LOCK'].flatMap(
+  (capability) => ['--cap-add', capability],
+);
 let pair: Pair;
 
 test.before(async () => {
@@ -50,7 +54,10 @@ test.serial('a move there and one back change nothing but what is known', async 
   t.log(await container.call('Attributes'));
   const before = await container.call('Attributes', 'read');
   const found = new Set<string>();
-  for (const [from, to] of [[a, b], [b, a]] as const) {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     const record = await move(pair, container.id, from, to);
     t.is(record.state, 'succeeded', JSON.stringify([record.error, record.refusals]));
     t.deepEqual(record.notes, []);

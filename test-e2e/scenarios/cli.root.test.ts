@@ -11,7 +11,8 @@ let container: StableContainer;
 /** Of the container as it was started. */
 let oomScore: string;
 
-const oomScoreOf = async (host: Host) => (await host.must(['ctr', 'task', 'exec', '--exec-id', 'score', container.id, 'cat', '/proc/1/oom_score_adj'])).trim();
+const oomScoreOf = async (host: Host) =>
+  (await host.must(['ctr', 'task', 'exec', '--exec-id', 'score', container.id, 'cat', '/proc/1/oom_score_adj'])).trim();
 
 test.before(async () => {
   pair = await upPair({ name: `cli-${process.pid}` });
@@ -79,8 +80,13 @@ test.serial('migrate moves the container, ps and get tell where it is', async (t
   const last = handoverRecordSchema.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
   t.is(last.state, 'succeeded');
   t.is(await pair.hosts.client.must(['redis-cli', '-h', container.address, 'ping']), 'PONG\n');
-  const there = containerSummarySchema.array().parse(JSON.parse((await godwit(pair.hosts.b, 'ps', '-o', 'json')).stdout));
-  t.deepEqual(there.map(({ id, epoch }) => ({ id, epoch })), [{ id: container.id, epoch: last.epoch }]);
+  const there = containerSummarySchema
+    .array()
+    .parse(JSON.parse((await godwit(pair.hosts.b, 'ps', '-o', 'json')).stdout));
+  t.deepEqual(
+    there.map(({ id, epoch }) => ({ id, epoch })),
+    [{ id: container.id, epoch: last.epoch }],
+  );
   t.deepEqual(JSON.parse((await godwit(pair.hosts.a, 'ps', '-o', 'json')).stdout), []);
   t.is((await godwit(pair.hosts.a, 'get', last.id)).code, 0);
   t.is((await godwit(pair.hosts.a, 'cancel', last.id)).code, 1, 'it is too late');
@@ -88,8 +94,28 @@ test.serial('migrate moves the container, ps and get tell where it is', async (t
 
 test.serial('the moved container is an ordinary one: exec, logs, kill and delete work', async (t) => {
   const { b } = pair.hosts;
-  t.is((await b.must(['ctr', 'task', 'exec', '--exec-id', 'probe', container.id, 'redis-cli', '-h', container.address, 'ping'])).trim(), 'PONG');
-  t.is(await oomScoreOf(b), oomScore, 'CRIU is spared by a kernel that is short of memory, but not what it has restored');
+  t.is(
+    (
+      await b.must([
+        'ctr',
+        'task',
+        'exec',
+        '--exec-id',
+        'probe',
+        container.id,
+        'redis-cli',
+        '-h',
+        container.address,
+        'ping',
+      ])
+    ).trim(),
+    'PONG',
+  );
+  t.is(
+    await oomScoreOf(b),
+    oomScore,
+    'CRIU is spared by a kernel that is short of memory, but not what it has restored',
+  );
   await container.remove(b);
   t.deepEqual(JSON.parse((await godwit(b, 'ps', '-o', 'json')).stdout), []);
 });

@@ -19,14 +19,28 @@ import { upPair } from '#pair/pair.ts';
 let ordeal: Ordeal;
 
 test.before('a pair with a busy Redis', async () => {
-  ordeal = await startOrdeal(await upPair({ name: `faults-${process.pid}`, main: 'test-e2e/pair/faulty-agent.ts', agent: { imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000 } } }));
+  ordeal = await startOrdeal(
+    await upPair({
+      name: `faults-${process.pid}`,
+      main: 'test-e2e/pair/faulty-agent.ts',
+      agent: {
+        imageLimitBytes: 128 * 2 ** 20,
+        deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000 },
+      },
+    }),
+  );
 });
 
 test.after.always('the pair is taken down', async () => {
   await ordeal.pair[Symbol.asyncDispose]();
 });
 
-function exact(t: ExecutionContext, { record, report }: Outcome, state: HandoverRecord['state'], ...codes: string[]): void {
+function exact(
+  t: ExecutionContext,
+  { record, report }: Outcome,
+  state: HandoverRecord['state'],
+  ...codes: string[]
+): void {
   const { lost, duplicated, resets, faults } = report;
   t.deepEqual({ lost, duplicated, resets, faults }, { lost: 0, duplicated: 0, resets: 0, faults: [] });
   t.is(record.state, state, JSON.stringify(record.error));
@@ -36,7 +50,13 @@ function exact(t: ExecutionContext, { record, report }: Outcome, state: Handover
 }
 
 /** One handover with `fault` on one side, which must have struck. */
-async function strike(t: ExecutionContext, side: 'source' | 'target', fault: Fault, state: HandoverRecord['state'], ...codes: string[]): Promise<void> {
+async function strike(
+  t: ExecutionContext,
+  side: 'source' | 'target',
+  fault: Fault,
+  state: HandoverRecord['state'],
+  ...codes: string[]
+): Promise<void> {
   const host = side === 'source' ? ordeal.home : otherHost(ordeal);
   await order(host, fault);
   const outcome = await endure(ordeal);
@@ -46,9 +66,23 @@ async function strike(t: ExecutionContext, side: 'source' | 'target', fault: Fau
 
 const crash = { kind: 'crash' } as const;
 
-for (const state of ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing'] as const) {
+for (const state of [
+  'preparing',
+  'awaiting-pages',
+  'copying',
+  'freezing',
+  'dumping',
+  'restoring',
+  'committing',
+] as const) {
   test.serial(`source agent dies when it has entered ${state}`, async (t) => {
-    await strike(t, 'source', { step: `journal.source.${state}`, when: 'after', action: crash }, 'rolled-back', 'ERR_AGENT_RESTARTED');
+    await strike(
+      t,
+      'source',
+      { step: `journal.source.${state}`, when: 'after', action: crash },
+      'rolled-back',
+      'ERR_AGENT_RESTARTED',
+    );
   });
 }
 
@@ -61,8 +95,14 @@ test.serial('source agent dies just before the commit is on disk', async (t) => 
 });
 
 for (const [step, when] of [
-  ['journal.source.activating', 'after'], ['journal.source.releasing', 'after'], ['links.surrender', 'after'], ['source.releaseDump', 'before'],
-  ['source.releaseDump', 'after'], ['source.remove', 'after'], ['source.removeNetwork', 'after'], ['journal.source.succeeded', 'before'],
+  ['journal.source.activating', 'after'],
+  ['journal.source.releasing', 'after'],
+  ['links.surrender', 'after'],
+  ['source.releaseDump', 'before'],
+  ['source.releaseDump', 'after'],
+  ['source.remove', 'after'],
+  ['source.removeNetwork', 'after'],
+  ['journal.source.succeeded', 'before'],
 ] as const) {
   test.serial(`source agent dies ${when} ${step}: the target has it`, async (t) => {
     await strike(t, 'source', { step, when, action: crash }, 'succeeded');
@@ -70,8 +110,15 @@ for (const [step, when] of [
 }
 
 for (const [step, when] of [
-  ['journal.target.preparing', 'after'], ['target.prepareNetwork', 'after'], ['links.addParked', 'after'], ['target.prepare', 'before'], ['target.prepare', 'after'],
-  ['journal.target.receiving', 'after'], ['target.sealImages', 'before'], ['journal.target.restoring', 'after'], ['target.restore', 'after'],
+  ['journal.target.preparing', 'after'],
+  ['target.prepareNetwork', 'after'],
+  ['links.addParked', 'after'],
+  ['target.prepare', 'before'],
+  ['target.prepare', 'after'],
+  ['journal.target.receiving', 'after'],
+  ['target.sealImages', 'before'],
+  ['journal.target.restoring', 'after'],
+  ['target.restore', 'after'],
   ['journal.target.awaiting-commit', 'after'],
 ] as const) {
   test.serial(`target agent dies ${when} ${step}: the source goes on`, async (t) => {
@@ -80,8 +127,13 @@ for (const [step, when] of [
 }
 
 for (const [step, when] of [
-  ['journal.target.activating', 'before'], ['journal.target.activating', 'after'], ['links.activate', 'after'], ['target.resume', 'before'],
-  ['target.resume', 'after'], ['target.finish', 'after'], ['journal.target.succeeded', 'before'],
+  ['journal.target.activating', 'before'],
+  ['journal.target.activating', 'after'],
+  ['links.activate', 'after'],
+  ['target.resume', 'before'],
+  ['target.resume', 'after'],
+  ['target.finish', 'after'],
+  ['journal.target.succeeded', 'before'],
 ] as const) {
   test.serial(`target agent dies ${when} ${step}: it goes on there`, async (t) => {
     await strike(t, 'target', { step, when, action: crash }, 'succeeded');
@@ -89,11 +141,23 @@ for (const [step, when] of [
 }
 
 test.serial('the stream breaks in the middle of an image', async (t) => {
-  await strike(t, 'source', { step: 'connection.sendImage', action: { kind: 'disconnect' } }, 'rolled-back', 'ERR_PEER_LOST');
+  await strike(
+    t,
+    'source',
+    { step: 'connection.sendImage', action: { kind: 'disconnect' } },
+    'rolled-back',
+    'ERR_PEER_LOST',
+  );
 });
 
 test.serial('a part of an image is missing', async (t) => {
-  await strike(t, 'source', { step: 'connection.sendImage', action: { kind: 'pretend' } }, 'rolled-back', 'ERR_IMAGES_INVALID');
+  await strike(
+    t,
+    'source',
+    { step: 'connection.sendImage', action: { kind: 'pretend' } },
+    'rolled-back',
+    'ERR_IMAGES_INVALID',
+  );
 });
 
 test.serial('CRIU is killed while it holds the dump, and the target cannot restore', async (t) => {
@@ -110,11 +174,23 @@ test.serial('CRIU is killed before it restores', async (t) => {
 });
 
 test.serial('CRIU is killed while it holds the copy: the source takes the workload back', async (t) => {
-  await strike(t, 'target', { step: 'target.restore', when: 'after', action: { kind: 'kill-criu' } }, 'rolled-back', 'ERR_TARGET_LOST');
+  await strike(
+    t,
+    'target',
+    { step: 'target.restore', when: 'after', action: { kind: 'kill-criu' } },
+    'rolled-back',
+    'ERR_TARGET_LOST',
+  );
 });
 
 test.serial('CRIU cannot restore', async (t) => {
-  await strike(t, 'target', { step: 'target.restore', action: { kind: 'truncate', image: 'core-' } }, 'rolled-back', 'ERR_RESTORE');
+  await strike(
+    t,
+    'target',
+    { step: 'target.restore', action: { kind: 'truncate', image: 'core-' } },
+    'rolled-back',
+    'ERR_RESTORE',
+  );
 });
 
 test.serial('the target has no memory left for the images', async (t) => {
@@ -122,7 +198,13 @@ test.serial('the target has no memory left for the images', async (t) => {
 });
 
 test.serial('the arbiter refuses', async (t) => {
-  await strike(t, 'source', { step: 'arbiter.commit', action: { kind: 'pretend', result: 'revoked' } }, 'rolled-back', 'ERR_COMMIT_REFUSED');
+  await strike(
+    t,
+    'source',
+    { step: 'arbiter.commit', action: { kind: 'pretend', result: 'revoked' } },
+    'rolled-back',
+    'ERR_COMMIT_REFUSED',
+  );
 });
 
 test.serial('the arbiter answers late', async (t) => {
@@ -130,7 +212,13 @@ test.serial('the arbiter answers late', async (t) => {
 });
 
 test.serial('the arbiter answers too late', async (t) => {
-  await strike(t, 'source', { step: 'arbiter.commit', action: { kind: 'delay', delayMs: 3_000 } }, 'rolled-back', 'ERR_DEADLINE');
+  await strike(
+    t,
+    'source',
+    { step: 'arbiter.commit', action: { kind: 'delay', delayMs: 3_000 } },
+    'rolled-back',
+    'ERR_DEADLINE',
+  );
 });
 
 test.serial('the copy cannot be activated: the source takes the workload back', async (t) => {
@@ -139,7 +227,13 @@ test.serial('the copy cannot be activated: the source takes the workload back', 
 
 test.serial('the source agent dies while it takes the workload back', async (t) => {
   await order(otherHost(ordeal), { step: 'links.activate', action: { kind: 'throw' } });
-  await strike(t, 'source', { step: 'journal.source.reclaiming', when: 'after', action: crash }, 'rolled-back', 'ERR_TARGET_LOST');
+  await strike(
+    t,
+    'source',
+    { step: 'journal.source.reclaiming', when: 'after', action: crash },
+    'rolled-back',
+    'ERR_TARGET_LOST',
+  );
 });
 
 test.serial('the network is silent in the middle of the images', async (t) => {
@@ -147,7 +241,12 @@ test.serial('the network is silent in the middle of the images', async (t) => {
 });
 
 test.serial('the network is silent while the commit is told', async (t) => {
-  await strike(t, 'source', { step: 'journal.source.activating', when: 'after', action: { kind: 'unplug', forMs: 3_000 } }, 'succeeded');
+  await strike(
+    t,
+    'source',
+    { step: 'journal.source.activating', when: 'after', action: { kind: 'unplug', forMs: 3_000 } },
+    'succeeded',
+  );
 });
 
 test.serial('a second handover of the same container is refused', async (t) => {
@@ -161,7 +260,12 @@ test.serial('a second handover of the same container is refused', async (t) => {
 
 test.serial('a cancel before the commit rolls back', async (t) => {
   const { pair, home } = ordeal;
-  exact(t, await endure(ordeal, async (id) => void (await pair.control(home).cancel(id))), 'rolled-back', 'ERR_ABORTED');
+  exact(
+    t,
+    await endure(ordeal, async (id) => void (await pair.control(home).cancel(id))),
+    'rolled-back',
+    'ERR_ABORTED',
+  );
 });
 
 test.serial('a cancel after the commit is too late', async (t) => {
@@ -179,7 +283,11 @@ test.serial('a peer with a certificate of another authority gets nothing', async
   const file = path.join(other.root, 'etc/godwit/node.crt');
   const key = path.join(other.root, 'etc/godwit/node.key');
   const [certificate, own] = await Promise.all([readFile(file), readFile(key)]);
-  const foreign = await issueNodeCertificate(await createAuthority(validFor(1, new Date())), other.name, validFor(1, new Date()));
+  const foreign = await issueNodeCertificate(
+    await createAuthority(validFor(1, new Date())),
+    other.name,
+    validFor(1, new Date()),
+  );
   await ordeal.pair.stopAgent(other);
   await writeFile(file, foreign.certificate);
   await writeFile(key, foreign.key);
@@ -204,21 +312,31 @@ while time.time()<end:
   exact(t, outcome, 'succeeded');
 });
 
-for (const [state, verdict] of [['restoring', 'rolled-back'], ['activating', 'succeeded']] as const) {
-  test.serial(`the hook ends alone while the agent is away in ${state}: the source stands still until the agent is back`, async (t) => {
-    const { home } = ordeal;
-    await order(home, { step: `journal.source.${state}`, when: 'after', action: crash });
-    const outcome = await endure(ordeal, async () => {
-      await until(async () => (await processOf(home, 'agent')) === undefined);
-      await home.must(['pkill', '-KILL', '--full', 'godwit-criu-hook']);
-      await until(async () => (await home.exec(['pgrep', '-x', 'criu'])).code !== 0);
-      const [cgroup = 'none', ...others] = await frozenCgroups(home);
-      t.deepEqual(others, []);
-      t.not(cgroup, 'none', 'the source runs');
-      t.is(await processOf(home, 'agent'), undefined, 'the agent came back too early for this test');
-    }, 4_000);
-    exact(t, outcome, verdict);
-  });
+for (const [state, verdict] of [
+  ['restoring', 'rolled-back'],
+  ['activating', 'succeeded'],
+] as const) {
+  test.serial(
+    `the hook ends alone while the agent is away in ${state}: the source stands still until the agent is back`,
+    async (t) => {
+      const { home } = ordeal;
+      await order(home, { step: `journal.source.${state}`, when: 'after', action: crash });
+      const outcome = await endure(
+        ordeal,
+        async () => {
+          await until(async () => (await processOf(home, 'agent')) === undefined);
+          await home.must(['pkill', '-KILL', '--full', 'godwit-criu-hook']);
+          await until(async () => (await home.exec(['pgrep', '-x', 'criu'])).code !== 0);
+          const [cgroup = 'none', ...others] = await frozenCgroups(home);
+          t.deepEqual(others, []);
+          t.not(cgroup, 'none', 'the source runs');
+          t.is(await processOf(home, 'agent'), undefined, 'the agent came back too early for this test');
+        },
+        4_000,
+      );
+      exact(t, outcome, verdict);
+    },
+  );
 }
 
 for (const [what, whom, when] of [
@@ -229,11 +347,15 @@ for (const [what, whom, when] of [
   test.serial(`${what}: the source takes the workload back`, async (t) => {
     const target = otherHost(ordeal);
     await order(target, { step: 'journal.target.activating', when, action: crash });
-    const outcome = await endure(ordeal, async () => {
-      await until(async () => (await processOf(target, 'agent')) === undefined);
-      await target.must(['pkill', '-KILL', ...whom]);
-      await until(async () => (await target.exec(['pgrep', '-x', 'criu'])).code !== 0);
-    }, 3_000);
+    const outcome = await endure(
+      ordeal,
+      async () => {
+        await until(async () => (await processOf(target, 'agent')) === undefined);
+        await target.must(['pkill', '-KILL', ...whom]);
+        await until(async () => (await target.exec(['pgrep', '-x', 'criu'])).code !== 0);
+      },
+      3_000,
+    );
     exact(t, outcome, 'rolled-back', 'ERR_TARGET_LOST');
   });
 }
@@ -260,34 +382,38 @@ for (const [index, step] of (['source.startDump', 'source.dump'] as const).entri
   });
 }
 
-test.serial('CRIU is killed in the middle of the dump: nothing runs elsewhere, and the source goes on unless CRIU was at work in it', async (t) => {
-  const { pair, container, home } = ordeal;
-  const client = await container.connect({ connections: 4 });
-  await client.more(50);
-  await order(home, { step: 'connection.sendImage', action: { kind: 'kill-criu' } });
-  const { id } = await pair.control(home).start({ container: container.id, to: otherHost(ordeal).name });
-  const record = await follow(pair, id, home);
-  t.is(record.state, 'rolled-back');
-  t.is(record.error?.code, 'ERR_DUMP');
-  await sleep(500); // by then containerd knows
-  const status = await taskStatus(home, container.id);
-  t.log(status);
-  if (status === 'RUNNING') {
-    // Connections that the program used while CRIU was gone may have ended without a word (docs/adr/0013): new ones work.
-    const another = await container.connect({ connections: 4 });
-    await another.more(200);
-    const { lost, duplicated, resets } = await another.stop();
-    t.deepEqual({ lost, duplicated, resets }, { lost: 0, duplicated: 0, resets: 0 });
-    await client.stop().catch(() => undefined);
-    await assertNoLeftovers(pair, home);
-  } else {
-    t.is(status, 'STOPPED');
-    await client.stop().catch(() => undefined); // its counter has ended
-  }
-  await container.remove(home);
-  await assertNoLeftovers(pair, undefined);
-  ordeal = await startOrdeal(pair, 53);
-});
+test.serial(
+  'CRIU is killed in the middle of the dump: nothing runs elsewhere, and the source goes on unless CRIU was at work in it',
+  async (t) => {
+    const { pair, container, home } = ordeal;
+    const client = await container.connect({ connections: 4 });
+    await client.more(50);
+    await order(home, { step: 'connection.sendImage', action: { kind: 'kill-criu' } });
+    const { id } = await pair.control(home).start({ container: container.id, to: otherHost(ordeal).name });
+    const record = await follow(pair, id, home);
+    t.is(record.state, 'rolled-back');
+    t.is(record.error?.code, 'ERR_DUMP');
+    await sleep(500); // by then containerd knows
+    const status = await taskStatus(home, container.id);
+    t.log(status);
+    if (status === 'RUNNING') {
+      // Connections that the program used while CRIU was gone may have ended without a word (docs/adr/0013): new ones
+      // work.
+      const another = await container.connect({ connections: 4 });
+      await another.more(200);
+      const { lost, duplicated, resets } = await another.stop();
+      t.deepEqual({ lost, duplicated, resets }, { lost: 0, duplicated: 0, resets: 0 });
+      await client.stop().catch(() => undefined);
+      await assertNoLeftovers(pair, home);
+    } else {
+      t.is(status, 'STOPPED');
+      await client.stop().catch(() => undefined); // its counter has ended
+    }
+    await container.remove(home);
+    await assertNoLeftovers(pair, undefined);
+    ordeal = await startOrdeal(pair, 53);
+  },
+);
 
 async function refused(t: ExecutionContext, request: Promise<unknown>, code: ErrorCode): Promise<void> {
   const error = await t.throwsAsync(request, { instanceOf: RequestFailed });

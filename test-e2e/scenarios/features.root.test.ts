@@ -59,11 +59,14 @@ async function succeeds(t: ExecutionContext, container: { id: string }, from: Ho
   return record;
 }
 
-/** Resolves when all handovers that the host knows of are finished: a target cleans up after its source has given up. */
+/**
+ * Resolves when all handovers that the host knows of are finished: a target cleans up after its source has given up.
+ */
 async function settled(host: Host): Promise<void> {
   const deadline = performance.now() + 20_000;
   while ((await pair.control(host).handovers()).some(({ finishedAt }) => finishedAt === undefined)) {
-    if (performance.now() > deadline) throw new GodwitError('ERR_DEADLINE', `handovers of ${host.name} did not finish within 20 s`);
+    if (performance.now() > deadline)
+      throw new GodwitError('ERR_DEADLINE', `handovers of ${host.name} did not finish within 20 s`);
     await sleep(20);
   }
 }
@@ -84,7 +87,10 @@ test.serial('processes that write one SQLite database lose no commit in six move
   const { a, b } = pair.hosts;
   const container = await start(['Sqlite']);
   for (let round = 0; round < 3; round += 1) {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       await succeeds(t, container, from, to);
       t.deepEqual(await container.faults(), {});
     }
@@ -92,10 +98,26 @@ test.serial('processes that write one SQLite database lose no commit in six move
   await container.remove(a);
 });
 
-test.serial('memory goes on', goesOn, ['SharedAnonymous', 'Memfd', 'PrivateMemory', 'SysvSharedMemory', 'SysvSemaphore', 'ShmFile', 'MappedFile']);
+test.serial('memory goes on', goesOn, [
+  'SharedAnonymous',
+  'Memfd',
+  'PrivateMemory',
+  'SysvSharedMemory',
+  'SysvSemaphore',
+  'ShmFile',
+  'MappedFile',
+]);
 test.serial('files that are mapped for a moment while they are copied are not stale', goesOn, ['MappedBriefly']);
 test.serial('locks on mapped files go on', goesOn, ['MappedLocks']);
-test.serial('locks on mapped files of several processes go on', goesOn, ['MappedLocksOfOthers', 'MappedOtherLocks', 'MappedReadLease', 'MappedLocks', 'OrphanedLocks', 'PathOfLocked', 'Signals']);
+test.serial('locks on mapped files of several processes go on', goesOn, [
+  'MappedLocksOfOthers',
+  'MappedOtherLocks',
+  'MappedReadLease',
+  'MappedLocks',
+  'OrphanedLocks',
+  'PathOfLocked',
+  'Signals',
+]);
 test.serial('who waits for a lock gets it after the move, when its holder ends', async (t) => {
   const { a, b } = pair.hosts;
   const container = await start(['MappedLocksOfOthers']);
@@ -105,18 +127,63 @@ test.serial('who waits for a lock gets it after the move, when its holder ends',
   await container.remove(b);
 });
 test.serial('files go on', goesOn, [
-  'Offsets', 'Unlinked', 'Replaced', 'DeletedImageFile', 'Locks', 'Lease', 'DeletedDirectory', 'DeletedFifo', 'Directory', 'ManyDescriptors', 'SqliteClosed', 'KernelFiles', 'PlainDevices', 'AsyncIo',
+  'Offsets',
+  'Unlinked',
+  'Replaced',
+  'DeletedImageFile',
+  'Locks',
+  'Lease',
+  'DeletedDirectory',
+  'DeletedFifo',
+  'Directory',
+  'ManyDescriptors',
+  'SqliteClosed',
+  'KernelFiles',
+  'PlainDevices',
+  'AsyncIo',
 ]);
-test.serial('data between processes goes on', goesOn, ['Pipe', 'Unix', 'UnixDescriptor', 'Events', 'Timerfd', 'InotifyTmpfs', 'Inotify', 'Terminal', 'Alarm']);
-test.serial('processes, threads, timers and clocks go on', goesOn, ['Threads', 'Sleeper', 'Timers', 'Tree', 'Pidfd', 'Clock', 'Identity']);
-test.serial('sockets within the container go on', goesOn, ['Loopback', 'HalfClosed', 'Options', 'Connecting', 'UdpConnected', 'OtherFamilies', 'GoListener']);
-test.serial('mounts of the program itself go on', goesOn, ['MountInside', 'ChildMountNamespace'], { seccomp: false, flags: ['--cap-add', 'CAP_SYS_ADMIN'] });
+test.serial('data between processes goes on', goesOn, [
+  'Pipe',
+  'Unix',
+  'UnixDescriptor',
+  'Events',
+  'Timerfd',
+  'InotifyTmpfs',
+  'Inotify',
+  'Terminal',
+  'Alarm',
+]);
+test.serial('processes, threads, timers and clocks go on', goesOn, [
+  'Threads',
+  'Sleeper',
+  'Timers',
+  'Tree',
+  'Pidfd',
+  'Clock',
+  'Identity',
+]);
+test.serial('sockets within the container go on', goesOn, [
+  'Loopback',
+  'HalfClosed',
+  'Options',
+  'Connecting',
+  'UdpConnected',
+  'OtherFamilies',
+  'GoListener',
+]);
+test.serial('mounts of the program itself go on', goesOn, ['MountInside', 'ChildMountNamespace'], {
+  seccomp: false,
+  flags: ['--cap-add', 'CAP_SYS_ADMIN'],
+});
 
 test.serial('a bind mount that belongs to the container moves with its contents', async (t) => {
   const { a, b } = pair.hosts;
   const [there, here] = [a, b].map((host) => path.join(host.root, movedSource));
   await a.must(['mkdir', '-p', movedSource]);
-  const container = await start(['MovedMount', 'InotifyMount'], { mounts: [{ source: movedSource, target: '/data' }], annotations: { 'godwit.dev/move-mounts': '/data' } });
+  const container = await start(['MovedMount', 'InotifyMount'], {
+    mounts: [{ source: movedSource, target: '/data' }],
+    annotations: { 'godwit.dev/move-mounts': '/data' },
+  });
   t.deepEqual(await container.faults(), {});
   await succeeds(t, container, a, b);
   t.deepEqual(await readdir(there ?? ''), []);
@@ -135,7 +202,10 @@ test.serial('a thousand idle connections are alive afterwards, and connecting wo
   const idle = startProbe(client, 'echoes', container.address, echoPort, '1000');
   t.deepEqual(JSON.parse(await idle.ask()), { alive: 1000, faults: [] });
   const connecting = startProbe(client, 'connects', container.address, echoPort);
-  for (const [from, to] of [[a, b], [b, a]] as const) {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     await succeeds(t, container, from, to);
     t.deepEqual(JSON.parse(await idle.ask()), { alive: 1000, faults: [] });
     const { done, faults } = JSON.parse(await connecting.ask());
@@ -163,7 +233,11 @@ test.serial('datagrams that come in the freeze arrive', async (t) => {
 test.serial('a server that never accepts keeps its connection and stays; one that has accepted moves', async (t) => {
   const { a, b, client } = pair.hosts;
   const container = await start(['NeverAccepting']);
-  const waiting = client.spawn(['python3', '-c', `import socket, sys; c = socket.create_connection(("${container.address}", ${neverAcceptedPort})); print("connected", flush=True); c.recv(1)`]);
+  const waiting = client.spawn([
+    'python3',
+    '-c',
+    `import socket, sys; c = socket.create_connection(("${container.address}", ${neverAcceptedPort})); print("connected", flush=True); c.recv(1)`,
+  ]);
   await new Promise((resolve) => waiting.stdout?.once('data', resolve));
   const record = await move(pair, container.id, a, b);
   t.is(record.state, 'rolled-back');
@@ -196,7 +270,10 @@ test.serial('a connection on an address that stays behind breaks, and nothing el
   const moves = startProbe(client, 'echoes', container.address, echoPort);
   await Promise.all([stays.ask(), moves.ask()]);
   const { notes } = await succeeds(t, container, a, b);
-  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_FOREIGN_SOCKETS']);
+  t.deepEqual(
+    notes.map(({ code }) => code),
+    ['PREFLIGHT_FOREIGN_SOCKETS'],
+  );
   t.true(notes[0]?.fact.includes(foreign));
   t.deepEqual(await container.call('Accepting'), { accepted: 2, broken: 1 });
   t.deepEqual(JSON.parse(await moves.ask()), { alive: 1, faults: [] });
@@ -211,7 +288,10 @@ test.serial('connections over IPv6 move, too', async (t) => {
   const address = String(await container.call('Dual', 'address', 'net1'));
   t.true(address.startsWith('fd00:198:19:'));
   const connection = startProbe(client, 'echoes', address, 7003, '3');
-  for (const [from, to] of [[a, b], [b, a]] as const) {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     t.deepEqual(JSON.parse(await connection.ask()), { alive: 3, faults: [] });
     await succeeds(t, container, from, to);
   }
@@ -234,7 +314,9 @@ const refusals: Record<string, Refusal> = {
     features: ['IoUring', 'EventSemaphore', 'Perf', 'Userfault', 'Fanotify', 'SeccompNotify', 'BpfMap', 'PacketPipe'],
     options: { ...unconfined, flags: ['--cap-add', 'CAP_BPF'] },
     expected: {
-      PREFLIGHT_IO_URING: ['io_uring'], PREFLIGHT_KERNEL_OBJECT: ['perf_event', 'userfaultfd', 'fanotify', 'seccomp notify', 'bpf-map'], PREFLIGHT_PACKET_PIPE: ['pipe:['],
+      PREFLIGHT_IO_URING: ['io_uring'],
+      PREFLIGHT_KERNEL_OBJECT: ['perf_event', 'userfaultfd', 'fanotify', 'seccomp notify', 'bpf-map'],
+      PREFLIGHT_PACKET_PIPE: ['pipe:['],
       PREFLIGHT_EVENTFD_SEMAPHORE: ['descriptor'],
     },
   },
@@ -242,52 +324,98 @@ const refusals: Record<string, Refusal> = {
     features: ['LargeUnlinked', 'PosixQueue', 'SecretMemory', 'HugeMemfd', 'Device', 'SharedCode'],
     options: { flags: ['--device', '/dev/net/tun'] },
     expected: {
-      PREFLIGHT_OUTSIDE_FILE: ['/feature', '/secretmem'], PREFLIGHT_DELETED_FILE: ['/var/large', '80 MiB'],
-      PREFLIGHT_DEVICE: ['/dev/net/tun'], PREFLIGHT_HUGE_PAGES: ['memfd:huge'], PREFLIGHT_SHARED_CODE: ['/dev/zero', 'server.py'],
+      PREFLIGHT_OUTSIDE_FILE: ['/feature', '/secretmem'],
+      PREFLIGHT_DELETED_FILE: ['/var/large', '80 MiB'],
+      PREFLIGHT_DEVICE: ['/dev/net/tun'],
+      PREFLIGHT_HUGE_PAGES: ['memfd:huge'],
+      PREFLIGHT_SHARED_CODE: ['/dev/zero', 'server.py'],
     },
   },
-  'sockets': {
+  sockets: {
     features: ['Mptcp', 'SignedTcp', 'NetlinkData'],
     options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
-    expected: { PREFLIGHT_MPTCP: ['socket:'], PREFLIGHT_CONNECTION_KEYS: ['MD5 signatures on socket:'], PREFLIGHT_NETLINK_UNREAD: ['socket:'] },
+    expected: {
+      PREFLIGHT_MPTCP: ['socket:'],
+      PREFLIGHT_CONNECTION_KEYS: ['MD5 signatures on socket:'],
+      PREFLIGHT_NETLINK_UNREAD: ['socket:'],
+    },
   },
   'ties to the host': {
     features: ['OutsideSocket', 'OutsideDatagram', 'OutsideFile'],
     options: outside,
     expected: { PREFLIGHT_OUTSIDE_FILE: ['/var/lib/godwit/of-the-host'], PREFLIGHT_OUTSIDE_SOCKET: ['socket:'] },
   },
-  'processes': { features: ['Stopped', 'Traced'], expected: { PREFLIGHT_TRACED: ['server.py'], PREFLIGHT_STOPPED: ['sleep 3600'] } },
-  'namespaces within': {
-    features: ['ChildUserNamespace', 'ChildNetworkNamespace', 'ChildPidNamespace', 'ChildUtsNamespace', 'ChildTimeNamespace'],
-    options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
-    expected: { PREFLIGHT_NESTED_NAMESPACE: ['user of', 'net of', 'pid_for_children of', 'uts of', 'time_for_children of'] },
+  processes: {
+    features: ['Stopped', 'Traced'],
+    expected: { PREFLIGHT_TRACED: ['server.py'], PREFLIGHT_STOPPED: ['sleep 3600'] },
   },
-  'a lease that cannot be had beside a mapping': { features: ['MappedLease'], expected: { PREFLIGHT_LEASE: ['/var/mapped-lease of process'] } },
+  'namespaces within': {
+    features: [
+      'ChildUserNamespace',
+      'ChildNetworkNamespace',
+      'ChildPidNamespace',
+      'ChildUtsNamespace',
+      'ChildTimeNamespace',
+    ],
+    options: { ...unconfined, flags: ['--cap-add', 'CAP_SYS_ADMIN'] },
+    expected: {
+      PREFLIGHT_NESTED_NAMESPACE: ['user of', 'net of', 'pid_for_children of', 'uts of', 'time_for_children of'],
+    },
+  },
+  'a lease that cannot be had beside a mapping': {
+    features: ['MappedLease'],
+    expected: { PREFLIGHT_LEASE: ['/var/mapped-lease of process'] },
+  },
   'databases that know files by their inode numbers': {
     features: ['SqliteJournal', 'SqlitePool'],
-    expected: { PREFLIGHT_SQLITE_JOURNAL: ['/var/journal.db of process'], PREFLIGHT_SQLITE_CONNECTIONS: ['/var/pool.db of process'] },
+    expected: {
+      PREFLIGHT_SQLITE_JOURNAL: ['/var/journal.db of process'],
+      PREFLIGHT_SQLITE_CONNECTIONS: ['/var/pool.db of process'],
+    },
   },
-  'a namespace of the host': { features: ['Offsets'], options: { flags: ['--with-ns', 'pid:/proc/1/ns/pid'] }, expected: { PREFLIGHT_SHARED_NAMESPACE: ['pid'] } },
-  'a bind mount that nobody explained': { features: ['Offsets'], options: { mounts: [{ source: '/srv', target: '/data' }] }, expected: { PREFLIGHT_BIND_MOUNT: ['/data'] } },
+  'a namespace of the host': {
+    features: ['Offsets'],
+    options: { flags: ['--with-ns', 'pid:/proc/1/ns/pid'] },
+    expected: { PREFLIGHT_SHARED_NAMESPACE: ['pid'] },
+  },
+  'a bind mount that nobody explained': {
+    features: ['Offsets'],
+    options: { mounts: [{ source: '/srv', target: '/data' }] },
+    expected: { PREFLIGHT_BIND_MOUNT: ['/data'] },
+  },
 };
 
 /** Refused for exactly these reasons, never frozen, and working on. */
-async function isRefused(t: ExecutionContext, container: FeatureContainer, expected: Record<string, string[]>): Promise<void> {
+async function isRefused(
+  t: ExecutionContext,
+  container: FeatureContainer,
+  expected: Record<string, string[]>,
+): Promise<void> {
   const { a, b } = pair.hosts;
   const plan = await pair.control(a).plan({ container: container.id, to: b.name });
   const record = await move(pair, container.id, a, b);
   t.deepEqual(plan.refusals, record.refusals);
   t.is(record.state, 'refused');
   t.is(record.measures.frozenAt, undefined);
-  t.deepEqual(record.refusals.map(({ code }) => code), Object.keys(expected));
+  t.deepEqual(
+    record.refusals.map(({ code }) => code),
+    Object.keys(expected),
+  );
   for (const { code, fact, remedy } of record.refusals) {
-    for (const words of expected[code] ?? []) t.true(fact.includes(words), `${code}: "${fact}" says nothing of ${words}`);
+    for (const words of expected[code] ?? [])
+      t.true(fact.includes(words), `${code}: "${fact}" says nothing of ${words}`);
     t.true(remedy.length > 0);
   }
 }
 
 test.serial('a host service is there', async (t) => {
-  await t.notThrowsAsync(startProcess(pair.hosts.a, 'outside', ['python3', '/opt/godwit/test-e2e/workloads/features/outside.py', '/srv/outside']));
+  await t.notThrowsAsync(
+    startProcess(pair.hosts.a, 'outside', [
+      'python3',
+      '/opt/godwit/test-e2e/workloads/features/outside.py',
+      '/srv/outside',
+    ]),
+  );
 });
 
 for (const [what, { features, options, expected }] of Object.entries(refusals)) {
@@ -301,9 +429,14 @@ for (const [what, { features, options, expected }] of Object.entries(refusals)) 
 
 test.serial('what may be accepted is noted when its owner accepts it', async (t) => {
   const { a, b } = pair.hosts;
-  const container = await start(['SqliteJournal'], { annotations: { 'godwit.dev/accept': 'PREFLIGHT_SQLITE_JOURNAL' } });
+  const container = await start(['SqliteJournal'], {
+    annotations: { 'godwit.dev/accept': 'PREFLIGHT_SQLITE_JOURNAL' },
+  });
   const { notes } = await succeeds(t, container, a, b);
-  t.deepEqual(notes.map(({ code }) => code), ['PREFLIGHT_SQLITE_JOURNAL']);
+  t.deepEqual(
+    notes.map(({ code }) => code),
+    ['PREFLIGHT_SQLITE_JOURNAL'],
+  );
   t.deepEqual(await container.faults(), {});
   await container.remove(b);
 });
@@ -311,7 +444,17 @@ test.serial('what may be accepted is noted when its owner accepts it', async (t)
 test.serial('refused before the freeze: a session from outside; when it is over, the container moves', async (t) => {
   const { a, b } = pair.hosts;
   const container = await start(['Offsets']);
-  const session = a.spawn(['ctr', 'task', 'exec', '--exec-id', 'session', container.id, 'sh', '-c', 'echo here; read line']);
+  const session = a.spawn([
+    'ctr',
+    'task',
+    'exec',
+    '--exec-id',
+    'session',
+    container.id,
+    'sh',
+    '-c',
+    'echo here; read line',
+  ]);
   await new Promise((resolve) => session.stdout?.once('data', resolve));
   await isRefused(t, container, { PREFLIGHT_EXEC_SESSION: ['sh -c echo here; read line'] });
   session.stdin?.end('\n');
@@ -332,19 +475,26 @@ test.serial('refused before the freeze: a paused container, which stays paused',
   await container.remove(b);
 });
 
-const workloadMoves: readonly [Workload, Readonly<Record<string, number>>][] = [[postgres, { seconds: 25 }], [httpDownload, {}], [websocketEcho, {}]];
+const workloadMoves: readonly [Workload, Readonly<Record<string, number>>][] = [
+  [postgres, { seconds: 25 }],
+  [httpDownload, {}],
+  [websocketEcho, {}],
+];
 for (const [workload, options] of workloadMoves) {
-  test.serial(`${workload.name} moves three times there and back, and its client notices nothing but silence`, async (t) => {
-    const { a, b } = pair.hosts;
-    const container = await startStable(pair, a, workload, nextAddress());
-    const run = await container.connect(options);
-    for (let round = 0; round < 3; round += 1) {
-      await succeeds(t, container, a, b);
-      await succeeds(t, container, b, a);
-    }
-    const { operations, lost, duplicated, resets, faults } = await run.stop();
-    t.deepEqual({ lost, duplicated, resets, faults }, { lost: 0, duplicated: 0, resets: 0, faults: [] });
-    t.true(operations > 0);
-    await container.remove(a);
-  });
+  test.serial(
+    `${workload.name} moves three times there and back, and its client notices nothing but silence`,
+    async (t) => {
+      const { a, b } = pair.hosts;
+      const container = await startStable(pair, a, workload, nextAddress());
+      const run = await container.connect(options);
+      for (let round = 0; round < 3; round += 1) {
+        await succeeds(t, container, a, b);
+        await succeeds(t, container, b, a);
+      }
+      const { operations, lost, duplicated, resets, faults } = await run.stop();
+      t.deepEqual({ lost, duplicated, resets, faults }, { lost: 0, duplicated: 0, resets: 0, faults: [] });
+      t.true(operations > 0);
+      await container.remove(a);
+    },
+  );
 }

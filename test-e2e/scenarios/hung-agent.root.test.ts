@@ -58,8 +58,14 @@ function exact(t: ExecutionContext, { record, report }: Outcome, state: Handover
 }
 
 for (const [step, when] of [
-  ['source.freeze', 'after'], ['links.gate', 'after'], ['source.dump', 'before'], ['connection.sendImage', 'before'],
-  ['source.dump', 'after'], ['journal.source.restoring', 'after'], ['journal.source.committing', 'after'], ['source.abandonDump', 'before'],
+  ['source.freeze', 'after'],
+  ['links.gate', 'after'],
+  ['source.dump', 'before'],
+  ['connection.sendImage', 'before'],
+  ['source.dump', 'after'],
+  ['journal.source.restoring', 'after'],
+  ['journal.source.committing', 'after'],
+  ['source.abandonDump', 'before'],
 ] as const) {
   test.serial(`the source's agent hangs ${when} ${step}: the workload goes on without it`, async (t) => {
     // What began the roll-back is its reason, though the agent hangs in the middle of it.
@@ -78,8 +84,10 @@ for (const [step, when] of [
 }
 
 for (const [step, when] of [
-  ['arbiter.commit', 'before'], ['arbiter.commit', 'after'],
-  ['journal.source.activating', 'before'], ['journal.source.activating', 'after'],
+  ['arbiter.commit', 'before'],
+  ['arbiter.commit', 'after'],
+  ['journal.source.activating', 'before'],
+  ['journal.source.activating', 'after'],
 ] as const) {
   test.serial(`the source's agent hangs ${when} ${step}: the source stands still until it is back`, async (t) => {
     const outcome = await hang({ step, when }, async () => {
@@ -88,21 +96,30 @@ for (const [step, when] of [
     });
     const late = step === 'arbiter.commit';
     t.true(['succeeded', 'rolled-back'].includes(outcome.record.state), JSON.stringify(outcome.record));
-    exact(t, outcome, outcome.record.state, outcome.record.state === 'rolled-back' && late ? 'ERR_DEADLINE' : undefined);
+    exact(
+      t,
+      outcome,
+      outcome.record.state,
+      outcome.record.state === 'rolled-back' && late ? 'ERR_DEADLINE' : undefined,
+    );
   });
 }
 
 test.serial('an agent that dies in the freeze and stays away does not keep the source from going on', async (t) => {
   const { home, container } = ordeal;
   await order(home, { step: 'journal.source.restoring', when: 'after', action: { kind: 'crash' } });
-  const outcome = await endure(ordeal, async () => {
-    await until(async () => (await processOf(home, 'agent')) === undefined);
-    await until(async () => (await frozenCgroups(home)).length === 0);
-    const client = await container.connect({ connections: 1 });
-    await client.more(20);
-    await client.stop();
-    t.is(await processOf(home, 'agent'), undefined, 'the agent came back too early for this test');
-  }, 15_000);
+  const outcome = await endure(
+    ordeal,
+    async () => {
+      await until(async () => (await processOf(home, 'agent')) === undefined);
+      await until(async () => (await frozenCgroups(home)).length === 0);
+      const client = await container.connect({ connections: 1 });
+      await client.more(20);
+      await client.stop();
+      t.is(await processOf(home, 'agent'), undefined, 'the agent came back too early for this test');
+    },
+    15_000,
+  );
   exact(t, outcome, 'rolled-back', 'ERR_AGENT_HUNG');
 });
 

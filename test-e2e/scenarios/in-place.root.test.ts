@@ -1,4 +1,5 @@
-// A host hands a container over to itself, as a node does when no other can take its pod: the same program, in other namespaces.
+// A host hands a container over to itself, as a node does when no other can take its pod: the same program, in other
+// namespaces.
 import process from 'node:process';
 import test, { type ExecutionContext } from 'ava';
 import type { HandoverRecord } from '#core/api/handover.ts';
@@ -9,8 +10,16 @@ import { upPair } from '#pair/pair.ts';
 let ordeal: Ordeal;
 
 test.before('a host with a busy Redis, which is its own peer', async () => {
-  const agent = { imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000 } };
-  const pair = await upPair({ name: `in-place-${process.pid}`, main: 'test-e2e/pair/faulty-agent.ts', inPlace: true, agent });
+  const agent = {
+    imageLimitBytes: 128 * 2 ** 20,
+    deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000 },
+  };
+  const pair = await upPair({
+    name: `in-place-${process.pid}`,
+    main: 'test-e2e/pair/faulty-agent.ts',
+    inPlace: true,
+    agent,
+  });
   ordeal = { ...(await startOrdeal(pair)), inPlace: true };
 });
 

@@ -1,4 +1,5 @@
-// Memory that comes in while its container runs is whole in the end, whoever is killed meanwhile, and however soon it moves on; or the container ends.
+// Memory that comes in while its container runs is whole in the end, whoever is killed meanwhile, and however soon it
+// moves on; or the container ends.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
@@ -22,7 +23,12 @@ import { images } from '#workloads/images.ts';
 const pages = 16_384;
 const limitMs = 120_000;
 const pollMs = 20;
-const reportSchema = z.object({ when: z.enum(['running', 'end']), steps: z.number(), checked: z.number(), wrong: z.number() });
+const reportSchema = z.object({
+  when: z.enum(['running', 'end']),
+  steps: z.number(),
+  checked: z.number(),
+  wrong: z.number(),
+});
 type Report = z.infer<typeof reportSchema>;
 
 let pair: Pair;
@@ -30,8 +36,19 @@ let lastAddress = 60;
 
 test.before('a pair whose memory comes in slowly', async () => {
   await build('node-agent/native/build-pager.sh', 'test'); // pauses, so that there is time to strike
-  await mustRun(['cc', '-O2', '-static', '-pthread', '-o', path.join(checkout, 'build/test/churn'), path.join(checkout, 'test-e2e/workloads/memory/churn.c')]);
-  pair = await upPair({ name: `pager-${process.pid}`, agent: { lazyFromBytes: 2 ** 20, deadlines: { pagesMs: 100_000 }, pager: '/opt/godwit/build/test/godwit-pager' } });
+  await mustRun([
+    'cc',
+    '-O2',
+    '-static',
+    '-pthread',
+    '-o',
+    path.join(checkout, 'build/test/churn'),
+    path.join(checkout, 'test-e2e/workloads/memory/churn.c'),
+  ]);
+  pair = await upPair({
+    name: `pager-${process.pid}`,
+    agent: { lazyFromBytes: 2 ** 20, deadlines: { pagesMs: 100_000 }, pager: '/opt/godwit/build/test/godwit-pager' },
+  });
 });
 
 test.after.always(async () => {
@@ -39,9 +56,19 @@ test.after.always(async () => {
 });
 
 async function startChurn(): Promise<StableContainer> {
-  const workload = { name: 'churn', image: images.python, args: ['/programs/churn', '3600', String(pages)], port: 0, memoryBytes: 0, client: '', options: {} };
+  const workload = {
+    name: 'churn',
+    image: images.python,
+    args: ['/programs/churn', '3600', String(pages)],
+    port: 0,
+    memoryBytes: 0,
+    client: '',
+    options: {},
+  };
   const programs = { source: '/opt/godwit/build/test', target: '/programs', readOnly: true };
-  const container = await startStable(pair, pair.hosts.a, workload, pair.hosts.stableIp((lastAddress += 1)), { mounts: [programs] });
+  const container = await startStable(pair, pair.hosts.a, workload, pair.hosts.stableIp((lastAddress += 1)), {
+    mounts: [programs],
+  });
   await lineOf(pair.hosts.a, container, ({ checked }) => checked > 0);
   return container;
 }
@@ -84,7 +111,9 @@ const workOf = (host: Host, handover: string): string => path.join(host.root, 'r
 
 /** Guard and pager of a handover's memory. */
 function pagersOf(handover: string): number[] {
-  return pidsWhere((args) => args.some((arg) => arg.endsWith('godwit-pager')) && args.some((arg) => arg.includes(handover)));
+  return pidsWhere(
+    (args) => args.some((arg) => arg.endsWith('godwit-pager')) && args.some((arg) => arg.includes(handover)),
+  );
 }
 
 function isComing(host: Host, handover: string): boolean {
@@ -119,7 +148,11 @@ test.serial('four moves without a pause, each of which waits for the memory of t
   const waits: number[] = [];
   for (let count = 0; count < 4; count += 1) {
     const { timeline } = await moved(t, container, from, to);
-    waits.push(...timeline.filter(({ step }) => step === 'await-pages').map(({ startedAt, finishedAt }) => finishedAt - startedAt));
+    waits.push(
+      ...timeline
+        .filter(({ step }) => step === 'await-pages')
+        .map(({ startedAt, finishedAt }) => finishedAt - startedAt),
+    );
     [from, to] = [to, from];
   }
   t.is(waits.length, 4);
@@ -146,16 +179,21 @@ test.serial('the agent is killed, then the pager: the next agent lets nothing mo
 });
 
 for (const agentToo of [false, true]) {
-  test.serial(`all that holds the memory is killed at once${agentToo ? ' while no agent runs' : ''}: the container ends with the reason`, async (t) => {
-    const container = await startChurn();
-    const { id } = await moved(t, container, pair.hosts.a, pair.hosts.b);
-    if (agentToo) await pair.killAgent(pair.hosts.b);
-    for (const pid of pagersOf(id)) process.kill(pid, 'SIGSTOP'); // neither sees the other die
-    for (const pid of pagersOf(id)) process.kill(pid, 'SIGKILL');
-    if (agentToo) await pair.startAgent(pair.hosts.b);
-    await until('the end of the container', async () => ((await taskStatus(pair.hosts.b, container.id)) === 'STOPPED' ? true : undefined));
-    t.regex(await readFile(pair.agentLog(pair.hosts.b), 'utf8'), new RegExp(`ERR_MEMORY_LOST.*${container.id}`));
-    t.truthy(await processOf(pair.hosts.b, 'agent'));
-    await container.remove(pair.hosts.b);
-  });
+  test.serial(
+    `all that holds the memory is killed at once${agentToo ? ' while no agent runs' : ''}: the container ends with the reason`,
+    async (t) => {
+      const container = await startChurn();
+      const { id } = await moved(t, container, pair.hosts.a, pair.hosts.b);
+      if (agentToo) await pair.killAgent(pair.hosts.b);
+      for (const pid of pagersOf(id)) process.kill(pid, 'SIGSTOP'); // neither sees the other die
+      for (const pid of pagersOf(id)) process.kill(pid, 'SIGKILL');
+      if (agentToo) await pair.startAgent(pair.hosts.b);
+      await until('the end of the container', async () =>
+        (await taskStatus(pair.hosts.b, container.id)) === 'STOPPED' ? true : undefined,
+      );
+      t.regex(await readFile(pair.agentLog(pair.hosts.b), 'utf8'), new RegExp(`ERR_MEMORY_LOST.*${container.id}`));
+      t.truthy(await processOf(pair.hosts.b, 'agent'));
+      await container.remove(pair.hosts.b);
+    },
+  );
 }

@@ -9,22 +9,84 @@ const runs = Number(process.env['RUNS'] ?? 8);
 const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 
 const sourceSteps = [
-  'source.facts', 'source.startDump', 'source.freeze', 'source.thaw', 'source.dump', 'source.sharedMappings', 'source.openFiles', 'source.releaseDump', 'source.abandonDump', 'source.remove',
-  'source.removeNetwork', 'source.cleanUp', 'links.attachmentsOf', 'links.gate', 'links.reopen', 'links.neighbours', 'links.surrender', 'links.remove', 'arbiter.commit',
-  'arbiter.revoke', 'connect', 'connection.send', 'connection.sendImage', 'connection.sendFiles', 'connection.expect',
+  'source.facts',
+  'source.startDump',
+  'source.freeze',
+  'source.thaw',
+  'source.dump',
+  'source.sharedMappings',
+  'source.openFiles',
+  'source.releaseDump',
+  'source.abandonDump',
+  'source.remove',
+  'source.removeNetwork',
+  'source.cleanUp',
+  'links.attachmentsOf',
+  'links.gate',
+  'links.reopen',
+  'links.neighbours',
+  'links.surrender',
+  'links.remove',
+  'arbiter.commit',
+  'arbiter.revoke',
+  'connect',
+  'connection.send',
+  'connection.sendImage',
+  'connection.sendFiles',
+  'connection.expect',
 ];
 const targetSteps = [
-  'target.announce', 'target.prepareNetwork', 'target.prepare', 'target.openImage', 'target.writeImage', 'target.sealImages', 'target.restore', 'target.resume', 'target.finish',
-  'target.abandon', 'target.removeNetwork', 'links.addParked', 'links.park', 'links.setNeighbours', 'links.activate', 'links.remove', 'connect',
+  'target.announce',
+  'target.prepareNetwork',
+  'target.prepare',
+  'target.openImage',
+  'target.writeImage',
+  'target.sealImages',
+  'target.restore',
+  'target.resume',
+  'target.finish',
+  'target.abandon',
+  'target.removeNetwork',
+  'links.addParked',
+  'links.park',
+  'links.setNeighbours',
+  'links.activate',
+  'links.remove',
+  'connect',
 ];
 const entries = {
-  source: ['preparing', 'awaiting-pages', 'copying', 'freezing', 'dumping', 'restoring', 'committing', 'activating', 'releasing', 'succeeded', 'rolling-back', 'rolled-back'],
-  target: ['preparing', 'receiving', 'restoring', 'awaiting-commit', 'activating', 'succeeded', 'undoing', 'rolled-back'],
+  source: [
+    'preparing',
+    'awaiting-pages',
+    'copying',
+    'freezing',
+    'dumping',
+    'restoring',
+    'committing',
+    'activating',
+    'releasing',
+    'succeeded',
+    'rolling-back',
+    'rolled-back',
+  ],
+  target: [
+    'preparing',
+    'receiving',
+    'restoring',
+    'awaiting-commit',
+    'activating',
+    'succeeded',
+    'undoing',
+    'rolled-back',
+  ],
 };
 const when = constantFrom('before' as const, 'after' as const);
 const crash = constant({ kind: 'crash' } as const);
 const anyAction = oneof(
-  crash, crash, constant({ kind: 'throw' } as const), constant({ kind: 'disconnect' } as const),
+  crash,
+  crash,
+  constant({ kind: 'throw' } as const),
+  constant({ kind: 'disconnect' } as const),
   record({ kind: constant('delay' as const), delayMs: integer({ min: 1, max: 6_000 }) }),
   record({ kind: constant('unplug' as const), forMs: integer({ min: 1, max: 4_000 }) }),
 );
@@ -32,7 +94,8 @@ const anyAction = oneof(
 const neverThrowAfter = new Set(['target.resume', 'links.park', 'links.addParked']);
 
 /** Before its first entry there is no handover. */
-const isNothing = ({ step, when: moment }: { step: string; when: string }): boolean => step === 'journal.source.preparing' && moment === 'before';
+const isNothing = ({ step, when: moment }: { step: string; when: string }): boolean =>
+  step === 'journal.source.preparing' && moment === 'before';
 
 interface Blow {
   side: 'source' | 'target';
@@ -40,8 +103,14 @@ interface Blow {
 }
 
 function blows(side: Blow['side'], steps: readonly string[]): Arbitrary<Blow> {
-  const onStep = record({ step: constantFrom(...steps), when, action: anyAction }).filter((fault) => !(fault.action.kind === 'throw' && fault.when === 'after' && neverThrowAfter.has(fault.step)));
-  const onEntry = record({ step: constantFrom(...entries[side].map((state) => `journal.${side}.${state}`)), when, action: crash }).filter((fault) => !isNothing(fault));
+  const onStep = record({ step: constantFrom(...steps), when, action: anyAction }).filter(
+    (fault) => !(fault.action.kind === 'throw' && fault.when === 'after' && neverThrowAfter.has(fault.step)),
+  );
+  const onEntry = record({
+    step: constantFrom(...entries[side].map((state) => `journal.${side}.${state}`)),
+    when,
+    action: crash,
+  }).filter((fault) => !isNothing(fault));
   return record({ side: constant(side), fault: oneof(onStep, onEntry) });
 }
 
@@ -52,7 +121,10 @@ const hardships: Arbitrary<Blow[]> = oneof(
   record({ a: blows('source', sourceSteps), b: blows('target', targetSteps) }).map(({ a, b }) => [a, b]),
 );
 
-for (const [what, lazyFromBytes, share] of [['restored whole', 2 ** 40, 0.75], ['restored lazily', 0, 0.25]] as const) {
+for (const [what, lazyFromBytes, share] of [
+  ['restored whole', 2 ** 40, 0.75],
+  ['restored lazily', 0, 0.25],
+] as const) {
   test.serial(`${Math.ceil(runs * share)} random faults of a container that is ${what}, seed ${seed}`, async (t) => {
     t.timeout(runs * 120_000);
     await strikeAtRandom(t, Math.ceil(runs * share), lazyFromBytes);
@@ -61,8 +133,13 @@ for (const [what, lazyFromBytes, share] of [['restored whole', 2 ** 40, 0.75], [
 
 async function strikeAtRandom(t: ExecutionContext, numRuns: number, lazyFromBytes: number): Promise<void> {
   await using pair = await upPair({
-    name: `random-faults-${process.pid}`, main: 'test-e2e/pair/faulty-agent.ts',
-    agent: { lazyFromBytes, imageLimitBytes: 128 * 2 ** 20, deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000, prepareMs: 8_000 } },
+    name: `random-faults-${process.pid}`,
+    main: 'test-e2e/pair/faulty-agent.ts',
+    agent: {
+      lazyFromBytes,
+      imageLimitBytes: 128 * 2 ** 20,
+      deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000, prepareMs: 8_000 },
+    },
   });
   const ordeal = await startOrdeal(pair);
   const tally = new Map<string, number>();
@@ -73,7 +150,11 @@ async function strikeAtRandom(t: ExecutionContext, numRuns: number, lazyFromByte
     try {
       const { record: handover, report } = await endure(ordeal);
       const { lost, duplicated, resets } = report;
-      t.deepEqual({ lost, duplicated, resets, faults: report.faults }, { lost: 0, duplicated: 0, resets: 0, faults: [] }, what);
+      t.deepEqual(
+        { lost, duplicated, resets, faults: report.faults },
+        { lost: 0, duplicated: 0, resets: 0, faults: [] },
+        what,
+      );
       if (handover.state !== 'succeeded') t.truthy(handover.error?.remedy, what);
       const key = `${handover.state} ${handover.error?.code ?? ''}`;
       tally.set(key, (tally.get(key) ?? 0) + 1);

@@ -48,8 +48,13 @@ async function withoutRoom<T>(host: Host, directory: string, work: () => Promise
 async function attempt(): Promise<HandoverRecord> {
   const { a, b } = pair.hosts;
   const deadline = performance.now() + 30_000;
-  const known = () => pair.control(b).handovers().catch(() => []); // its agent may be away
-  while ((await known()).some(({ finishedAt }) => finishedAt === undefined) && performance.now() < deadline) await sleep(50);
+  const known = () =>
+    pair
+      .control(b)
+      .handovers()
+      .catch(() => []); // its agent may be away
+  while ((await known()).some(({ finishedAt }) => finishedAt === undefined) && performance.now() < deadline)
+    await sleep(50);
   return move(pair, container.id, a, b);
 }
 
@@ -59,7 +64,7 @@ function says(t: ExecutionContext, { state, error }: HandoverRecord, code: strin
   for (const word of words) t.regex(error?.message ?? '', word);
 }
 
-test.serial('the target\'s journals have no room', async (t) => {
+test.serial("the target's journals have no room", async (t) => {
   const record = await withoutRoom(pair.hosts.b, journals, attempt);
   says(t, record, 'ERR_STORAGE', /^on b: /, /\/var\/lib\/godwit\/handovers\//, /no space left/);
 });
@@ -69,7 +74,10 @@ test.serial('the disk of a moved directory is full in the middle of a file', asy
   says(t, record, 'ERR_FILES_IO', /^on b: /, /\/var\/lib\/godwit\/moved\/data/, /no space left/);
 });
 
-/** It fails at another moment each time: as containerd writes the bundle, its shim, and runc its state, which CRIU knows nothing of. */
+/**
+ * It fails at another moment each time: as containerd writes the bundle, its shim, and runc its state, which CRIU knows
+ * nothing of.
+ */
 for (const leftKb of [0, 24, 40]) {
   test.serial(`/run of the target is full: ${leftKb} KiB are left`, async (t) => {
     const { b } = pair.hosts;
@@ -91,7 +99,7 @@ test.serial('containerd of the target is down', async (t) => {
   says(t, record, 'ERR_CONTAINERD', /^on b: /, /containerd\.sock|ENOENT|connect/i);
 });
 
-test.serial('the source\'s journals have no room: the request says so, and doctor too', async (t) => {
+test.serial("the source's journals have no room: the request says so, and doctor too", async (t) => {
   const { a, b } = pair.hosts;
   await withoutRoom(a, journals, async () => {
     const begun = pair.control(a).start({ container: container.id, to: b.name });
@@ -100,10 +108,16 @@ test.serial('the source\'s journals have no room: the request says so, and docto
     t.regex(refused?.error.message ?? '', /\/var\/lib\/godwit\/handovers\/.*no space left/);
     const { checks } = await pair.control(a).diagnose();
     const wrong = checks.filter(({ ok }) => !ok);
-    t.deepEqual(wrong.map(({ check }) => check), ['journals']);
+    t.deepEqual(
+      wrong.map(({ check }) => check),
+      ['journals'],
+    );
     t.regex(wrong[0]?.fact ?? '', /no space left/);
   });
-  t.deepEqual((await pair.control(a).diagnose()).checks.filter(({ ok }) => !ok), []);
+  t.deepEqual(
+    (await pair.control(a).diagnose()).checks.filter(({ ok }) => !ok),
+    [],
+  );
 });
 
 /** `node` has a certificate that begins in an hour, as every certificate does for a clock that is an hour behind. */
@@ -112,7 +126,10 @@ async function withEarlyCertificate(node: Host, work: () => Promise<HandoverReco
   const key = path.join(node.root, 'etc/godwit/node.key');
   const [oldCertificate, oldKey] = await Promise.all([readFile(file), readFile(key)]);
   const soon = new Date(Date.now() + 3_600_000);
-  const issued = await issueNodeCertificate(pair.authority, node.name, { notBefore: soon, notAfter: new Date(soon.getTime() + 3_600_000) });
+  const issued = await issueNodeCertificate(pair.authority, node.name, {
+    notBefore: soon,
+    notAfter: new Date(soon.getTime() + 3_600_000),
+  });
   await pair.stopAgent(node);
   await writeFile(file, issued.certificate);
   await writeFile(key, issued.key);
@@ -125,12 +142,24 @@ async function withEarlyCertificate(node: Host, work: () => Promise<HandoverReco
   return record;
 }
 
-test.serial('the source\'s clock is behind the certificate of the target', async (t) => {
-  says(t, await withEarlyCertificate(pair.hosts.b, attempt), 'ERR_PEER_CERTIFICATE', /of b is not valid yet on a/, /clock of a says/);
+test.serial("the source's clock is behind the certificate of the target", async (t) => {
+  says(
+    t,
+    await withEarlyCertificate(pair.hosts.b, attempt),
+    'ERR_PEER_CERTIFICATE',
+    /of b is not valid yet on a/,
+    /clock of a says/,
+  );
 });
 
-test.serial('the target\'s clock is behind the certificate of the source', async (t) => {
-  says(t, await withEarlyCertificate(pair.hosts.a, attempt), 'ERR_PEER_CERTIFICATE', /not valid yet on b/, /clock of b says/);
+test.serial("the target's clock is behind the certificate of the source", async (t) => {
+  says(
+    t,
+    await withEarlyCertificate(pair.hosts.a, attempt),
+    'ERR_PEER_CERTIFICATE',
+    /not valid yet on b/,
+    /clock of b says/,
+  );
 });
 
 test.serial('nobody listens on the target', async (t) => {
@@ -149,9 +178,16 @@ test.serial('an uplink of the target takes smaller packets than the link sends',
   await b.must(['ip', 'link', 'set', b.dataUplink, 'mtu', '1500']);
   await b.exec(['ip', 'link', 'set', 'stable0', 'mtu', '1500']);
   t.is(record.state, 'refused');
-  for (const refusals of [plan.refusals, record.refusals]) t.deepEqual(refusals.map(({ code }) => code), ['PREFLIGHT_MTU']);
+  for (const refusals of [plan.refusals, record.refusals])
+    t.deepEqual(
+      refusals.map(({ code }) => code),
+      ['PREFLIGHT_MTU'],
+    );
   t.regex(record.refusals[0]?.fact ?? '', /1500 bytes.*takes 1400 on the target/);
-  t.deepEqual(checks.filter(({ ok }) => !ok).map(({ check }) => check), ['network MTU']);
+  t.deepEqual(
+    checks.filter(({ ok }) => !ok).map(({ check }) => check),
+    ['network MTU'],
+  );
 });
 
 test.serial('after all that it moves', async (t) => {

@@ -23,11 +23,14 @@ test.before(async () => {
   for (const source of [both, alone]) {
     await mkdir(on(pair.hosts.a, source), { recursive: true });
     await mkdir(on(pair.hosts.a, `${source}/deep/er`), { recursive: true });
-    await writeFile(on(pair.hosts.a, `${source}/file`), 'the workload\'s');
+    await writeFile(on(pair.hosts.a, `${source}/file`), "the workload's");
     await writeFile(on(pair.hosts.a, `${source}/deep/er/file`), Buffer.alloc(3 * 2 ** 20, 'x'));
   }
   const container = await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(50), {
-    mounts: [{ source: both, target: '/moved/both' }, { source: alone, target: '/moved/alone' }],
+    mounts: [
+      { source: both, target: '/moved/both' },
+      { source: alone, target: '/moved/alone' },
+    ],
     annotations: { 'godwit.dev/move-mounts': '/moved/both,/moved/alone' },
   });
   ordeal = { pair, container, home: pair.hosts.a };

@@ -1,4 +1,5 @@
-// A rehearsal stops the program for a moment and changes nothing: whatever happens to CRIU or the agent in it, the program runs on.
+// A rehearsal stops the program for a moment and changes nothing: whatever happens to CRIU or the agent in it, the
+// program runs on.
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +32,8 @@ let redis: StableContainer;
 test.before(async () => {
   const agent = { criuHook: '/usr/local/bin/slow-criu-hook', rehearsal: { when: 'Always', keepMs } };
   pair = await upPair({ name: `rehearsal-${process.pid}`, agent });
-  for (const host of pair.hosts.nodes) await writeFile(path.join(host.root, 'usr/local/bin/slow-criu-hook'), slowHook, { mode: 0o755 });
+  for (const host of pair.hosts.nodes)
+    await writeFile(path.join(host.root, 'usr/local/bin/slow-criu-hook'), slowHook, { mode: 0o755 });
   redis = await startStable(pair, pair.hosts.a, redisCounter, pair.hosts.stableIp(50));
 });
 test.after.always(async () => pair?.[Symbol.asyncDispose]());
@@ -48,7 +50,10 @@ async function until(what: string, condition: () => Promise<boolean>): Promise<v
 
 const exists = async (host: Host, file: string): Promise<boolean> => (await host.exec(['test', '-e', file])).code === 0;
 
-/** Calls `during` while a rehearsal of the Redis stands in CRIU's hook, with clients; then the Redis runs on as if nothing had been. */
+/**
+ * Calls `during` while a rehearsal of the Redis stands in CRIU's hook, with clients; then the Redis runs on as if
+ * nothing had been.
+ */
 async function amidRehearsal(t: ExecutionContext, command: string, during: () => Promise<unknown>): Promise<unknown> {
   const { a } = pair.hosts;
   await sleep(keepMs);
@@ -105,7 +110,10 @@ test.serial('what CRIU cannot dump is refused before anything is held, and runs 
   const record = await move(pair, container.id, a, b);
   t.is(record.state, 'refused');
   t.is(record.measures.frozenAt, undefined);
-  t.deepEqual(record.refusals.map(({ code }) => code), ['PREFLIGHT_DUMP']);
+  t.deepEqual(
+    record.refusals.map(({ code }) => code),
+    ['PREFLIGHT_DUMP'],
+  );
   t.log(record.refusals);
   t.regex(record.refusals[0]?.fact ?? '', /./);
   t.regex(record.refusals[0]?.remedy ?? '', /family/);
@@ -124,24 +132,33 @@ test.serial('the agent is killed in a rehearsal', async (t) => {
   });
 });
 
-test.serial('CRIU is killed in a rehearsal, which is tried again: the program runs on, unless CRIU was at work in it', async (t) => {
-  const { a, client } = pair.hosts;
-  await sleep(keepMs);
-  await writeFile(path.join(a.root, slow), `rm ${slow} ${slow}.reached; pkill -KILL -x criu; exit 1`);
-  const answer = await plan().catch((error: unknown) => error);
-  t.log(JSON.stringify(answer).slice(-600));
-  t.false(await exists(a, slow));
-  t.deepEqual(await frozenCgroups(a), []);
-  t.is(await taskStatus(a, redis.id), 'RUNNING');
-  t.is((await client.exec(['redis-cli', '-h', redis.address, 'ping'], { timeoutMs: 5_000 })).stdout, 'PONG\n');
-  t.deepEqual(planSchema.parse(answer).refusals, []);
-  await assertNoLeftovers(pair, a);
-});
+test.serial(
+  'CRIU is killed in a rehearsal, which is tried again: the program runs on, unless CRIU was at work in it',
+  async (t) => {
+    const { a, client } = pair.hosts;
+    await sleep(keepMs);
+    await writeFile(path.join(a.root, slow), `rm ${slow} ${slow}.reached; pkill -KILL -x criu; exit 1`);
+    const answer = await plan().catch((error: unknown) => error);
+    t.log(JSON.stringify(answer).slice(-600));
+    t.false(await exists(a, slow));
+    t.deepEqual(await frozenCgroups(a), []);
+    t.is(await taskStatus(a, redis.id), 'RUNNING');
+    t.is((await client.exec(['redis-cli', '-h', redis.address, 'ping'], { timeoutMs: 5_000 })).stdout, 'PONG\n');
+    t.deepEqual(planSchema.parse(answer).refusals, []);
+    await assertNoLeftovers(pair, a);
+  },
+);
 
 test.serial('a rehearsal that takes too long is given up and said so', async (t) => {
   const { a } = pair.hosts;
   const client = pair.hosts.client;
-  const answer = await amidRehearsal(t, 'sleep 60', () => until('an answer', async () => (await client.exec(['redis-cli', '-h', redis.address, 'ping'], { timeoutMs: 2_000 })).stdout === 'PONG\n'));
+  const answer = await amidRehearsal(t, 'sleep 60', () =>
+    until(
+      'an answer',
+      async () =>
+        (await client.exec(['redis-cli', '-h', redis.address, 'ping'], { timeoutMs: 2_000 })).stdout === 'PONG\n',
+    ),
+  );
   const { refusals, notes } = planSchema.parse(answer);
   t.deepEqual([refusals, notes.map(({ code }) => code)], [[], ['PREFLIGHT_REHEARSAL']]);
   t.is((await move(pair, redis.id, a, pair.hosts.b)).state, 'succeeded');

@@ -21,7 +21,15 @@ while True:
   one, _ = server.accept()
   one.sendall(json.dumps(counts).encode()); one.close()`;
 const args = ['python3', '-c', counter];
-const workload = { name: 'signals', image: images.python, args, port: 9000, memoryBytes: 2 ** 23, client: '', options: {} };
+const workload = {
+  name: 'signals',
+  image: images.python,
+  args,
+  port: 9000,
+  memoryBytes: 2 ** 23,
+  client: '',
+  options: {},
+};
 
 let pair: Pair;
 let container: StableContainer;
@@ -46,7 +54,10 @@ const kill = (host: Host, signal: string): Promise<CommandResult> =>
 
 /** Moves from a to b; `signals` are sent while `step` is held up. */
 async function during(
-  t: ExecutionContext, step: string, signals: readonly string[], fault?: Fault,
+  t: ExecutionContext,
+  step: string,
+  signals: readonly string[],
+  fault?: Fault,
 ): Promise<[HandoverRecord, CommandResult[]]> {
   const { a, b } = pair.hosts;
   if (fault !== undefined) await order(b, fault);
@@ -62,11 +73,17 @@ async function during(
 const fails = { step: 'target.restore', action: { kind: 'throw' } } as const;
 
 async function arrived(
-  t: ExecutionContext, record: HandoverRecord, sent: readonly CommandResult[], before: Record<string, number>,
+  t: ExecutionContext,
+  record: HandoverRecord,
+  sent: readonly CommandResult[],
+  before: Record<string, number>,
 ): Promise<void> {
   t.is(record.state, 'rolled-back');
   t.not(record.error?.code, 'ERR_ABORTED', record.error?.message);
-  t.deepEqual(sent.map(({ code }) => code), sent.map(() => 0));
+  t.deepEqual(
+    sent.map(({ code }) => code),
+    sent.map(() => 0),
+  );
   const after = await counts();
   for (const signal of ['SIGUSR1', 'SIGHUP']) t.is(after[signal], (before[signal] ?? 0) + 1, signal);
 }

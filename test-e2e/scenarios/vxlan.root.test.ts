@@ -18,13 +18,19 @@ function inNamespace(host: Host, name: string): Host {
   };
 }
 
-test('a Redis moves over VXLAN, there, back and to the client\'s own host; nothing is lost', async (t) => {
+test("a Redis moves over VXLAN, there, back and to the client's own host; nothing is lost", async (t) => {
   await using pair = await upPair({
     name: `vxlan-${process.pid}`,
     third: true,
     network: (host, hosts) => ({
-      mode: 'vxlan', uplink: undefined, mtu: 1450,
-      vxlan: { id: 42, local: host.mgmtAddress, peers: hosts.nodes.filter(({ name }) => name !== host.name).map(({ mgmtAddress }) => mgmtAddress) },
+      mode: 'vxlan',
+      uplink: undefined,
+      mtu: 1450,
+      vxlan: {
+        id: 42,
+        local: host.mgmtAddress,
+        peers: hosts.nodes.filter(({ name }) => name !== host.name).map(({ mgmtAddress }) => mgmtAddress),
+      },
     }),
   });
   const { a, b, c } = pair.hosts;
@@ -33,7 +39,12 @@ test('a Redis moves over VXLAN, there, back and to the client\'s own host; nothi
   await addStableLink(c, 'client', pair.hosts.stableIp(60));
   const client = await startClient(redisCounter, inNamespace(c, 'client'), container.address, { connections: 4 });
   await client.more(500);
-  for (const [from, to] of [[a, b], [b, a], [a, c], [c, b]] as const) {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+    [a, c],
+    [c, b],
+  ] as const) {
     const record = await move(pair, container.id, from, to);
     t.is(record.state, 'succeeded', record.error?.message);
     await client.more(500);

@@ -1,4 +1,5 @@
-// Real programs as Debian configures them, at work, move again and again; or are refused by name. The animals: test-e2e/workloads/zoo/animals.ts.
+// Real programs as Debian configures them, at work, move again and again; or are refused by name. The animals:
+// test-e2e/workloads/zoo/animals.ts.
 import process from 'node:process';
 import test, { type ExecutionContext } from 'ava';
 import type { Plan } from '#core/api/handover.ts';
@@ -43,11 +44,19 @@ async function plan({ id }: Specimen, from: Host, to: Host): Promise<Plan> {
 }
 
 /** Its freeze, and what was foretold where somebody asked. */
-async function moved(t: ExecutionContext, specimen: Specimen, from: Host, to: Host, when: string, planned?: Plan): Promise<string> {
+async function moved(
+  t: ExecutionContext,
+  specimen: Specimen,
+  from: Host,
+  to: Host,
+  when: string,
+  planned?: Plan,
+): Promise<string> {
   const record = await move(pair, specimen.id, from, to).catch((error: Error) => error);
   if (record instanceof Error) return t.fail(`${when}: ${record.message}`);
   const { state, error, refusals, measures } = record;
-  if (state !== 'succeeded') t.fail(`${when}: ${state}, ${JSON.stringify([error, refusals])}; it said: ${await specimen.said(from)}`);
+  if (state !== 'succeeded')
+    t.fail(`${when}: ${state}, ${JSON.stringify([error, refusals])}; it said: ${await specimen.said(from)}`);
   const freezeMs = Math.round(measures.freezeMs ?? 0);
   return planned?.forecast === undefined ? `${freezeMs}` : `${freezeMs} (${planned.forecast.freezeMs} foretold)`;
 }
@@ -76,7 +85,10 @@ const isRefused = test.macro(async (t, animal: Animal, user: string) => {
   const record = await move(pair, specimen.id, a, b);
   t.is(record.state, 'refused', JSON.stringify(record.error));
   t.is(record.measures.frozenAt, undefined);
-  t.deepEqual(record.refusals.map(({ code }) => code), [animal.refused]);
+  t.deepEqual(
+    record.refusals.map(({ code }) => code),
+    [animal.refused],
+  );
   t.deepEqual((await plan(specimen, a, b)).refusals, record.refusals);
   await isWell(t, specimen, a, 'after it was refused');
   await specimen.remove(a);

@@ -42,7 +42,11 @@ export class ClientProcess {
     const listener = (progress: Progress) => progress.operations >= goal && reached.resolve();
     this.#listeners.add(listener);
     try {
-      await withDeadline(Promise.race([reached.promise, this.#reported.promise]), limitMs, `${operations} more operations of ${this.#name}`);
+      await withDeadline(
+        Promise.race([reached.promise, this.#reported.promise]),
+        limitMs,
+        `${operations} more operations of ${this.#name}`,
+      );
     } finally {
       this.#listeners.delete(listener);
     }
@@ -66,7 +70,10 @@ export class ClientProcess {
   /** Does nothing to promises that have settled before. */
   async #failAtEnd(stderr: Promise<string>): Promise<void> {
     const [code] = await once(this.#child, 'close');
-    const error = new GodwitError('ERR_HOST_COMMAND', `client ${this.#name} ended with ${code}: ${(await stderr).trim()}`);
+    const error = new GodwitError(
+      'ERR_HOST_COMMAND',
+      `client ${this.#name} ended with ${code}: ${(await stderr).trim()}`,
+    );
     this.#ready.reject(error);
     this.#reported.reject(error);
   }

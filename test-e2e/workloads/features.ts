@@ -1,4 +1,5 @@
-// A container that holds chosen features of the kernel (features/*.py) and says over a stable connection whether they still work.
+// A container that holds chosen features of the kernel (features/*.py) and says over a stable connection whether they
+// still work.
 import { z } from 'zod';
 import { GodwitError } from '#core/errors.ts';
 import { awaitPort } from '#hosts/reachable.ts';
@@ -22,11 +23,21 @@ export interface FeatureContainer {
 }
 
 /** Starts a container named `name` whose first process sets up the features in order; resolves when all are set up. */
-export async function startFeatures(pair: Pair, host: Host, features: readonly string[], address: string, options: StableOptions = {}): Promise<FeatureContainer> {
+export async function startFeatures(
+  pair: Pair,
+  host: Host,
+  features: readonly string[],
+  address: string,
+  options: StableOptions = {},
+): Promise<FeatureContainer> {
   const args = ['python3', '-u', '/features/server.py', String(port), ...features];
   const workload = { name: 'features', image: images.python, args, port, memoryBytes: 0, client: '', options: {} };
   const programs = { source: '/opt/godwit/test-e2e/workloads/features', target: '/features', readOnly: true };
-  const container = await startStable(pair, host, workload, address, { ...options, mounts: [programs, ...(options.mounts ?? [])], env: { PYTHONDONTWRITEBYTECODE: '1', FEATURE_CLIENT: pair.hosts.clientAddress, ...options.env } });
+  const container = await startStable(pair, host, workload, address, {
+    ...options,
+    mounts: [programs, ...(options.mounts ?? [])],
+    env: { PYTHONDONTWRITEBYTECODE: '1', FEATURE_CLIENT: pair.hosts.clientAddress, ...options.env },
+  });
   await awaitPort(pair.hosts.client, address, port);
   const connection = connectLines(pair.hosts.client, address, port);
   const call: FeatureContainer['call'] = async (feature, method = 'check', ...more) => {

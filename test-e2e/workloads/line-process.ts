@@ -1,4 +1,5 @@
-// A program that answers each line on its stdin with one line on its stdout; a TCP connection is one, through a relay on the client host.
+// A program that answers each line on its stdin with one line on its stdout; a TCP connection is one, through a relay
+// on the client host.
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -36,7 +37,11 @@ export class LineProcess {
     const answer = Promise.withResolvers<string>();
     this.#waiting.push(answer.resolve);
     this.#child.stdin?.write(`${line}\n`);
-    return withDeadline(Promise.race([answer.promise, this.#ended.promise]), limitMs, `the answer of ${this.#name} to "${line}"`);
+    return withDeadline(
+      Promise.race([answer.promise, this.#ended.promise]),
+      limitMs,
+      `the answer of ${this.#name} to "${line}"`,
+    );
   }
 
   close(): void {
@@ -46,10 +51,30 @@ export class LineProcess {
 
 /** A connection from `client`; it must survive every handover. */
 export function connectLines(client: Host, address: string, port: number): LineProcess {
-  return new LineProcess(`the connection to ${address}`, client.spawn([nodeInHost, '-e', relay, address, String(port)]));
+  return new LineProcess(
+    `the connection to ${address}`,
+    client.spawn([nodeInHost, '-e', relay, address, String(port)]),
+  );
 }
 
 /** One of the modes of features/probe.py on `client`. */
-export function startProbe(client: Host, mode: 'echoes' | 'connects' | 'datagrams', address: string, port: number, ...more: readonly string[]): LineProcess {
-  return new LineProcess(`probe ${mode}`, client.spawn(['python3', '-u', '/opt/godwit/test-e2e/workloads/features/probe.py', mode, address, String(port), ...more]));
+export function startProbe(
+  client: Host,
+  mode: 'echoes' | 'connects' | 'datagrams',
+  address: string,
+  port: number,
+  ...more: readonly string[]
+): LineProcess {
+  return new LineProcess(
+    `probe ${mode}`,
+    client.spawn([
+      'python3',
+      '-u',
+      '/opt/godwit/test-e2e/workloads/features/probe.py',
+      mode,
+      address,
+      String(port),
+      ...more,
+    ]),
+  );
 }

@@ -27,7 +27,11 @@ export const reportSchema = z.object({
 export const progressSchema = z.object({ atMs: z.number(), operations: z.number() });
 
 /** One line of a client's stdout. */
-export const lineSchema = z.union([z.object({ ready: z.literal(true) }), z.object({ progress: progressSchema }), z.object({ report: reportSchema })]);
+export const lineSchema = z.union([
+  z.object({ ready: z.literal(true) }),
+  z.object({ progress: progressSchema }),
+  z.object({ report: reportSchema }),
+]);
 
 export type Silence = z.infer<typeof silenceSchema>;
 export type WorkloadReport = z.infer<typeof reportSchema>;

@@ -23,17 +23,34 @@ export interface Workload {
 export interface WorkloadRun {
   /** The client's last word on how far it is; one line a second. */
   progress(): Progress | undefined;
-  /** Resolves when the client has counted `operations` more than it had when this was called. ERR_DEADLINE after `limitMs`. */
+  /**
+   * Resolves when the client has counted `operations` more than it had when this was called. ERR_DEADLINE after
+   * `limitMs`.
+   */
   more(operations: number, limitMs?: number): Promise<void>;
   /** Lets the client finish what is under way, and returns its count. May be called once. */
   stop(): Promise<WorkloadReport>;
 }
 
-/** Starts the client of `workload` against `address` on host `client`; resolves when all its connections are established. */
-export async function startClient(workload: Workload, client: Host, address: string, options: Readonly<Record<string, number>> = {}): Promise<WorkloadRun> {
+/**
+ * Starts the client of `workload` against `address` on host `client`; resolves when all its connections are
+ * established.
+ */
+export async function startClient(
+  workload: Workload,
+  client: Host,
+  address: string,
+  options: Readonly<Record<string, number>> = {},
+): Promise<WorkloadRun> {
   await awaitPort(client, address, workload.port);
   const program = `/opt/godwit/test-e2e/workloads/clients/${workload.client}.ts`;
-  const child = client.spawn([nodeInHost, program, address, String(workload.port), JSON.stringify({ ...workload.options, ...options })]);
+  const child = client.spawn([
+    nodeInHost,
+    program,
+    address,
+    String(workload.port),
+    JSON.stringify({ ...workload.options, ...options }),
+  ]);
   const running = new ClientProcess(workload.client, child);
   await running.ready();
   return {

@@ -19,7 +19,9 @@ export function addCancel(program: Command, { terminal, cluster }: PluginContext
       try {
         const asked = await cancel(session, name);
         if (output === 'json') return printJson(terminal, asked);
-        const said = isUnderway(asked) ? `${name} is asked to roll back; follow it with: kubectl godwit watch ${name} -n ${session.namespace}` : `${name} is cancelled already`;
+        const said = isUnderway(asked)
+          ? `${name} is asked to roll back; follow it with: kubectl godwit watch ${name} -n ${session.namespace}`
+          : `${name} is cancelled already`;
         return printLines(terminal, [output === 'name' ? name : said]);
       } finally {
         session.close();
@@ -27,10 +29,15 @@ export function addCancel(program: Command, { terminal, cluster }: PluginContext
     });
 }
 
-/** Resolves also when it is cancelled already; rejects with ERR_TOO_LATE when there is nothing to roll back any more. */
+/**
+ * Resolves also when it is cancelled already; rejects with ERR_TOO_LATE when there is nothing to roll back any more.
+ */
 async function cancel({ api, namespace }: ClusterSession, name: string): Promise<Migration> {
   const found = await api.get(migrations, { namespace, name });
-  const asked = isUnderway(found) && !isCommitted(found) ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } }) : found;
+  const asked =
+    isUnderway(found) && !isCommitted(found)
+      ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } })
+      : found;
   const { phase } = asked.status ?? {};
   if (!isUnderway(asked) && phase !== 'Cancelled') throw new GodwitError('ERR_TOO_LATE', `${name} is over: ${phase}`);
   if (isCommitted(asked)) throw new GodwitError('ERR_TOO_LATE', `${name} is committed: it can only go on`);

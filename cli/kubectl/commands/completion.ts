@@ -5,11 +5,16 @@ import type { PluginContext } from '../plugin-context.ts';
 export function addCompletion(program: Command, { terminal }: PluginContext): void {
   program
     .command('completion')
-    .description('print a script for kubectl\'s completion: kubectl godwit completion > /usr/local/bin/kubectl_complete-godwit; chmod +x it')
+    .description(
+      "print a script for kubectl's completion: kubectl godwit completion > /usr/local/bin/kubectl_complete-godwit; chmod +x it",
+    )
     .action(() => terminal.out(script(program)));
 }
 
-/** kubectl calls it with the words so far, the last one unfinished; it answers with candidates, one a line, and `:4` (no file names). */
+/**
+ * kubectl calls it with the words so far, the last one unfinished; it answers with candidates, one a line, and `:4` (no
+ * file names).
+ */
 function script(program: Command): string {
   const commands = program.commands.filter((command) => command.name() !== 'help');
   const names = commands.map((command) => command.name()).join(' ');
@@ -39,13 +44,22 @@ echo :4
 `;
 }
 
-const kindOf: Readonly<Record<string, string>> = { pod: 'pods', node: 'nodes', migration: 'migrations.godwit.dev', word: 'migrations.godwit.dev' };
+const kindOf: Readonly<Record<string, string>> = {
+  pod: 'pods',
+  node: 'nodes',
+  migration: 'migrations.godwit.dev',
+  word: 'migrations.godwit.dev',
+};
 
 function candidates(command: Command): string {
   const options = longOptions(command);
   const kind = kindOf[command.registeredArguments[0]?.name() ?? ''];
-  const said = [...(kind === undefined ? [] : [`objects ${kind}`]), ...(options.length === 0 ? [] : [`printf '%s\\n' ${options.join(' ')}`])];
+  const said = [
+    ...(kind === undefined ? [] : [`objects ${kind}`]),
+    ...(options.length === 0 ? [] : [`printf '%s\\n' ${options.join(' ')}`]),
+  ];
   return said.join('; ') || ':';
 }
 
-const longOptions = (command: Command): string[] => command.options.flatMap(({ long }) => (typeof long === 'string' ? [long] : []));
+const longOptions = (command: Command): string[] =>
+  command.options.flatMap(({ long }) => (typeof long === 'string' ? [long] : []));

@@ -6,7 +6,15 @@ import { narrowNodes, waysOf } from '#core/api/node-mtus.ts';
 import { isNodeReady, type Node } from '#core/api/pod.ts';
 import { networksOf, unservedFact, unservedNetworks, unservedRemedy } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
-import { interruptionPolicies, migrations, namespaces, nodes, pods, stableIPs, stableNetworks } from '#core/kube/resources.ts';
+import {
+  interruptionPolicies,
+  migrations,
+  namespaces,
+  nodes,
+  pods,
+  stableIPs,
+  stableNetworks,
+} from '#core/kube/resources.ts';
 import type { Diagnosis } from '#core/api/handover.ts';
 import { exitCodes } from '../../exit-codes.ts';
 import { outputOption } from '../../output-option.ts';
@@ -19,7 +27,13 @@ import type { PluginContext } from '../plugin-context.ts';
 type Check = Diagnosis['checks'][number];
 
 /** What is shown of the facts that an agent writes; versions may differ in the rest. */
-const factsSchema = z.looseObject({ kernel: z.string(), criu: z.string(), runc: z.string(), cgroupVersion: z.number(), readsLimits: z.boolean().default(true) });
+const factsSchema = z.looseObject({
+  kernel: z.string(),
+  criu: z.string(),
+  runc: z.string(),
+  cgroupVersion: z.number(),
+  readsLimits: z.boolean().default(true),
+});
 
 export function addDoctor(program: Command, { terminal, cluster, exit }: PluginContext): void {
   program
@@ -29,14 +43,16 @@ export function addDoctor(program: Command, { terminal, cluster, exit }: PluginC
     .action(async ({ output }: { output: string }) => {
       const session = cluster();
       try {
-        const checks = (await Promise.all([
-          kinds(session),
-          answered('controller', controller(session)),
-          answered('agents', agents(session)),
-          answered('policies', policies(session)),
-          answered('networks', waitingPods(session)),
-          answered('network MTU', networkMtus(session)),
-        ])).flat();
+        const checks = (
+          await Promise.all([
+            kinds(session),
+            answered('controller', controller(session)),
+            answered('agents', agents(session)),
+            answered('policies', policies(session)),
+            answered('networks', waitingPods(session)),
+            answered('network MTU', networkMtus(session)),
+          ])
+        ).flat();
         const diagnosis: Diagnosis = { node: `namespace ${session.namespace}`, checks };
         if (output === 'json') printJson(terminal, diagnosis);
         else printLines(terminal, diagnosisLines(diagnosis, terminal));
@@ -59,39 +75,77 @@ async function answered(check: string, looks: Promise<Check[]>, remedy?: string)
 }
 
 const readable = (check: string, list: Promise<{ unreadable: readonly Unreadable[] }>): Promise<Check[]> =>
-  answered(check, list.then(({ unreadable }) => (unreadable.length === 0 ? [{ check, ok: true, fact: 'is served and readable' }] : unreadable.map((one) => leftOut(check, one)))), 'Apply the manifests; check your own rights.');
+  answered(
+    check,
+    list.then(({ unreadable }) =>
+      unreadable.length === 0
+        ? [{ check, ok: true, fact: 'is served and readable' }]
+        : unreadable.map((one) => leftOut(check, one)),
+    ),
+    'Apply the manifests; check your own rights.',
+  );
 
 const leftOut = (check: string, { namespace, name, error }: Unreadable): Check => ({
-  check, ok: false, fact: `${namespace === undefined ? '' : `${namespace}/`}${name} cannot be read, and is left out: ${error}`, remedy: 'Delete it, or bring its fields within the bounds of the CustomResourceDefinition.',
+  check,
+  ok: false,
+  fact: `${namespace === undefined ? '' : `${namespace}/`}${name} cannot be read, and is left out: ${error}`,
+  remedy: 'Delete it, or bring its fields within the bounds of the CustomResourceDefinition.',
 });
 
 async function kinds({ api, namespace }: ClusterSession): Promise<Check[]> {
-  return (await Promise.all([
-    readable('Migration', api.list(migrations, { namespace })),
-    readable('InterruptionPolicy', api.list(interruptionPolicies, { namespace })),
-    readable('StableNetwork', api.list(stableNetworks)),
-    readable('StableIP', api.list(stableIPs)),
-  ])).flat();
+  return (
+    await Promise.all([
+      readable('Migration', api.list(migrations, { namespace })),
+      readable('InterruptionPolicy', api.list(interruptionPolicies, { namespace })),
+      readable('StableNetwork', api.list(stableNetworks)),
+      readable('StableIP', api.list(stableIPs)),
+    ])
+  ).flat();
 }
 
 async function controller({ api }: ClusterSession): Promise<Check[]> {
-  const { items } = await api.list(pods, { namespace: systemNamespace, labelSelector: 'app.kubernetes.io/name=godwit-controller' });
-  const ready = items.filter(({ status }) => status?.containerStatuses?.every((container) => container.ready === true) === true);
-  return [{ check: 'controller', ok: ready.length > 0, fact: `${ready.length} of ${items.length} replicas are ready`, remedy: `kubectl -n ${systemNamespace} describe deployment godwit-controller` }];
+  const { items } = await api.list(pods, {
+    namespace: systemNamespace,
+    labelSelector: 'app.kubernetes.io/name=godwit-controller',
+  });
+  const ready = items.filter(
+    ({ status }) => status?.containerStatuses?.every((container) => container.ready === true) === true,
+  );
+  return [
+    {
+      check: 'controller',
+      ok: ready.length > 0,
+      fact: `${ready.length} of ${items.length} replicas are ready`,
+      remedy: `kubectl -n ${systemNamespace} describe deployment godwit-controller`,
+    },
+  ];
 }
 
 async function agents({ api }: ClusterSession): Promise<Check[]> {
   const { items } = await api.list(nodes);
   const ready = items.filter((node) => node.metadata.labels?.[labels.agentReady] === 'true');
   const checks = ready.map(agentCheck);
-  return [{ check: 'agents', ok: ready.length >= 2, fact: `${ready.length} of ${items.length} nodes have an agent that is ready`, remedy: `A move needs two. kubectl -n ${systemNamespace} get pods -l app.kubernetes.io/name=godwit-node-agent` }, ...checks];
+  return [
+    {
+      check: 'agents',
+      ok: ready.length >= 2,
+      fact: `${ready.length} of ${items.length} nodes have an agent that is ready`,
+      remedy: `A move needs two. kubectl -n ${systemNamespace} get pods -l app.kubernetes.io/name=godwit-node-agent`,
+    },
+    ...checks,
+  ];
 }
 
 function agentCheck(node: Node): Check {
   const { name, annotations } = node.metadata;
   const facts = factLine(annotations?.[nodeFactsAnnotation]);
   const ready = isNodeReady(node);
-  return { check: name, ok: ready && facts !== undefined, fact: ready ? (facts ?? 'the agent has not said what the node is') : 'the node is not ready', remedy: 'Look at the agent\'s log on that node.' };
+  return {
+    check: name,
+    ok: ready && facts !== undefined,
+    fact: ready ? (facts ?? 'the agent has not said what the node is') : 'the node is not ready',
+    remedy: "Look at the agent's log on that node.",
+  };
 }
 
 /** Undefined for what no agent has written. */
@@ -109,16 +163,29 @@ async function networkMtus({ api }: ClusterSession): Promise<Check[]> {
   const [networks, { items }] = [(await api.list(stableNetworks)).items, await api.list(nodes)];
   return networks.map(({ metadata: { name }, spec: { mtu } }) => {
     const narrow = narrowNodes(waysOf(name, items), mtu);
-    const remedy = 'Give bridge and uplink the MTU of the network on every node (50 bytes more below a VXLAN tunnel, 70 over IPv6), or lower spec.mtu.';
-    return { check: `network ${name}`, ok: narrow.length === 0, fact: narrow.length === 0 ? `MTU ${mtu} on every node that says so` : narrow.join(', '), remedy };
+    const remedy =
+      'Give bridge and uplink the MTU of the network on every node (50 bytes more below a VXLAN tunnel, 70 over IPv6), or lower spec.mtu.';
+    return {
+      check: `network ${name}`,
+      ok: narrow.length === 0,
+      fact: narrow.length === 0 ? `MTU ${mtu} on every node that says so` : narrow.join(', '),
+      remedy,
+    };
   });
 }
 
 async function policies({ api, namespace }: ClusterSession): Promise<Check[]> {
   const { items } = await api.list(interruptionPolicies, { namespace });
-  const own = (await api.list(pods, { namespace })).items.filter(({ spec }) => spec.runtimeClassName === runtimeClassName);
+  const own = (await api.list(pods, { namespace })).items.filter(
+    ({ spec }) => spec.runtimeClassName === runtimeClassName,
+  );
   return [
-    { check: 'policies', ok: true, fact: items.length > 0 ? `${items.length} in ${namespace}` : `none in ${namespace}: its pods move by Migrations only` },
+    {
+      check: 'policies',
+      ok: true,
+      fact:
+        items.length > 0 ? `${items.length} in ${namespace}` : `none in ${namespace}: its pods move by Migrations only`,
+    },
     { check: 'pods', ok: true, fact: `${own.length} of runtime class ${runtimeClassName} in ${namespace}` },
   ];
 }
@@ -131,5 +198,12 @@ async function waitingPods({ api, namespace }: ClusterSession): Promise<Check[]>
   const named = new Set(asking.flatMap((pod) => networksOf(pod).map((network) => network.namespace)));
   const found = await Promise.all([...named].map((name) => api.find(namespaces, { name })));
   const known = found.filter((one) => one !== undefined);
-  return asking.flatMap((pod) => unservedNetworks(pod, networks.items, known).map((unserved) => ({ check: pod.metadata.name, ok: false, fact: unservedFact(unserved), remedy: unservedRemedy })));
+  return asking.flatMap((pod) =>
+    unservedNetworks(pod, networks.items, known).map((unserved) => ({
+      check: pod.metadata.name,
+      ok: false,
+      fact: unservedFact(unserved),
+      remedy: unservedRemedy,
+    })),
+  );
 }

@@ -22,7 +22,9 @@ const againMs = 1_000;
 export function addDrain(program: Command, { terminal, cluster, exit }: PluginContext): void {
   program
     .command('drain')
-    .description('cordon a node and evict its pods: those that can move do; Ctrl-C stops evicting and leaves it cordoned')
+    .description(
+      'cordon a node and evict its pods: those that can move do; Ctrl-C stops evicting and leaves it cordoned',
+    )
     .argument('<node>', 'name of the node')
     .option('--force', 'also evict pods that nobody makes again and that cannot move')
     .addOption(timeoutOption('give up after this time; the node stays cordoned').default(300))
@@ -34,10 +36,22 @@ export function addDrain(program: Command, { terminal, cluster, exit }: PluginCo
         if (force === undefined) await refuseLosses(session, node);
         await session.api.patch(nodes, { name: node }, { spec: { unschedulable: true } });
         printLines(terminal, [`${node} cordoned`]);
-        const stay = await evictAll(session, terminal, node, AbortSignal.any([left.signal, AbortSignal.timeout(timeout * 1000)]));
-        if (stay.length === 0) return printLines(terminal, [`${node} drained; take it back with: kubectl uncordon ${node}`]);
-        if (!left.signal.aborted) throw new GodwitError('ERR_DEADLINE', `after ${timeout} s, ${counted(stay.length, 'pod')} still on ${node}, which stays cordoned: ${stay.map(stayLine).join('; ')}`);
-        terminal.err(`stopped; ${node} stays cordoned with ${counted(stay.length, 'pod')}, and what has begun to move goes on. Go on: kubectl godwit drain ${node}. Take it back: kubectl uncordon ${node}\n`);
+        const stay = await evictAll(
+          session,
+          terminal,
+          node,
+          AbortSignal.any([left.signal, AbortSignal.timeout(timeout * 1000)]),
+        );
+        if (stay.length === 0)
+          return printLines(terminal, [`${node} drained; take it back with: kubectl uncordon ${node}`]);
+        if (!left.signal.aborted)
+          throw new GodwitError(
+            'ERR_DEADLINE',
+            `after ${timeout} s, ${counted(stay.length, 'pod')} still on ${node}, which stays cordoned: ${stay.map(stayLine).join('; ')}`,
+          );
+        terminal.err(
+          `stopped; ${node} stays cordoned with ${counted(stay.length, 'pod')}, and what has begun to move goes on. Go on: kubectl godwit drain ${node}. Take it back: kubectl uncordon ${node}\n`,
+        );
         return exit(exitCodes.failed.code);
       } finally {
         release();
@@ -50,16 +64,30 @@ export function addDrain(program: Command, { terminal, cluster, exit }: PluginCo
 async function refuseLosses({ api }: ClusterSession, node: string): Promise<void> {
   await api.get(nodes, { name: node });
   const lost = await irreplaceable(api, await podsToEvict(api, node));
-  if (lost.length > 0) throw new GodwitError('ERR_REFUSED', `nobody makes these pods again, and they cannot move: ${lost.map(nameOf).join(', ')}; --force evicts them all the same`);
+  if (lost.length > 0)
+    throw new GodwitError(
+      'ERR_REFUSED',
+      `nobody makes these pods again, and they cannot move: ${lost.map(nameOf).join(', ')}; --force evicts them all the same`,
+    );
 }
 
-/** Asks again and again until all are gone or `signal` ends it; resolves with those that stay. A server that is away is waited for. */
-async function evictAll({ api }: ClusterSession, terminal: Terminal, node: string, signal: AbortSignal): Promise<Leaving[]> {
+/**
+ * Asks again and again until all are gone or `signal` ends it; resolves with those that stay. A server that is away is
+ * waited for.
+ */
+async function evictAll(
+  { api }: ClusterSession,
+  terminal: Terminal,
+  node: string,
+  signal: AbortSignal,
+): Promise<Leaving[]> {
   let known = new Map<string, Leaving>();
   for (;;) {
     try {
       const leaving = await podsToEvict(api, node);
-      const round = new Map((await Promise.all(leaving.map((pod) => evict(api, pod)))).map((one) => [keyOf(one.pod), one]));
+      const round = new Map(
+        (await Promise.all(leaving.map((pod) => evict(api, pod)))).map((one) => [keyOf(one.pod), one]),
+      );
       printLines(terminal, newsOf(known, round));
       known = round;
       if (round.size === 0) return [];
@@ -76,7 +104,12 @@ async function evictAll({ api }: ClusterSession, terminal: Terminal, node: strin
 
 function newsOf(known: ReadonlyMap<string, Leaving>, round: ReadonlyMap<string, Leaving>): string[] {
   const gone = [...known].filter(([key]) => !round.has(key)).map(([, { pod }]) => `${nameOf(pod)}  has left`);
-  return [...gone, ...[...round].filter(([key, { state }]) => known.get(key)?.state !== state).map(([, leaving]) => `${nameOf(leaving.pod)}  ${leaving.state}`)];
+  return [
+    ...gone,
+    ...[...round]
+      .filter(([key, { state }]) => known.get(key)?.state !== state)
+      .map(([, leaving]) => `${nameOf(leaving.pod)}  ${leaving.state}`),
+  ];
 }
 
 const nameOf = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.name}`;

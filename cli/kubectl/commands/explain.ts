@@ -17,8 +17,16 @@ export function addExplain(program: Command, { terminal, cluster }: PluginContex
     .argument('<word>', 'name of a Migration, or one of these words')
     .action(async (word: string) => {
       const meaning = meaningOf(word);
-      if (meaning !== undefined) return printLines(terminal, meaning.flatMap((text) => hang('', text, Math.max(60, terminal.width))));
-      if (!isObjectName(word)) throw new GodwitError('ERR_CONFIG_INVALID', `${word} is no reason, error or check that is explained here; a refusal bears its own fact and remedy`);
+      if (meaning !== undefined)
+        return printLines(
+          terminal,
+          meaning.flatMap((text) => hang('', text, Math.max(60, terminal.width))),
+        );
+      if (!isObjectName(word))
+        throw new GodwitError(
+          'ERR_CONFIG_INVALID',
+          `${word} is no reason, error or check that is explained here; a refusal bears its own fact and remedy`,
+        );
       const { api, namespace, close } = cluster();
       try {
         return printLines(terminal, storyLines(await api.get(migrations, { namespace, name: word }), terminal));

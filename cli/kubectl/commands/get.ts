@@ -30,7 +30,11 @@ export function addGet(program: Command, { terminal, cluster }: PluginContext): 
         const { items } = await api.list(migrations, allNamespaces ? {} : { namespace });
         const sorted = items.toSorted(byAge).toReversed();
         if (output === 'json') return printJson(terminal, sorted);
-        if (output === 'name') return printLines(terminal, sorted.map((migration) => nameOf(migration, allNamespaces)));
+        if (output === 'name')
+          return printLines(
+            terminal,
+            sorted.map((migration) => nameOf(migration, allNamespaces)),
+          );
         if (sorted.length === 0) terminal.err(`no Migrations in ${allNamespaces ? 'any namespace' : namespace}\n`);
         return printLines(terminal, migrationTable(sorted, { now: terminal.now(), allNamespaces }));
       } finally {
@@ -39,4 +43,5 @@ export function addGet(program: Command, { terminal, cluster }: PluginContext): 
     });
 }
 
-const nameOf = ({ metadata }: Migration, withNamespace: boolean): string => (withNamespace ? `${metadata.namespace}/${metadata.name}` : metadata.name);
+const nameOf = ({ metadata }: Migration, withNamespace: boolean): string =>
+  withNamespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;

@@ -22,7 +22,11 @@ export function addMigrate(program: Command, context: PluginContext): void {
     .argument('<pod>', 'name of the pod')
     .option('--to <node>', 'node to move to; any that can take it unless given')
     .option('-d, --detach', 'return when the Migration is made')
-    .addOption(timeoutOption('stop waiting after this time, while the Migration goes on; its own deadline and 3 minutes unless given'))
+    .addOption(
+      timeoutOption(
+        'stop waiting after this time, while the Migration goes on; its own deadline and 3 minutes unless given',
+      ),
+    )
     .addOption(outputOption(['text', 'json', 'name'], 'one Migration a line, whenever it changes'))
     .action(async (podName: string, { to, detach, timeout, output }: MigrateOptions) => {
       const session = cluster();
@@ -31,7 +35,11 @@ export function addMigrate(program: Command, context: PluginContext): void {
         const { name } = made.metadata;
         if (detach === undefined) return await followOne(context, session, name, { output, timeout });
         if (output === 'json') return printJson(terminal, made);
-        return printLines(terminal, [output === 'name' ? name : `made ${name}; follow it with: kubectl godwit watch ${name} -n ${session.namespace}`]);
+        return printLines(terminal, [
+          output === 'name'
+            ? name
+            : `made ${name}; follow it with: kubectl godwit watch ${name} -n ${session.namespace}`,
+        ]);
       } finally {
         session.close();
       }

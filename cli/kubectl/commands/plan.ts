@@ -49,12 +49,25 @@ export function addPlan(program: Command, context: PluginContext): void {
     });
 }
 
-async function plan({ terminal, exit }: PluginContext, session: ClusterSession, podName: string, { to, timeout, output }: PlanOptions, left: AbortSignal): Promise<void> {
-  const asked = await makeMigration(session, { podName, to, dryRun: true, deadlineSeconds: Math.ceil(timeout * answerShare), ttlSecondsAfterFinished: leftoverSeconds });
+async function plan(
+  { terminal, exit }: PluginContext,
+  session: ClusterSession,
+  podName: string,
+  { to, timeout, output }: PlanOptions,
+  left: AbortSignal,
+): Promise<void> {
+  const asked = await makeMigration(session, {
+    podName,
+    to,
+    dryRun: true,
+    deadlineSeconds: Math.ceil(timeout * answerShare),
+    ttlSecondsAfterFinished: leftoverSeconds,
+  });
   const { name } = asked.metadata;
   let answer = asked;
   try {
-    for await (const migration of session.follow(name, AbortSignal.any([left, AbortSignal.timeout(timeout * 1000)]))) answer = migration;
+    for await (const migration of session.follow(name, AbortSignal.any([left, AbortSignal.timeout(timeout * 1000)])))
+      answer = migration;
   } finally {
     await takeAway(session, name, terminal);
   }
@@ -62,7 +75,8 @@ async function plan({ terminal, exit }: PluginContext, session: ClusterSession, 
     terminal.err('stopped; nothing was changed\n');
     return exit(exitCodes.failed.code);
   }
-  if (isUnderway(answer)) throw new GodwitError('ERR_DEADLINE', `nobody answered within ${timeout} s; kubectl godwit doctor looks why`);
+  if (isUnderway(answer))
+    throw new GodwitError('ERR_DEADLINE', `nobody answered within ${timeout} s; kubectl godwit doctor looks why`);
   if (output === 'json') printJson(terminal, answer);
   else printLines(terminal, planLines(answer, terminal));
   exit(exitCodeOf(answer));
@@ -84,8 +98,19 @@ function planLines(migration: Migration, { width, color }: Terminal): string[] {
   const end = status.conditions?.find(({ type }) => type === 'Succeeded');
   const to = spec.targetNodeName === undefined ? '' : ` --to ${spec.targetNodeName}`;
   const forecast = status.forecast === undefined ? [] : [forecastLine(status.forecast)];
-  const verdict = status.phase === 'Succeeded'
-    ? paint('good', ` ✓ can move: kubectl godwit migrate ${spec.podName}${to} -n ${migration.metadata.namespace}`)
-    : paint('bad', refusals.length > 0 ? ` ✗ refused: ${counted(refusals.length, 'check')} in the way` : ` ✗ ${end?.reason}: ${end?.message}`);
-  return [` ${paint('strong', spec.podName)}   on ${status.source?.nodeName ?? '-'}`, ...findingLines(migration, Math.max(60, width), paint), ...forecast, verdict];
+  const verdict =
+    status.phase === 'Succeeded'
+      ? paint('good', ` ✓ can move: kubectl godwit migrate ${spec.podName}${to} -n ${migration.metadata.namespace}`)
+      : paint(
+          'bad',
+          refusals.length > 0
+            ? ` ✗ refused: ${counted(refusals.length, 'check')} in the way`
+            : ` ✗ ${end?.reason}: ${end?.message}`,
+        );
+  return [
+    ` ${paint('strong', spec.podName)}   on ${status.source?.nodeName ?? '-'}`,
+    ...findingLines(migration, Math.max(60, width), paint),
+    ...forecast,
+    verdict,
+  ];
 }

@@ -13,7 +13,9 @@ export function addWatch(program: Command, context: PluginContext): void {
     .command('watch')
     .description('follow a Migration to its end, or all of the namespace; Ctrl-C stops watching only')
     .argument('[migration]', 'name of the Migration')
-    .addOption(timeoutOption('stop watching one Migration after this time; its own deadline and 3 minutes unless given'))
+    .addOption(
+      timeoutOption('stop watching one Migration after this time; its own deadline and 3 minutes unless given'),
+    )
     .addOption(outputOption(['text', 'json', 'name'], 'one Migration a line, whenever it changes'))
     .action(async (name: string | undefined, { output, timeout }: { output: string; timeout?: number }) => {
       const session = context.cluster();

@@ -19,22 +19,66 @@ const claimed = condition('Claimed', 'True', 'Scheduled', 'The replacement shop-
 
 export const holding: MigrationStatus = { phase: 'Holding', source, conditions: [admitted, running] };
 export const replacing: MigrationStatus = { phase: 'Replacing', source, conditions: [admitted, running, held] };
-export const handingOver: MigrationStatus = { phase: 'HandingOver', source, target, conditions: [admitted, running, held, claimed] };
-export const committed: MigrationStatus = { ...handingOver, phase: 'Releasing', commit: { handover: 'm-1', decision: 'committed', decidedAt: at } };
+export const handingOver: MigrationStatus = {
+  phase: 'HandingOver',
+  source,
+  target,
+  conditions: [admitted, running, held, claimed],
+};
+export const committed: MigrationStatus = {
+  ...handingOver,
+  phase: 'Releasing',
+  commit: { handover: 'm-1', decision: 'committed', decidedAt: at },
+};
 
 const { state, epoch, timeline, measures } = sampleRecord();
 const note = { code: 'NOTE_POST_START', fact: 'postStart of app runs again', remedy: 'Make it harmless to run twice.' };
 export const moved: MigrationStatus = {
-  ...committed, phase: 'Succeeded', freezeMs: 140, startedAt: '2026-11-23T18:00:00.000Z', finishedAt: '2026-11-23T18:00:00.373Z', notes: [note],
+  ...committed,
+  phase: 'Succeeded',
+  freezeMs: 140,
+  startedAt: '2026-11-23T18:00:00.000Z',
+  finishedAt: '2026-11-23T18:00:00.373Z',
+  notes: [note],
   handover: { id: 'm-1', state, measures, timeline, ...(epoch === undefined ? {} : { epoch }) },
-  conditions: [admitted, condition('Succeeded', 'True', 'Moved', 'The processes go on in the replacement.'), held, claimed],
+  conditions: [
+    admitted,
+    condition('Succeeded', 'True', 'Moved', 'The processes go on in the replacement.'),
+    held,
+    claimed,
+  ],
 };
 
 const refusal = { code: 'PREFLIGHT_IO_URING', fact: 'pid 4711 has an io_uring', remedy: 'Start it without io_uring.' };
 export const refused: MigrationStatus = {
-  phase: 'Failed', source, refusals: [refusal],
-  conditions: [admitted, condition('Succeeded', 'False', 'PreflightRefused', `${refusal.code}: ${refusal.fact}`), condition('Held', 'False', 'Refused', refusal.fact)],
+  phase: 'Failed',
+  source,
+  refusals: [refusal],
+  conditions: [
+    admitted,
+    condition('Succeeded', 'False', 'PreflightRefused', `${refusal.code}: ${refusal.fact}`),
+    condition('Held', 'False', 'Refused', refusal.fact),
+  ],
 };
-export const planned: MigrationStatus = { phase: 'Succeeded', source, notes: [note], conditions: [admitted, condition('Succeeded', 'True', 'Planned', 'Nothing stands in the way')] };
-export const cancelled: MigrationStatus = { phase: 'Cancelled', source, conditions: [admitted, condition('Succeeded', 'False', 'Cancelled', 'The Migration was cancelled before its commit; the source went on.')] };
-export const failed: MigrationStatus = { phase: 'Failed', source, conditions: [condition('Admitted', 'False', 'Waiting', 'no room'), condition('Succeeded', 'False', 'NoCandidate', 'No node could take the pod before the deadline.')] };
+export const planned: MigrationStatus = {
+  phase: 'Succeeded',
+  source,
+  notes: [note],
+  conditions: [admitted, condition('Succeeded', 'True', 'Planned', 'Nothing stands in the way')],
+};
+export const cancelled: MigrationStatus = {
+  phase: 'Cancelled',
+  source,
+  conditions: [
+    admitted,
+    condition('Succeeded', 'False', 'Cancelled', 'The Migration was cancelled before its commit; the source went on.'),
+  ],
+};
+export const failed: MigrationStatus = {
+  phase: 'Failed',
+  source,
+  conditions: [
+    condition('Admitted', 'False', 'Waiting', 'no room'),
+    condition('Succeeded', 'False', 'NoCandidate', 'No node could take the pod before the deadline.'),
+  ],
+};

@@ -1,4 +1,5 @@
-// Endpoints in slices of bounded size. An endpoint stays in the slice where it is: moving it to another would take it away for a moment.
+// Endpoints in slices of bounded size. An endpoint stays in the slice where it is: moving it to another would take it
+// away for a moment.
 import { isDeepStrictEqual } from 'node:util';
 import type { AddressType, Endpoint, EndpointPort, EndpointSlice } from '#core/api/service.ts';
 
@@ -19,11 +20,23 @@ interface Slice {
 }
 
 /** @param published the slices as they are */
-export function packed(service: string, placements: readonly Placement[], published: readonly EndpointSlice[]): Slice[] {
-  const slices: Slice[] = published.flatMap(({ metadata: { name }, addressType, ports }) => (addressType === 'FQDN' ? [] : [{ name, addressType, ports: ports ?? [], endpoints: [] }]));
-  const homes = new Map(published.flatMap(({ metadata, endpoints }) => (endpoints ?? []).map((endpoint) => [endpoint.addresses[0], metadata.name])));
+export function packed(
+  service: string,
+  placements: readonly Placement[],
+  published: readonly EndpointSlice[],
+): Slice[] {
+  const slices: Slice[] = published.flatMap(({ metadata: { name }, addressType, ports }) =>
+    addressType === 'FQDN' ? [] : [{ name, addressType, ports: ports ?? [], endpoints: [] }],
+  );
+  const homes = new Map(
+    published.flatMap(({ metadata, endpoints }) =>
+      (endpoints ?? []).map((endpoint) => [endpoint.addresses[0], metadata.name]),
+    ),
+  );
   const isHome = (slice: Slice, { endpoint }: Placement): boolean => slice.name === homes.get(endpoint.addresses[0]);
-  const strays = placements.filter((placement) => !slices.some((slice) => isHome(slice, placement) && put(slice, placement)));
+  const strays = placements.filter(
+    (placement) => !slices.some((slice) => isHome(slice, placement) && put(slice, placement)),
+  );
   for (const stray of strays.toSorted(byAddress)) {
     if (slices.some((slice) => put(slice, stray))) continue;
     const { addressType, ports, endpoint } = stray;
@@ -35,7 +48,12 @@ export function packed(service: string, placements: readonly Placement[], publis
 
 /** False where it does not fit. */
 function put(slice: Slice, { addressType, ports, endpoint }: Placement): boolean {
-  if (slice.addressType !== addressType || slice.endpoints.length >= endpointsPerSlice || !isDeepStrictEqual(slice.ports, ports)) return false;
+  if (
+    slice.addressType !== addressType ||
+    slice.endpoints.length >= endpointsPerSlice ||
+    !isDeepStrictEqual(slice.ports, ports)
+  )
+    return false;
   slice.endpoints.push(endpoint);
   return true;
 }

@@ -9,12 +9,16 @@ export function portsFor({ spec }: Service, pod: Pod): EndpointPort[] {
   return (spec?.ports ?? []).flatMap((port) => {
     const number = portNumber(port, pod);
     const { name = '', protocol = 'TCP', appProtocol } = port;
-    return number === undefined ? [] : [{ name, port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
+    return number === undefined
+      ? []
+      : [{ name, port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
   });
 }
 
 function portNumber({ port, targetPort = port, protocol = 'TCP' }: ServicePort, { spec }: Pod): number | undefined {
   if (typeof targetPort === 'number') return targetPort;
   const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
-  return [...spec.containers, ...sidecars].flatMap(({ ports = [] }) => ports).find((candidate) => candidate.name === targetPort && (candidate.protocol ?? 'TCP') === protocol)?.containerPort;
+  return [...spec.containers, ...sidecars]
+    .flatMap(({ ports = [] }) => ports)
+    .find((candidate) => candidate.name === targetPort && (candidate.protocol ?? 'TCP') === protocol)?.containerPort;
 }

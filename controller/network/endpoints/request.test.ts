@@ -24,7 +24,13 @@ const refusals: [string, Record<string, string>, Record<string, string> | undefi
   ['no network', annotated(undefined, 'app=shop'), undefined, 'NetworkUnknown', /missing/],
   ['no selector', annotated('stable'), undefined, 'SelectorInvalid', /missing/],
   ['an empty selector', annotated('stable', ''), undefined, 'SelectorInvalid', /"" is not a label selector/],
-  ['a selector that is none', annotated('stable', 'app=shop,=x'), undefined, 'SelectorInvalid', /"=x" is no requirement/],
+  [
+    'a selector that is none',
+    annotated('stable', 'app=shop,=x'),
+    undefined,
+    'SelectorInvalid',
+    /"=x" is no requirement/,
+  ],
 ];
 for (const [what, annotations, selector, reason, message] of refusals) {
   test(`${what} is refused: ${reason}`, (t) => {

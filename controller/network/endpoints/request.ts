@@ -13,12 +13,20 @@ export type EndpointRequest =
   /** It gets no endpoints, and is told why. */
   | { kind: 'refused'; reason: ServiceReason; message: string };
 
-export function endpointRequest({ metadata: { annotations = {} }, spec }: Service, networks: ReadonlySet<string>): EndpointRequest {
+export function endpointRequest(
+  { metadata: { annotations = {} }, spec }: Service,
+  networks: ReadonlySet<string>,
+): EndpointRequest {
   const network = annotations[serviceAnnotations.network];
   const selector = annotations[serviceAnnotations.selector];
   if (network === undefined && selector === undefined) return { kind: 'none' };
-  if (Object.keys(spec?.selector ?? {}).length > 0) return refused('SelectorPresent', 'Take away spec.selector, or the annotations.');
-  if (network === undefined || !networks.has(network)) return refused('NetworkUnknown', network === undefined ? 'The annotation is missing.' : `There is no StableNetwork ${network}.`);
+  if (Object.keys(spec?.selector ?? {}).length > 0)
+    return refused('SelectorPresent', 'Take away spec.selector, or the annotations.');
+  if (network === undefined || !networks.has(network))
+    return refused(
+      'NetworkUnknown',
+      network === undefined ? 'The annotation is missing.' : `There is no StableNetwork ${network}.`,
+    );
   try {
     return { kind: 'asked', network, selector: parseLabelSelector(selector ?? '') };
   } catch (error) {

@@ -1,9 +1,13 @@
-// Whether new connections may come to a stable address: as its pod says, and on while it moves, since they are parked then.
+// Whether new connections may come to a stable address: as its pod says, and on while it moves, since they are parked
+// then.
 import { byAge, hasHandedOver, isUnderway, movesPod, type Migration } from '#core/api/migration.ts';
 import { isFinished, isPodReady, type Pod } from '#core/api/pod.ts';
 import type { StableIP } from '#core/api/stable-ip.ts';
 
-/** The kubelet of the target asks the probes anew; for so long after a move the program counts as ready as it was before. */
+/**
+ * The kubelet of the target asks the probes anew; for so long after a move the program counts as ready as it was
+ * before.
+ */
 const settleMs = 60_000;
 
 export interface ServingFacts {
@@ -27,13 +31,22 @@ export function servingOf({ holder, move, served = true, now }: ServingFacts): S
   if (holder === undefined || isFinished(holder)) return moving ? { serving: served, terminating: false } : undefined;
   const ready = isPodReady(holder);
   if (moving && movesPod(move, holder.metadata.uid)) return { serving: ready, terminating: false };
-  return { serving: ready || (moving && served && isStarting(holder)), terminating: holder.metadata.deletionTimestamp !== undefined };
+  return {
+    serving: ready || (moving && served && isStarting(holder)),
+    terminating: holder.metadata.deletionTimestamp !== undefined,
+  };
 }
 
-/** The move underway, else the newest; by lineage, and by the pod before the lineage is known. Dry runs do not count. */
+/**
+ * The move underway, else the newest; by lineage, and by the pod before the lineage is known. Dry runs do not count.
+ */
 export function moveOf({ spec, status }: StableIP, migrations: readonly Migration[]): Migration | undefined {
   const moves = migrations
-    .filter((migration) => !migration.spec.dryRun && (migration.status?.lineage === spec.workload.lineage || movesPod(migration, status?.holder?.uid)))
+    .filter(
+      (migration) =>
+        !migration.spec.dryRun &&
+        (migration.status?.lineage === spec.workload.lineage || movesPod(migration, status?.holder?.uid)),
+    )
     .toSorted(byAge);
   return moves.find(isUnderway) ?? moves[0];
 }
@@ -48,5 +61,7 @@ export function settlingMs(migration: Migration, now: Date): number {
 /** Not ready since before its containers ran: nobody has asked its probes yet. Both times are the kubelet's. */
 function isStarting({ status }: Pod): boolean {
   const since = status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '';
-  return (status?.containerStatuses ?? []).every(({ state }) => state?.terminated === undefined && since <= (state?.running?.startedAt ?? since));
+  return (status?.containerStatuses ?? []).every(
+    ({ state }) => state?.terminated === undefined && since <= (state?.running?.startedAt ?? since),
+  );
 }

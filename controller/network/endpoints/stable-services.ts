@@ -46,7 +46,9 @@ export class StableServices {
     if (service === undefined || service.metadata.deletionTimestamp !== undefined) return {}; // its slices go with it
     const request = endpointRequest(service, this.#networks());
     await this.#tell(service, request);
-    const published = this.#ports.endpointSlices.list(name.namespace).filter(({ metadata }) => metadata.labels?.[sliceLabels.service] === name.name);
+    const published = this.#ports.endpointSlices
+      .list(name.namespace)
+      .filter(({ metadata }) => metadata.labels?.[sliceLabels.service] === name.name);
     try {
       await this.#write(this.#wanted(service, request, published), published);
     } catch (error) {
@@ -59,14 +61,25 @@ export class StableServices {
   /** An address outlives its network's object, e.g. while that is replaced. */
   #networks(): Set<string> {
     const { stableNetworks, stableIPs } = this.#ports;
-    return new Set([...stableNetworks.list().map(({ metadata }) => metadata.name), ...stableIPs.list().map(({ spec }) => spec.network)]);
+    return new Set([
+      ...stableNetworks.list().map(({ metadata }) => metadata.name),
+      ...stableIPs.list().map(({ spec }) => spec.network),
+    ]);
   }
 
   #wanted(service: Service, request: EndpointRequest, published: EndpointSlice[]): EndpointSlice[] {
     if (request.kind !== 'asked') return [];
     const { stableIPs, pods, migrations, clock } = this.#ports;
     const { namespace } = service.metadata;
-    return slicesFor({ service, asked: request, stableIPs: stableIPs.list(), pods: pods.list(namespace), migrations: migrations.list(namespace), published, now: clock.date() });
+    return slicesFor({
+      service,
+      asked: request,
+      stableIPs: stableIPs.list(),
+      pods: pods.list(namespace),
+      migrations: migrations.list(namespace),
+      published,
+      now: clock.date(),
+    });
   }
 
   /** What is new comes before what is old goes, so that no endpoint is missing in between. */
@@ -75,17 +88,28 @@ export class StableServices {
     for (const slice of wanted) {
       const earlier = published.find(({ metadata }) => metadata.name === slice.metadata.name);
       if (earlier === undefined) await api.create(endpointSlices, slice);
-      else if (!isDeepStrictEqual(essence(earlier), essence(slice))) await api.replace(endpointSlices, { ...slice, metadata: { ...slice.metadata, resourceVersion: earlier.metadata.resourceVersion } });
+      else if (!isDeepStrictEqual(essence(earlier), essence(slice)))
+        await api.replace(endpointSlices, {
+          ...slice,
+          metadata: { ...slice.metadata, resourceVersion: earlier.metadata.resourceVersion },
+        });
     }
     for (const { metadata } of published) {
-      if (!wanted.some((slice) => slice.metadata.name === metadata.name)) await api.delete(endpointSlices, { name: metadata.name, namespace: metadata.namespace }, { uid: metadata.uid });
+      if (!wanted.some((slice) => slice.metadata.name === metadata.name))
+        await api.delete(endpointSlices, { name: metadata.name, namespace: metadata.namespace }, { uid: metadata.uid });
     }
   }
 
-  /** A pod that has moved lately is believed for a while; after that its own word counts, which may have changed nothing. */
+  /**
+   * A pod that has moved lately is believed for a while; after that its own word counts, which may have changed
+   * nothing.
+   */
   #nextLook(namespace: string | undefined): { requeueAfterMs?: number } {
     const now = this.#ports.clock.date();
-    const ends = this.#ports.migrations.list(namespace).map((migration) => settlingMs(migration, now)).filter((leftMs) => leftMs > 0);
+    const ends = this.#ports.migrations
+      .list(namespace)
+      .map((migration) => settlingMs(migration, now))
+      .filter((leftMs) => leftMs > 0);
     return ends.length === 0 ? {} : { requeueAfterMs: Math.min(...ends) };
   }
 
@@ -94,10 +118,28 @@ export class StableServices {
     if ((this.#told.get(uid) ?? '') === message) return;
     this.#told.set(uid, message);
     if (request.kind !== 'refused') return;
-    const regarding = { apiVersion: 'v1', kind: 'Service', name, uid, ...(namespace === undefined ? {} : { namespace }) };
-    await this.#events.tell({ regarding, type: 'Warning', reason: request.reason, action: 'WriteEndpoints', note: message });
+    const regarding = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      name,
+      uid,
+      ...(namespace === undefined ? {} : { namespace }),
+    };
+    await this.#events.tell({
+      regarding,
+      type: 'Warning',
+      reason: request.reason,
+      action: 'WriteEndpoints',
+      note: message,
+    });
   }
 }
 
 /** What Godwit writes of a slice. */
-const essence = ({ metadata: { labels, ownerReferences }, addressType, ports, endpoints }: EndpointSlice): unknown => ({ labels, ownerReferences, addressType, ports: ports ?? [], endpoints: endpoints ?? [] });
+const essence = ({ metadata: { labels, ownerReferences }, addressType, ports, endpoints }: EndpointSlice): unknown => ({
+  labels,
+  ownerReferences,
+  addressType,
+  ports: ports ?? [],
+  endpoints: endpoints ?? [],
+});

@@ -38,8 +38,12 @@ export async function testCluster(t: ExecutionContext, namespace = 'shop'): Prom
 
 function kubeconfigFor({ url, ca }: ApiServer, namespace: string): object {
   return {
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'test',
-    clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority-data': Buffer.from(ca).toString('base64') } }],
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [
+      { name: 'test', cluster: { server: url, 'certificate-authority-data': Buffer.from(ca).toString('base64') } },
+    ],
     users: [{ name: 'alice', user: { token: 'alices-token' } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'alice', namespace } }],
   };

@@ -12,8 +12,13 @@ import { Refused } from './status-body.ts';
 import * as verbs from './verbs.ts';
 import { Watches } from './watches.ts';
 
-/** An answer instead of the work; a connection that breaks; or the work is done, and its answer waits for `heldUntil`. */
-export type Fault = { status: number; body?: object | string; headers?: Record<string, string> } | 'cut' | { heldUntil: Promise<unknown> };
+/**
+ * An answer instead of the work; a connection that breaks; or the work is done, and its answer waits for `heldUntil`.
+ */
+export type Fault =
+  | { status: number; body?: object | string; headers?: Record<string, string> }
+  | 'cut'
+  | { heldUntil: Promise<unknown> };
 
 export interface Received {
   method: string;
@@ -78,14 +83,23 @@ export class ApiServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers } = request;
     const body = await text(request);
-    const received = { method, path, contentType: headers['content-type'], authorization: headers.authorization, body: body === '' ? undefined : JSON.parse(body) };
+    const received = {
+      method,
+      path,
+      contentType: headers['content-type'],
+      authorization: headers.authorization,
+      body: body === '' ? undefined : JSON.parse(body),
+    };
     this.received.push(received);
     const entry = this.#faults.find(({ left, when }) => left > 0 && when(received));
     if (entry === undefined) return this.#answer(received, response);
     entry.left -= 1;
     const { fault } = entry;
     if (fault === 'cut') return void response.destroy();
-    if ('status' in fault) return void response.writeHead(fault.status, fault.headers).end(typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body ?? {}));
+    if ('status' in fault)
+      return void response
+        .writeHead(fault.status, fault.headers)
+        .end(typeof fault.body === 'string' ? fault.body : JSON.stringify(fault.body ?? {}));
     return this.#answer(received, response, fault.heldUntil);
   }
 
@@ -105,10 +119,15 @@ export class ApiServer {
       if (place === undefined) throw new Refused(404, 'NotFound', 'the server could not find the requested resource');
       const { name } = place;
       if (method === 'GET' && name === undefined) return { status: 200, body: this.#list(path, query) };
-      if (method === 'POST' && name === undefined) return { status: 201, body: verbs.create(this.store, place, this.admit(place.kinds, body), query.has('dryRun')) };
+      if (method === 'POST' && name === undefined)
+        return {
+          status: 201,
+          body: verbs.create(this.store, place, this.admit(place.kinds, body), query.has('dryRun')),
+        };
       if (name === undefined) throw new Refused(405, 'MethodNotAllowed', `${method} ${path}`);
       const named = { ...place, name };
-      if (method === 'POST' && place.subresource === 'eviction') return { status: 201, body: verbs.evict(this.store, named, body) };
+      if (method === 'POST' && place.subresource === 'eviction')
+        return { status: 201, body: verbs.evict(this.store, named, body) };
       if (method === 'PUT') return { status: 200, body: verbs.replace(this.store, named, body) };
       if (method === 'PATCH') return { status: 200, body: verbs.patch(this.store, named, body) };
       if (method === 'DELETE') return { status: 200, body: verbs.remove(this.store, named, body) };
@@ -124,7 +143,12 @@ export class ApiServer {
     const all = place === undefined ? [] : this.store.list(place).filter((object) => isSelected(query, object));
     const from = Number(query.get('continue') ?? 0);
     const to = from + Number(query.get('limit') ?? all.length);
-    return { kind: 'List', apiVersion: 'v1', metadata: { resourceVersion: String(this.store.version), ...(to < all.length ? { continue: String(to) } : {}) }, items: all.slice(from, to) };
+    return {
+      kind: 'List',
+      apiVersion: 'v1',
+      metadata: { resourceVersion: String(this.store.version), ...(to < all.length ? { continue: String(to) } : {}) },
+      items: all.slice(from, to),
+    };
   }
 }
 

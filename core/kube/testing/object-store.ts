@@ -4,7 +4,11 @@ import { z } from 'zod';
 import { objectMetaSchema } from '#core/api/objects.ts';
 import type { Place } from './place.ts';
 
-export const storedSchema = z.looseObject({ apiVersion: z.string().optional(), kind: z.string().optional(), metadata: objectMetaSchema });
+export const storedSchema = z.looseObject({
+  apiVersion: z.string().optional(),
+  kind: z.string().optional(),
+  metadata: objectMetaSchema,
+});
 export type Stored = z.infer<typeof storedSchema>;
 
 export interface Change {
@@ -30,7 +34,9 @@ export class ObjectStore {
   }
 
   list({ kinds, namespace }: Pick<Place, 'kinds' | 'namespace'>): Stored[] {
-    return [...this.#objects.values()].filter((one) => one.kinds === kinds && (namespace === undefined || one.object.metadata.namespace === namespace)).map(({ object }) => object);
+    return [...this.#objects.values()]
+      .filter((one) => one.kinds === kinds && (namespace === undefined || one.object.metadata.namespace === namespace))
+      .map(({ object }) => object);
   }
 
   /** Writes it with a new version; what is there is replaced, whatever its version. */
@@ -38,9 +44,13 @@ export class ObjectStore {
     const { name, namespace } = object.metadata;
     const former = this.get(kinds, namespace, name)?.metadata;
     const uid = former?.uid ?? object.metadata.uid ?? randomUUID();
-    const creationTimestamp = former?.creationTimestamp ?? object.metadata.creationTimestamp ?? new Date().toISOString();
+    const creationTimestamp =
+      former?.creationTimestamp ?? object.metadata.creationTimestamp ?? new Date().toISOString();
     this.#version += 1;
-    const written = { ...object, metadata: { ...object.metadata, uid, creationTimestamp, resourceVersion: String(this.#version) } };
+    const written = {
+      ...object,
+      metadata: { ...object.metadata, uid, creationTimestamp, resourceVersion: String(this.#version) },
+    };
     this.#objects.set(keyOf(kinds, namespace, name), { kinds, object: written });
     this.#tell(former === undefined ? 'ADDED' : 'MODIFIED', kinds, written);
     return written;
@@ -51,7 +61,10 @@ export class ObjectStore {
     if (object === undefined) return;
     this.#version += 1;
     this.#objects.delete(keyOf(kinds, namespace, name));
-    this.#tell('DELETED', kinds, { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } });
+    this.#tell('DELETED', kinds, {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(this.#version) },
+    });
   }
 
   /** Watches from versions before now find nothing any more. */
@@ -77,4 +90,5 @@ export class ObjectStore {
   }
 }
 
-const keyOf = (kinds: string, namespace: string | undefined, name: string): string => `${kinds} ${namespace ?? ''}/${name}`;
+const keyOf = (kinds: string, namespace: string | undefined, name: string): string =>
+  `${kinds} ${namespace ?? ''}/${name}`;

@@ -14,6 +14,8 @@ const shape = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/([^/
 export function placeOf(path: string): Place | undefined {
   const found = shape.exec(path);
   if (found === null) return undefined;
-  const [namespace, plural, name, subresource] = found.slice(2).map((part?: string) => (part === undefined ? undefined : decodeURIComponent(part)));
+  const [namespace, plural, name, subresource] = found
+    .slice(2)
+    .map((part?: string) => (part === undefined ? undefined : decodeURIComponent(part)));
   return { kinds: `${found[1]}/${plural}`, namespace, name, subresource };
 }

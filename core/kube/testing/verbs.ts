@@ -7,7 +7,9 @@ import { Refused } from './status-body.ts';
 
 type Named = Place & { name: string };
 
-const preconditionsSchema = z.looseObject({ preconditions: z.object({ uid: z.string().optional(), resourceVersion: z.string().optional() }).optional() });
+const preconditionsSchema = z.looseObject({
+  preconditions: z.object({ uid: z.string().optional(), resourceVersion: z.string().optional() }).optional(),
+});
 const evictionSchema = z.looseObject({ deleteOptions: preconditionsSchema.optional() });
 
 export function get(store: ObjectStore, { kinds, namespace, name }: Named): Stored {
@@ -19,7 +21,8 @@ export function get(store: ObjectStore, { kinds, namespace, name }: Named): Stor
 export function create(store: ObjectStore, { kinds, namespace }: Place, body: unknown, dryRun = false): Stored {
   const object = storedSchema.parse(body);
   const { name } = object.metadata;
-  if (store.get(kinds, namespace, name) !== undefined) throw new Refused(409, 'AlreadyExists', `${kinds.split('/').at(-1)} "${name}" already exists`);
+  if (store.get(kinds, namespace, name) !== undefined)
+    throw new Refused(409, 'AlreadyExists', `${kinds.split('/').at(-1)} "${name}" already exists`);
   const made = { ...object, metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) } };
   return dryRun ? made : store.write(kinds, made);
 }
@@ -29,9 +32,17 @@ export function replace(store: ObjectStore, place: Named, body: unknown): Stored
   const current = get(store, place);
   const wanted = storedSchema.parse(body);
   const { resourceVersion } = wanted.metadata;
-  if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion) throw new Refused(409, 'Conflict', 'the object has been modified; please apply your changes to the latest version and try again');
+  if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion)
+    throw new Refused(
+      409,
+      'Conflict',
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
   const { status: wantedStatus, ...others } = wanted;
-  const next = place.subresource === 'status' ? { ...current, status: wantedStatus } : { ...others, ...('status' in current ? { status: current['status'] } : {}) };
+  const next =
+    place.subresource === 'status'
+      ? { ...current, status: wantedStatus }
+      : { ...others, ...('status' in current ? { status: current['status'] } : {}) };
   return store.write(place.kinds, next);
 }
 
@@ -39,14 +50,21 @@ export function patch(store: ObjectStore, place: Named, body: unknown): Stored {
   const current = get(store, place);
   const { resourceVersion } = current.metadata;
   const wanted = storedSchema.parse(mergePatch(current, body));
-  return replace(store, place, { ...wanted, metadata: { ...wanted.metadata, resourceVersion: wanted.metadata.resourceVersion ?? resourceVersion } });
+  return replace(store, place, {
+    ...wanted,
+    metadata: { ...wanted.metadata, resourceVersion: wanted.metadata.resourceVersion ?? resourceVersion },
+  });
 }
 
 export function remove(store: ObjectStore, place: Named, body: unknown): Stored {
   const current = get(store, place);
   const { uid, resourceVersion } = preconditionsSchema.parse(body ?? {}).preconditions ?? {};
   const { metadata } = current;
-  if ((uid !== undefined && uid !== metadata.uid) || (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)) throw new Refused(409, 'Conflict', 'Precondition failed');
+  if (
+    (uid !== undefined && uid !== metadata.uid) ||
+    (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
+  )
+    throw new Refused(409, 'Conflict', 'Precondition failed');
   store.remove(place.kinds, place.namespace, place.name);
   return current;
 }

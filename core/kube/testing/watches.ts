@@ -22,11 +22,21 @@ export class Watches {
   serve({ kinds, namespace }: Place, query: URLSearchParams, response: ServerResponse): void {
     const send = (type: string, object: unknown): void => void response.write(`${JSON.stringify({ type, object })}\n`);
     const take = (change: Change): void => {
-      if (change.kinds === kinds && (namespace === undefined || change.object.metadata.namespace === namespace) && isSelected(query, change.object)) send(change.type, change.object);
+      if (
+        change.kinds === kinds &&
+        (namespace === undefined || change.object.metadata.namespace === namespace) &&
+        isSelected(query, change.object)
+      )
+        send(change.type, change.object);
     };
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     const from = query.get('resourceVersion');
-    const missed = from === null ? this.#store.list({ kinds, namespace }).map((object: Stored): Change => ({ version: 0, type: 'ADDED', kinds, object })) : this.#store.since(Number(from));
+    const missed =
+      from === null
+        ? this.#store
+            .list({ kinds, namespace })
+            .map((object: Stored): Change => ({ version: 0, type: 'ADDED', kinds, object }))
+        : this.#store.since(Number(from));
     if (missed === undefined) {
       send('ERROR', statusBody(410, 'Expired', `too old resource version: ${from}`));
       response.end();

@@ -7,10 +7,11 @@ export function fakeFiles(life: Life): FilePort {
   return {
     sender: () => ({
       measure: () => life.step('measure', () => counts),
-      send: (sink) => life.step('send', async () => {
-        await sink(Buffer.from('record'));
-        return counts;
-      }),
+      send: (sink) =>
+        life.step('send', async () => {
+          await sink(Buffer.from('record'));
+          return counts;
+        }),
       [Symbol.asyncDispose]: () => life.step('dispose sender', () => undefined),
     }),
     receiver: () => ({

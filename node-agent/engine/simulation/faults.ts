@@ -2,7 +2,18 @@
 import * as fc from 'fast-check';
 
 export const faultKinds = [
-  'throw-before', 'throw-after', 'hang-before', 'hang-after', 'crash-before', 'crash-after', 'cut', 'stall', 'slow', 'late', 'later', 'full',
+  'throw-before',
+  'throw-after',
+  'hang-before',
+  'hang-after',
+  'crash-before',
+  'crash-after',
+  'cut',
+  'stall',
+  'slow',
+  'late',
+  'later',
+  'full',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -35,18 +46,22 @@ const mostSteps = 110;
 const mostFrames = 40;
 /** A handover without faults takes about 15 ms of virtual time; deadlines make it minutes. */
 const moment = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 400_000 }));
-const rarely = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined, freq: 4 });
+const rarely = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined, freq: 4 });
 
-const storiesOf = (nodes: readonly ('a' | 'b')[], inPlace: true | undefined): fc.Arbitrary<Story> => fc.record({
-  faults: fc.array(fc.record({ at: fc.integer({ min: 0, max: mostSteps }), kind: fc.constantFrom(...faultKinds) }), { maxLength: 3 }),
-  cutAtFrame: rarely(fc.integer({ min: 0, max: mostFrames })),
-  absentMs: fc.array(fc.constantFrom(1, 1_000, 300_000), { minLength: 8, maxLength: 8 }),
-  cancelAtMs: rarely(moment),
-  killAtMs: rarely(moment),
-  reboot: rarely(fc.record({ atMs: moment, node: fc.constantFrom(...nodes) })),
-  arbiter: fc.constantFrom('journal' as const, 'remembers' as const, 'journal' as const, 'refuses' as const),
-  inPlace: fc.constant(inPlace),
-});
+const storiesOf = (nodes: readonly ('a' | 'b')[], inPlace: true | undefined): fc.Arbitrary<Story> =>
+  fc.record({
+    faults: fc.array(fc.record({ at: fc.integer({ min: 0, max: mostSteps }), kind: fc.constantFrom(...faultKinds) }), {
+      maxLength: 3,
+    }),
+    cutAtFrame: rarely(fc.integer({ min: 0, max: mostFrames })),
+    absentMs: fc.array(fc.constantFrom(1, 1_000, 300_000), { minLength: 8, maxLength: 8 }),
+    cancelAtMs: rarely(moment),
+    killAtMs: rarely(moment),
+    reboot: rarely(fc.record({ atMs: moment, node: fc.constantFrom(...nodes) })),
+    arbiter: fc.constantFrom('journal' as const, 'remembers' as const, 'journal' as const, 'refuses' as const),
+    inPlace: fc.constant(inPlace),
+  });
 
 export const stories = storiesOf(['a', 'b'], undefined);
 export const storiesInPlace = storiesOf(['a'], true);

@@ -66,7 +66,10 @@ export class SimulatedNode {
 
   /** What a former agent, or one of another version, left. */
   writeJournal(id: string, entries: readonly JournalEntry[]): void {
-    this.#journals.set(id, entries.map((entry) => ({ entry, durable: true })));
+    this.#journals.set(
+      id,
+      entries.map((entry) => ({ entry, durable: true })),
+    );
   }
 
   accept(node: NodeName, wire: Wire): PeerConnection | undefined {
@@ -94,7 +97,12 @@ export class SimulatedNode {
     const other = this.#world.story.inPlace === true || this.name === 'b' ? 'a' : 'b';
     const address = { host: '127.0.0.1', port: 1 };
     return {
-      config: agentConfigSchema.parse({ node: this.name, listen: address, peers: { [other]: address }, pki: { ca: '/x', certificate: '/x', key: '/x' } }),
+      config: agentConfigSchema.parse({
+        node: this.name,
+        listen: address,
+        peers: { [other]: address },
+        pki: { ca: '/x', certificate: '/x', key: '/x' },
+      }),
       clock: life.clock,
       log: silentLog,
       links: fakeLinks(life),
@@ -113,7 +121,8 @@ export class SimulatedNode {
 
   #connect(life: Life, to: NodeName): PeerConnection {
     const wire = createWire((own) => this.#world.onChunk(own));
-    if (this.peers[to]?.accept(this.name, wire) === undefined) throw new GodwitError('ERR_PEER_UNREACHABLE', `node ${to} does not answer`);
+    if (this.peers[to]?.accept(this.name, wire) === undefined)
+      throw new GodwitError('ERR_PEER_UNREACHABLE', `node ${to} does not answer`);
     this.#wires.push(wire);
     this.#world.wires.add(wire);
     return new PeerConnection(wire.ends[0], life.clock);
@@ -121,7 +130,8 @@ export class SimulatedNode {
 
   #mustTake(): void {
     const { clock, fullUntilMs } = this.#world;
-    if (clock.nowMs() < fullUntilMs[this.name]) throw new GodwitError('ERR_STORAGE', `the disk of ${this.name} takes nothing`);
+    if (clock.nowMs() < fullUntilMs[this.name])
+      throw new GodwitError('ERR_STORAGE', `the disk of ${this.name} takes nothing`);
   }
 
   #journalStore(life: Life): JournalStore {
@@ -132,14 +142,25 @@ export class SimulatedNode {
         const written = this.#journals.get(id) ?? [];
         this.#journals.set(id, written);
         return {
-          append: (entry, durable) => life.now(`journal ${entry.state}`, () => {
-            this.#mustTake();
-            written.push({ entry, durable });
-          }, nothingLeft),
+          append: (entry, durable) =>
+            life.now(
+              `journal ${entry.state}`,
+              () => {
+                this.#mustTake();
+                written.push({ entry, durable });
+              },
+              nothingLeft,
+            ),
           close: () => undefined,
         };
       },
-      readAll: () => new Map([...this.#journals].map(([id, written]) => [id, written.map(({ entry }): JournalEntry => JSON.parse(JSON.stringify(entry)))])),
+      readAll: () =>
+        new Map(
+          [...this.#journals].map(([id, written]) => [
+            id,
+            written.map(({ entry }): JournalEntry => JSON.parse(JSON.stringify(entry))),
+          ]),
+        ),
       remove: (id) => void this.#journals.delete(id),
     };
   }

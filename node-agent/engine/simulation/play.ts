@@ -30,13 +30,21 @@ export async function play(story: Story): Promise<Ending> {
   attempt(() => a.handovers?.begin({ container: containerId, to: story.inPlace === true ? 'a' : 'b' }));
   const records = (): HandoverRecord[] => [a, b].flatMap(({ handovers }) => handovers?.list() ?? []);
   const lastEventMs = Math.max(story.cancelAtMs ?? 0, story.killAtMs ?? 0, story.reboot?.atMs ?? 0);
-  const over = (): boolean => world.clock.nowMs() >= lastEventMs && a.alive && b.alive && records().every(({ finishedAt }) => finishedAt !== undefined);
+  const over = (): boolean =>
+    world.clock.nowMs() >= lastEventMs &&
+    a.alive &&
+    b.alive &&
+    records().every(({ finishedAt }) => finishedAt !== undefined);
   if (await world.clock.run(over, longestMs)) {
     await world.clock.run(() => false, world.clock.nowMs() + aftermathMs);
     if (over()) check(world, records());
     else world.violate('something stirred after the end');
   } else {
-    world.violate(`no end: ${records().map(({ role, state }) => `${role} ${state}`).join(', ')}, a ${a.alive ? 'lives' : 'is dead'}, b ${b.alive ? 'lives' : 'is dead'}`);
+    world.violate(
+      `no end: ${records()
+        .map(({ role, state }) => `${role} ${state}`)
+        .join(', ')}, a ${a.alive ? 'lives' : 'is dead'}, b ${b.alive ? 'lives' : 'is dead'}`,
+    );
   }
   return { violations: world.violations, steps: world.steps, records: records() };
 }
@@ -94,12 +102,17 @@ function check(world: World, records: HandoverRecord[]): void {
   const source = records.find(({ role }) => role === 'source');
   const target = records.find(({ role }) => role === 'target');
   const running = [world.sourceRuns, world.copy === 'running'].filter(Boolean).length;
-  // A target that lost its power as it let the copy run cannot know whether it did: then the workload is lost with the power.
+  // A target that lost its power as it let the copy run cannot know whether it did: then the workload is lost with the
+  // power.
   const lost = world.endedByOthers || (world.boots > 0 && target?.state === 'succeeded');
   if (running !== 1 && !(running === 0 && lost)) world.violate(`${running} instances run at the end`);
-  if (source?.state === 'succeeded' && target?.state !== 'succeeded') world.violate('the source succeeded, the target did not');
-  if (target?.state === 'succeeded' && source !== undefined && source.state !== 'succeeded') world.violate('the target succeeded, the source did not');
-  for (const record of records) if (record.state === 'rolled-back' && record.error === undefined) world.violate(`nobody says why the ${record.role} rolled back`);
+  if (source?.state === 'succeeded' && target?.state !== 'succeeded')
+    world.violate('the source succeeded, the target did not');
+  if (target?.state === 'succeeded' && source !== undefined && source.state !== 'succeeded')
+    world.violate('the target succeeded, the source did not');
+  for (const record of records)
+    if (record.state === 'rolled-back' && record.error === undefined)
+      world.violate(`nobody says why the ${record.role} rolled back`);
   if (source === undefined && target?.state === 'succeeded') return; // its container's record, which no agent knows any more, stays behind on a
   checkLeftovers(world, source?.state === 'succeeded' ? 'b' : 'a');
 }
@@ -113,7 +126,8 @@ function checkLeftovers(world: World, home: NodeName): void {
   if (world.source.dump !== 'none') world.violate('a dump is left');
   if (world.copy === 'waiting' || world.copy === 'held') world.violate(`a copy is left ${world.copy}`);
   if (world.source.frozen) world.violate('the source is left frozen');
-  if (world.nodes[away].record || world.nodes[away].netns || world.links[away].size > 0) world.violate(`node ${away} keeps what is not its own`);
+  if (world.nodes[away].record || world.nodes[away].netns || world.links[away].size > 0)
+    world.violate(`node ${away} keeps what is not its own`);
   if (!world.nodes[home].record) world.violate(`node ${home} lost the container`);
   const runs = home === 'a' ? world.sourceRuns : world.copy === 'running';
   if (runs && !world.isOpen(home)) world.violate(`the link on ${home} is shut`);

@@ -35,7 +35,10 @@ export class VirtualClock implements Clock {
     for (;;) {
       for (let turn = 0; turn < restTurns; turn += 1) await nextTurn();
       if (done()) return true;
-      const next = this.#timers.reduce<Timer | undefined>((first, timer) => (first === undefined || timer.atMs < first.atMs ? timer : first), undefined);
+      const next = this.#timers.reduce<Timer | undefined>(
+        (first, timer) => (first === undefined || timer.atMs < first.atMs ? timer : first),
+        undefined,
+      );
       if (next === undefined || next.atMs > limitMs) return false;
       this.#timers = this.#timers.filter((timer) => timer !== next);
       this.#nowMs = next.atMs;

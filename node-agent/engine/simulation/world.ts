@@ -5,7 +5,10 @@ import type { Wire } from './wire.ts';
 
 export type NodeName = 'a' | 'b';
 
-/** What a node has of the container, besides its links. One that hands over to itself has what is said of `b` as well: it is where the copy is. */
+/**
+ * What a node has of the container, besides its links. One that hands over to itself has what is said of `b` as well:
+ * it is where the copy is.
+ */
 export interface Belongings {
   /** containerd's record. */
   record: boolean;
@@ -35,7 +38,10 @@ export class World {
     a: { record: true, netns: true, images: false, parkings: 0 },
     b: { record: false, netns: false, images: false, parkings: 0 },
   };
-  readonly links: Record<NodeName, Map<string, SimulatedLink>> = { a: new Map([['net1', { containerId: 'pod', epoch: 1, state: 'active', gated: false }]]), b: new Map() };
+  readonly links: Record<NodeName, Map<string, SimulatedLink>> = {
+    a: new Map([['net1', { containerId: 'pod', epoch: 1, state: 'active', gated: false }]]),
+    b: new Map(),
+  };
   source = { alive: true, frozen: false, dump: 'none' as 'none' | 'waiting' | 'held' };
   /** Until when nothing can be written to a node's disk. */
   readonly fullUntilMs: Record<NodeName, number> = { a: 0, b: 0 };
@@ -59,7 +65,8 @@ export class World {
     if (source && target) this.violate('both execute');
     if (source && this.ranAtTarget) this.violate('the source goes on although the target ran');
     if (source) this.#ranSinceDump = true;
-    if (target && !this.ranAtTarget && this.#ranSinceDump) this.violate('the target runs an image that is older than what the source did since');
+    if (target && !this.ranAtTarget && this.#ranSinceDump)
+      this.violate('the target runs an image that is older than what the source did since');
     if (target) this.ranAtTarget = true;
     if (this.isOpen('a') && this.isOpen('b')) this.violate('both links are open');
   }

@@ -28,11 +28,23 @@ export function mountTwoOverlays(fill: (image: string) => void, parent = '/var/t
     const work = path.join(base, name, 'work');
     const merged = path.join(base, name, 'merged');
     for (const directory of [upper, work, merged]) fs.mkdirSync(directory, { recursive: true });
-    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${image},upperdir=${upper},workdir=${work}${options}`, merged]);
+    execFileSync('mount', [
+      '-t',
+      'overlay',
+      'overlay',
+      '-o',
+      `lowerdir=${image},upperdir=${upper},workdir=${work}${options}`,
+      merged,
+    ]);
     undo.push(() => {
       execFileSync('umount', [merged]);
     });
     return { upper, merged };
   };
-  return { image, source: mount('source'), target: mount('target'), [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose]() };
+  return {
+    image,
+    source: mount('source'),
+    target: mount('target'),
+    [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose](),
+  };
 }

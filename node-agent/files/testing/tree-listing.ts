@@ -5,7 +5,9 @@ import { filesAddon } from '#agent/files/addon.ts';
 import { SnapshotCursor, typeOf, FileType } from '#agent/files/snapshot.ts';
 import { isMoved, unpackXattrs } from '#agent/files/xattrs.ts';
 
-/** A line for each entry, by path (latin1): type, mode, owner, time, device, content, target, attributes, other names. */
+/**
+ * A line for each entry, by path (latin1): type, mode, owner, time, device, content, target, attributes, other names.
+ */
 export function listTree(root: string): Record<string, string> {
   const rootFd = fs.openSync(root, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   try {
@@ -34,7 +36,12 @@ function describe(rootFd: number, path: Buffer): string {
       .filter(({ name }) => isMoved(name))
       .map(({ name, value }) => `${name}=${value.toString('hex')}`)
       .sort();
-    const content = type === FileType.regular ? `${size} ${digest(rootFd, path)}` : type === FileType.symlink ? filesAddon.readLink(fd).toString('latin1') : '';
+    const content =
+      type === FileType.regular
+        ? `${size} ${digest(rootFd, path)}`
+        : type === FileType.symlink
+          ? filesAddon.readLink(fd).toString('latin1')
+          : '';
     const device = type === FileType.char || type === FileType.block ? rdev : 0n;
     return `${mode.toString(8)} ${uid}:${gid} ${mtimeNs} ${device} [${content}] {${attributes.join(' ')}}`;
   } finally {

@@ -22,10 +22,29 @@ export function nodesBefore(newest: number): Record<string, NodeBefore> {
     'a configuration of the newest version': { files: { [configPath]: configuration(newest) } },
     'a configuration without a version': { files: { [configPath]: '[grpc]\n  uid = 7\n' } },
     'no configuration': { files: {} },
-    'imports in several lines': { files: { [configPath]: `imports = [\n  "other.toml", # theirs\n]\n${configuration(newest)}`, '/etc/containerd/other.toml': `version = ${newest}\n[debug]\nlevel = "info"\n` } },
-    'runc set up in a file that is imported': { files: { [configPath]: 'version = 3\nimports = ["conf.d/*.toml"]\n', '/etc/containerd/conf.d/10-runc.toml': configuration(3) }, leavesConfig: true },
-    'relative imports that cover the directory': { files: { [configPath]: `imports = ["./conf.d/*.toml"]\n${configuration(newest)}` }, leavesConfig: true },
-    'a glob that covers the directory': { files: { [configPath]: `imports = ["/etc/containerd/*.d/50-*"]\n${configuration(2)}` }, leavesConfig: true },
-    'the import commented out, and a comment on cgroups': { files: { [configPath]: '# imports = ["/etc/containerd/conf.d/*.toml"]\nversion = 2\n# SystemdCgroup = true\n' } },
+    'imports in several lines': {
+      files: {
+        [configPath]: `imports = [\n  "other.toml", # theirs\n]\n${configuration(newest)}`,
+        '/etc/containerd/other.toml': `version = ${newest}\n[debug]\nlevel = "info"\n`,
+      },
+    },
+    'runc set up in a file that is imported': {
+      files: {
+        [configPath]: 'version = 3\nimports = ["conf.d/*.toml"]\n',
+        '/etc/containerd/conf.d/10-runc.toml': configuration(3),
+      },
+      leavesConfig: true,
+    },
+    'relative imports that cover the directory': {
+      files: { [configPath]: `imports = ["./conf.d/*.toml"]\n${configuration(newest)}` },
+      leavesConfig: true,
+    },
+    'a glob that covers the directory': {
+      files: { [configPath]: `imports = ["/etc/containerd/*.d/50-*"]\n${configuration(2)}` },
+      leavesConfig: true,
+    },
+    'the import commented out, and a comment on cgroups': {
+      files: { [configPath]: '# imports = ["/etc/containerd/conf.d/*.toml"]\nversion = 2\n# SystemdCgroup = true\n' },
+    },
   };
 }

@@ -1,4 +1,5 @@
-// A node in memory whose containerd reads its configuration as containerd 2.3 does: imports, migration of version 2, merged tables.
+// A node in memory whose containerd reads its configuration as containerd 2.3 does: imports, migration of version 2,
+// merged tables.
 import { dirname, matchesGlob, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'smol-toml';
@@ -11,13 +12,31 @@ import { configPath } from './configurations.ts';
 const newest = 4;
 type Table = Record<string, unknown>;
 const tableSchema = z.record(z.string(), z.unknown());
-const rootSchema = z.looseObject({ version: z.number().default(0), imports: z.array(z.string()).default([]), plugins: z.record(z.string(), z.unknown()).default({}) });
+const rootSchema = z.looseObject({
+  version: z.number().default(0),
+  imports: z.array(z.string()).default([]),
+  plugins: z.record(z.string(), z.unknown()).default({}),
+});
 
-const runc = { runtime_type: 'io.containerd.runc.v2', runtime_path: '', pod_annotations: [], privileged_without_host_devices: false, base_runtime_spec: '', cni_max_conf_num: 0, snapshotter: '', options: { BinaryName: '', SystemdCgroup: false } };
+const runc = {
+  runtime_type: 'io.containerd.runc.v2',
+  runtime_path: '',
+  pod_annotations: [],
+  privileged_without_host_devices: false,
+  base_runtime_spec: '',
+  cni_max_conf_num: 0,
+  snapshotter: '',
+  options: { BinaryName: '', SystemdCgroup: false },
+};
 const defaults = (): Table => ({
-  version: newest, state: '/run/containerd',
+  version: newest,
+  state: '/run/containerd',
   imports: ['/etc/containerd/conf.d/*.toml'], // what a file that says nothing would import, if there were one
-  plugins: { 'io.containerd.cri.v1.runtime': { containerd: { default_runtime_name: 'runc', runtimes: { runc: structuredClone(runc) } } } },
+  plugins: {
+    'io.containerd.cri.v1.runtime': {
+      containerd: { default_runtime_name: 'runc', runtimes: { runc: structuredClone(runc) } },
+    },
+  },
 });
 
 export class FakeNode implements ContainerdNode {
@@ -36,7 +55,10 @@ export class FakeNode implements ContainerdNode {
   read = (path: string): string | undefined => this.files.get(path);
   write = (path: string, text: string): void => void this.files.set(path, text);
   remove = (path: string): void => void this.files.delete(path);
-  list = (directory: string): string[] => [...this.files.keys()].filter((path) => dirname(path) === directory).map((path) => path.slice(directory.length + 1));
+  list = (directory: string): string[] =>
+    [...this.files.keys()]
+      .filter((path) => dirname(path) === directory)
+      .map((path) => path.slice(directory.length + 1));
 
   containerd = {
     configPath,
@@ -67,7 +89,8 @@ export class FakeNode implements ContainerdNode {
       }
       const file = decoded(path, text);
       if (rootVersion === 0) rootVersion = file.version;
-      if (file.version > rootVersion) throw refused(`drop-in config version ${file.version} higher than root config version ${rootVersion}`);
+      if (file.version > rootVersion)
+        throw refused(`drop-in config version ${file.version} higher than root config version ${rootVersion}`);
       merge(merged, migrated(file));
       pending.push(...file.imports.flatMap((each) => this.#resolve(dirname(path), each)));
     }
@@ -92,7 +115,9 @@ function decoded(path: string, text: string): z.infer<typeof rootSchema> {
 
 function migrated(file: z.infer<typeof rootSchema>): Table {
   const { 'io.containerd.grpc.v1.cri': former, ...plugins } = file.plugins;
-  return file.version >= 3 || former === undefined ? file : { ...file, plugins: { ...plugins, 'io.containerd.cri.v1.runtime': former } };
+  return file.version >= 3 || former === undefined
+    ? file
+    : { ...file, plugins: { ...plugins, 'io.containerd.cri.v1.runtime': former } };
 }
 
 /** Tables key by key, lists without doubles; what is empty changes nothing. */
@@ -101,7 +126,8 @@ function merge(to: Table, from: Table): void {
     const old = to[key];
     const [into, table] = [tableSchema.safeParse(old), tableSchema.safeParse(value)];
     if (into.success && table.success) merge((to[key] = into.data), table.data);
-    else if (Array.isArray(old) && Array.isArray(value)) to[key] = [...old, ...value.filter((each) => !old.some((one) => isDeepStrictEqual(one, each)))];
+    else if (Array.isArray(old) && Array.isArray(value))
+      to[key] = [...old, ...value.filter((each) => !old.some((one) => isDeepStrictEqual(one, each)))];
     else if (value !== '' && value !== 0 && value !== false) to[key] = value;
   }
 }

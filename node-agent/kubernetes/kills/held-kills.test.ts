@@ -19,11 +19,21 @@ function rig(t: ExecutionContext, onExpired: (podUid: string) => Promise<void> =
   const clock = new VirtualClock();
   const said: string[] = [];
   const ends: string[] = [];
-  const kills = new HeldKills(clock, silentLog, runDir, async (podUid) => {
-    said.push(`expired ${podUid}`);
-    await onExpired(podUid);
-  }, (outcome) => void ends.push(outcome));
-  const kill = (container: string, signal: string) => ({ container, signal, conversation: conversation((answer) => said.push(`${answer} ${container} ${signal}`)) });
+  const kills = new HeldKills(
+    clock,
+    silentLog,
+    runDir,
+    async (podUid) => {
+      said.push(`expired ${podUid}`);
+      await onExpired(podUid);
+    },
+    (outcome) => void ends.push(outcome),
+  );
+  const kill = (container: string, signal: string) => ({
+    container,
+    signal,
+    conversation: conversation((answer) => said.push(`${answer} ${container} ${signal}`)),
+  });
   /** What was answered since the last look, when the clock has gone on so far. */
   const until = async (atMs: number): Promise<string[]> => {
     clock.after(atMs - clock.nowMs(), () => undefined);

@@ -1,5 +1,5 @@
-// Kills that containerd believes to be done while their containers run on. Each is kept by a waiting wrapper, which carries it
-// out by itself when this agent dies.
+// Kills that containerd believes to be done while their containers run on. Each is kept by a waiting wrapper, which
+// carries it out by itself when this agent dies.
 import type { Clock } from '#core/clock.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -40,7 +40,13 @@ export class HeldKills {
    * @param runDir where the marks are kept
    * @param onEnd told how each hold ended: the pod has moved, or its kill was delivered
    */
-  constructor(clock: Clock, log: Log, runDir: string, onExpired: (podUid: string) => Promise<void>, onEnd: (outcome: 'moved' | 'delivered') => void = () => {}) {
+  constructor(
+    clock: Clock,
+    log: Log,
+    runDir: string,
+    onExpired: (podUid: string) => Promise<void>,
+    onEnd: (outcome: 'moved' | 'delivered') => void = () => {},
+  ) {
     this.#clock = clock;
     this.#log = log;
     this.#runDir = runDir;
@@ -63,7 +69,10 @@ export class HeldKills {
     this.#marked.set(podUid, new Set([...(this.#marked.get(podUid) ?? []), ...containers]));
   }
 
-  /** For how long kills of the container are held yet, also by an agent before this one; 0 and less: no longer; undefined: none was. */
+  /**
+   * For how long kills of the container are held yet, also by an agent before this one; 0 and less: no longer;
+   * undefined: none was.
+   */
   leftMs(container: string): number | undefined {
     const seconds = Number(readMark(this.#runDir, 'held', container) ?? Number.NaN);
     return Number.isNaN(seconds) ? undefined : seconds * 1000 - this.#clock.date().getTime();
@@ -76,18 +85,23 @@ export class HeldKills {
   }
 
   /**
-   * Keeps the kill; the pod's first one sets the deadline. One whose mark cannot be written is delivered: nobody would know of it when this
-   * agent is gone.
+   * Keeps the kill; the pod's first one sets the deadline. One whose mark cannot be written is delivered: nobody would
+   * know of it when this agent is gone.
    *
-   * @param graceMs what the program gets between the two signals if it is not moved, counted from the delivery of the first
+   * @param graceMs what the program gets between the two signals if it is not moved, counted from the delivery of the
+   * first
    */
   hold(podUid: string, kill: HeldKill, holdMs: number, graceMs: number): void {
     const hold = this.#pods.get(podUid);
     const endsAtMs = hold?.endsAtMs ?? this.#clock.nowMs() + holdMs;
     try {
-      if (hold === undefined || this.leftMs(kill.container) === undefined) this.expect(podUid, [kill.container], endsAtMs - this.#clock.nowMs());
+      if (hold === undefined || this.leftMs(kill.container) === undefined)
+        this.expect(podUid, [kill.container], endsAtMs - this.#clock.nowMs());
     } catch (error) {
-      this.#log.error({ podUid, container: kill.container, signal: kill.signal, error: asGodwitError(error).message }, 'Kill delivered, since its mark cannot be written');
+      this.#log.error(
+        { podUid, container: kill.container, signal: kill.signal, error: asGodwitError(error).message },
+        'Kill delivered, since its mark cannot be written',
+      );
       kill.conversation.passThrough();
       return;
     }
@@ -97,7 +111,12 @@ export class HeldKills {
       return;
     }
     this.#log.info({ podUid, container: kill.container, signal: kill.signal, holdMs }, 'Kill held');
-    this.#pods.set(podUid, { kills: [kill], endsAtMs, graceMs, cancel: this.#clock.after(holdMs, () => void this.#expire(podUid)) });
+    this.#pods.set(podUid, {
+      kills: [kill],
+      endsAtMs,
+      graceMs,
+      cancel: this.#clock.after(holdMs, () => void this.#expire(podUid)),
+    });
   }
 
   /** The kill is done: its container has gone on elsewhere, and ended here. */
@@ -133,7 +152,9 @@ export class HeldKills {
     else if (final.length > 0) this.#clock.after(graceMs, end);
   }
 
-  /** No kill waits for a mark that cannot be written: an empty one says that the time is over, too, and takes no room. */
+  /**
+   * No kill waits for a mark that cannot be written: an empty one says that the time is over, too, and takes no room.
+   */
   #markOver(containers: Iterable<string>): void {
     for (const container of containers) {
       try {

@@ -23,8 +23,8 @@ export function starts(processFile: string, command: readonly string[]): boolean
 }
 
 /**
- * The hook as the first of the signals that are held. Delivered it is run, and the kubelet sends SIGTERM when it has ended;
- * a container that has moved has nothing to run it in. The caller waits: containerd has to be told a process.
+ * The hook as the first of the signals that are held. Delivered it is run, and the kubelet sends SIGTERM when it has
+ * ended; a container that has moved has nothing to run it in. The caller waits: containerd has to be told a process.
  */
 export function heldHook(container: string, conversation: Conversation): HeldKill {
   return {

@@ -19,14 +19,21 @@ const cacheOf = <T extends KubeObject>(...objects: T[]): ObjectCache<T> => ({
 });
 
 const notHere = (): Promise<never> => Promise.reject(new Error('an arbiter does not ask for this'));
-const failure = (code: 'ERR_KUBE_CONFLICT' | 'ERR_KUBE_NOT_FOUND' | 'ERR_KUBE_UNAVAILABLE'): GodwitError => new GodwitError(code, 'from the server');
+const failure = (code: 'ERR_KUBE_CONFLICT' | 'ERR_KUBE_NOT_FOUND' | 'ERR_KUBE_UNAVAILABLE'): GodwitError =>
+  new GodwitError(code, 'from the server');
 
 /** One Migration on the server; `meanwhile` is what others do to it just before a write. */
-function rig({ object = moving(), known = object, meanwhile = [], nodes = [node('a')] }: { object?: Migration; known?: Migration; meanwhile?: (() => Migration | undefined)[]; nodes?: Node[] } = {}) {
+function rig({
+  object = moving(),
+  known = object,
+  meanwhile = [],
+  nodes = [node('a')],
+}: { object?: Migration; known?: Migration; meanwhile?: (() => Migration | undefined)[]; nodes?: Node[] } = {}) {
   let stored: Migration | undefined = { ...object, metadata: { ...object.metadata, resourceVersion: '1' } };
   const writes: string[] = [];
   const api: KubeApi = {
-    get: (resource) => (stored === undefined ? Promise.reject(failure('ERR_KUBE_NOT_FOUND')) : Promise.resolve(resource.parse(stored))),
+    get: (resource) =>
+      stored === undefined ? Promise.reject(failure('ERR_KUBE_NOT_FOUND')) : Promise.resolve(resource.parse(stored)),
     replace: async (resource, given, subresource) => {
       const other = meanwhile.shift();
       if (other !== undefined) stored = other();
@@ -34,24 +41,62 @@ function rig({ object = moving(), known = object, meanwhile = [], nodes = [node(
       const next = resource.parse(given);
       if (next.metadata.resourceVersion !== stored.metadata.resourceVersion) throw failure('ERR_KUBE_CONFLICT');
       writes.push(subresource ?? 'object');
-      stored = { ...stored, ...next, metadata: { ...stored.metadata, resourceVersion: String(Number(stored.metadata.resourceVersion) + 1) } };
+      stored = {
+        ...stored,
+        ...next,
+        metadata: { ...stored.metadata, resourceVersion: String(Number(stored.metadata.resourceVersion) + 1) },
+      };
       return next;
     },
-    find: (resource) => Promise.resolve(stored === undefined ? undefined : resource.parse(stored)), list: notHere, create: notHere, patch: notHere, delete: notHere, evict: notHere,
+    find: (resource) => Promise.resolve(stored === undefined ? undefined : resource.parse(stored)),
+    list: notHere,
+    create: notHere,
+    patch: notHere,
+    delete: notHere,
+    evict: notHere,
   };
-  const view = new ClusterView('a', api, { pods: cacheOf(), nodes: cacheOf(...nodes), migrations: cacheOf(known), policies: cacheOf() });
-  return { arbiter: new MigrationArbiter(api, view, new VirtualClock()), writes, stored: () => stored, status: () => stored?.status };
+  const view = new ClusterView('a', api, {
+    pods: cacheOf(),
+    nodes: cacheOf(...nodes),
+    migrations: cacheOf(known),
+    policies: cacheOf(),
+  });
+  return {
+    arbiter: new MigrationArbiter(api, view, new VirtualClock()),
+    writes,
+    stored: () => stored,
+    status: () => stored?.status,
+  };
 }
 
 function moving(parts: Parameters<typeof migration>[0] = {}): Migration {
-  return migration({ ...parts, metadata: { uid, ...parts.metadata }, status: { conditions: [condition('Admitted'), condition('Held'), condition('Claimed')], attempts: 1, ...parts.status } });
+  return migration({
+    ...parts,
+    metadata: { uid, ...parts.metadata },
+    status: {
+      conditions: [condition('Admitted'), condition('Held'), condition('Claimed')],
+      attempts: 1,
+      ...parts.status,
+    },
+  });
 }
-const elsewhere = (change: Partial<Migration>, resourceVersion = '7') => (): Migration => ({ ...moving(), ...change, metadata: { ...moving().metadata, ...change.metadata, resourceVersion } });
+const elsewhere =
+  (change: Partial<Migration>, resourceVersion = '7') =>
+  (): Migration => ({
+    ...moving(),
+    ...change,
+    metadata: { ...moving().metadata, ...change.metadata, resourceVersion },
+  });
 
 test('a commit is written once, with its epoch and the condition', async (t) => {
   const { arbiter, status, writes } = rig();
   t.is(await arbiter.commit(first, 4), 'committed');
-  t.deepEqual(status()?.commit, { handover: first, decision: 'committed', decidedAt: '2030-01-01T00:00:00.000Z', epoch: 4 });
+  t.deepEqual(status()?.commit, {
+    handover: first,
+    decision: 'committed',
+    decidedAt: '2030-01-01T00:00:00.000Z',
+    epoch: 4,
+  });
   t.is(status()?.conditions?.find(({ type }) => type === 'Committed')?.status, 'True');
   t.is(status()?.attempts, 1, 'what others wrote stays');
   t.deepEqual(writes, ['status']);
@@ -109,13 +154,17 @@ test('who loses the race decides on what is there by then', async (t) => {
   t.like(calm.stored(), { metadata: { resourceVersion: '8' }, status: { commit: { decision: 'committed' } } });
   const cancelled = rig({ meanwhile: [elsewhere({ spec: { ...moving().spec, cancel: true } })] });
   t.is(await cancelled.arbiter.commit(first, 4), 'revoked');
-  const revoked = rig({ meanwhile: [elsewhere({ status: { commit: { handover: first, decision: 'revoked', decidedAt: at(1) } } })] });
+  const revoked = rig({
+    meanwhile: [elsewhere({ status: { commit: { handover: first, decision: 'revoked', decidedAt: at(1) } } })],
+  });
   t.is(await revoked.arbiter.commit(first, 4), 'revoked');
   t.deepEqual(revoked.writes, []);
 });
 
 test('a revocation that comes after the commit of another hears of it', async (t) => {
-  const { arbiter } = rig({ meanwhile: [elsewhere({ status: { commit: { handover: first, decision: 'committed', decidedAt: at(1) } } })] });
+  const { arbiter } = rig({
+    meanwhile: [elsewhere({ status: { commit: { handover: first, decision: 'committed', decidedAt: at(1) } } })],
+  });
   t.is(await arbiter.revoke(first), 'committed');
 });
 
@@ -128,7 +177,10 @@ test('a Migration that is deleted commits nothing, also when it goes in between'
   t.deepEqual(writes, []);
 });
 
-const decidedBy = (attempt: number, decision: 'committed' | 'revoked'): MigrationStatus => ({ attempts: attempt, commit: { handover: `${uid}-${attempt}`, decision, decidedAt: at(1) } });
+const decidedBy = (attempt: number, decision: 'committed' | 'revoked'): MigrationStatus => ({
+  attempts: attempt,
+  commit: { handover: `${uid}-${attempt}`, decision, decidedAt: at(1) },
+});
 
 test('of an attempt before one that was decided nothing is written: it is revoked', async (t) => {
   for (const decision of ['committed', 'revoked'] as const) {
@@ -165,14 +217,23 @@ test('a Migration that was made anew under the same name knows nothing of the ha
 });
 
 test('a server that does not answer has decided nothing', async (t) => {
-  const { arbiter } = rig({ meanwhile: [() => { throw failure('ERR_KUBE_UNAVAILABLE'); }] });
+  const { arbiter } = rig({
+    meanwhile: [
+      () => {
+        throw failure('ERR_KUBE_UNAVAILABLE');
+      },
+    ],
+  });
   await t.throwsAsync(arbiter.commit(first, 4), { code: 'ERR_KUBE_UNAVAILABLE' });
   t.is(await arbiter.revoke(first), 'revoked');
 });
 
 const onNodeA = { source: { name: 'shop-0', nodeName: 'a', uid: 'u1' } };
-const outOfService = node('a', { spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] } });
-const said = (handover: string, decision: 'committed' | 'revoked') => moving({ status: { ...onNodeA, commit: { handover, decision, decidedAt: at(1) } } });
+const outOfService = node('a', {
+  spec: { taints: [{ key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }] },
+});
+const said = (handover: string, decision: 'committed' | 'revoked') =>
+  moving({ status: { ...onNodeA, commit: { handover, decision, decidedAt: at(1) } } });
 
 type Outcome = Awaited<ReturnType<MigrationArbiter['outcome']>>;
 const outcomes: [string, Partial<NonNullable<Parameters<typeof rig>[0]>>, Outcome][] = [
@@ -182,8 +243,16 @@ const outcomes: [string, Partial<NonNullable<Parameters<typeof rig>[0]>>, Outcom
   ['a later attempt was decided', { object: said(second, 'committed') }, 'revoked'],
   ['its node does not come back', { nodes: [outOfService] }, 'revoked'],
   ['its node was deleted', { nodes: [] }, 'revoked'],
-  ['it is committed, and its node does not come back', { object: said(first, 'committed'), nodes: [outOfService] }, 'committed'],
-  ['the Migration was made anew under its name', { object: moving({ status: onNodeA, metadata: { uid: '00000000-0000-4000-8000-000000000002' } }), known: moving() }, 'revoked'],
+  [
+    'it is committed, and its node does not come back',
+    { object: said(first, 'committed'), nodes: [outOfService] },
+    'committed',
+  ],
+  [
+    'the Migration was made anew under its name',
+    { object: moving({ status: onNodeA, metadata: { uid: '00000000-0000-4000-8000-000000000002' } }), known: moving() },
+    'revoked',
+  ],
 ];
 for (const [what, { object = moving({ status: onNodeA }), ...others }, wanted] of outcomes) {
   test(`a target that cannot ask the source: ${what}`, async (t) => {

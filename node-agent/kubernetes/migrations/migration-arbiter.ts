@@ -23,7 +23,9 @@ export class MigrationArbiter implements Arbiter {
   }
 
   commit(handover: string, epoch: number): Promise<Decision> {
-    return this.#decide(handover, (migration) => (mayCommit(migration, handover) ? { decision: 'committed', epoch } : { decision: 'revoked' }));
+    return this.#decide(handover, (migration) =>
+      mayCommit(migration, handover) ? { decision: 'committed', epoch } : { decision: 'revoked' },
+    );
   }
 
   revoke(handover: string): Promise<Decision> {
@@ -44,7 +46,10 @@ export class MigrationArbiter implements Arbiter {
   }
 
   /** A Migration that was deleted, or made anew under its name, commits nothing: its handover is revoked for ever. */
-  async #decide(handover: string, wanted: (migration: Migration) => { decision: Decision; epoch?: number }): Promise<Decision> {
+  async #decide(
+    handover: string,
+    wanted: (migration: Migration) => { decision: Decision; epoch?: number },
+  ): Promise<Decision> {
     const own = migrationOfHandover(handover);
     const name = this.#nameOf(handover);
     if (own === undefined || name === undefined) return 'revoked';
@@ -54,11 +59,15 @@ export class MigrationArbiter implements Arbiter {
         decided = 'revoked';
         const earlier = migration.status?.commit;
         if (earlier?.handover === handover) decided = earlier.decision;
-        if (migration.metadata.uid !== own.uid || (earlier !== undefined && attemptOf(earlier.handover) >= own.attempt)) return undefined; // a later attempt has been decided since
+        // a later attempt has been decided since
+        if (migration.metadata.uid !== own.uid || (earlier !== undefined && attemptOf(earlier.handover) >= own.attempt))
+          return undefined;
         const verdict = wanted(migration);
         decided = verdict.decision;
         // Of an attempt before a commit nothing needs to be said.
-        return earlier?.decision === 'committed' ? undefined : withCommit(migration, handover, verdict, this.#clock.date());
+        return earlier?.decision === 'committed'
+          ? undefined
+          : withCommit(migration, handover, verdict, this.#clock.date());
       });
     } catch (error) {
       if (error instanceof GodwitError && error.code === 'ERR_KUBE_NOT_FOUND') return 'revoked';
@@ -70,7 +79,9 @@ export class MigrationArbiter implements Arbiter {
   #nameOf(handover: string): { namespace: string | undefined; name: string } | undefined {
     const own = migrationOfHandover(handover);
     const migration = own === undefined ? undefined : this.#view.knownMigration(own.uid);
-    return migration === undefined ? undefined : { namespace: migration.metadata.namespace, name: migration.metadata.name };
+    return migration === undefined
+      ? undefined
+      : { namespace: migration.metadata.namespace, name: migration.metadata.name };
   }
 }
 
@@ -83,15 +94,27 @@ function mayCommit(migration: Migration, handover: string): boolean {
   return isUnderway(migration) && !isCancelled(migration) && migration.status?.commit?.decision !== 'committed';
 }
 
-function withCommit(migration: Migration, handover: string, { decision, epoch }: { decision: Decision; epoch?: number }, now: Date): Migration {
+function withCommit(
+  migration: Migration,
+  handover: string,
+  { decision, epoch }: { decision: Decision; epoch?: number },
+  now: Date,
+): Migration {
   const { status = {} } = migration;
-  const conditions = withCondition(status.conditions ?? [], {
-    type: 'Committed',
-    status: decision === 'committed' ? 'True' : 'False',
-    reason: decision === 'committed' ? 'Committed' : 'Revoked',
-    message: decision === 'committed' ? `Handover ${handover} is committed: the replacement goes on` : `Handover ${handover} was rolled back: the source goes on`,
-    observedGeneration: migration.metadata.generation,
-  }, now);
+  const conditions = withCondition(
+    status.conditions ?? [],
+    {
+      type: 'Committed',
+      status: decision === 'committed' ? 'True' : 'False',
+      reason: decision === 'committed' ? 'Committed' : 'Revoked',
+      message:
+        decision === 'committed'
+          ? `Handover ${handover} is committed: the replacement goes on`
+          : `Handover ${handover} was rolled back: the source goes on`,
+      observedGeneration: migration.metadata.generation,
+    },
+    now,
+  );
   const commit = { handover, decision, decidedAt: now.toISOString(), ...(epoch === undefined ? {} : { epoch }) };
   return { ...migration, status: { ...status, conditions, commit } };
 }

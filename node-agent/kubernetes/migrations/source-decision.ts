@@ -36,7 +36,14 @@ export const maxAttempts = 10;
 /** And so many more when no other node is tried any more. */
 export const maxAttemptsInPlace = 3;
 
-export function decideSource({ migration, handover, runningContainers, holdExpired, isKilled, isUnharmed }: SourceObservation): SourceAction {
+export function decideSource({
+  migration,
+  handover,
+  runningContainers,
+  holdExpired,
+  isKilled,
+  isUnharmed,
+}: SourceObservation): SourceAction {
   const { status } = migration;
   const { conditions, commit, target, source, inPlace } = status ?? {};
   const running = handover !== undefined && !handover.terminal;
@@ -52,12 +59,15 @@ export function decideSource({ migration, handover, runningContainers, holdExpir
     if (runningContainers === 0) return { action: 'report-released' };
     return { action: isUnharmed ? 'keep' : 'deliver', reason };
   }
-  if (running && inPlace !== undefined && handover.attempt <= inPlace.after) return { action: 'cancel', reason: 'no other node is tried any more' };
+  if (running && inPlace !== undefined && handover.attempt <= inPlace.after)
+    return { action: 'cancel', reason: 'no other node is tried any more' };
   if (running || !hasCondition(conditions, 'Admitted')) return { action: 'wait' };
-  if (!hasCondition(conditions, 'Held', 'True')) return hasCondition(conditions, 'Held', 'False') ? { action: 'wait' } : { action: 'prepare' };
+  if (!hasCondition(conditions, 'Held', 'True'))
+    return hasCondition(conditions, 'Held', 'False') ? { action: 'wait' } : { action: 'prepare' };
   const attempt = Math.max(status?.attempts ?? 0, handover?.attempt ?? 0) + 1;
   const most = inPlace === undefined ? maxAttempts : inPlace.after + maxAttemptsInPlace;
-  if (!hasCondition(conditions, 'Claimed') || target?.nodeName === undefined || attempt > most) return { action: 'wait' };
+  if (!hasCondition(conditions, 'Claimed') || target?.nodeName === undefined || attempt > most)
+    return { action: 'wait' };
   if ((target.nodeName === source?.nodeName) !== (inPlace !== undefined)) return { action: 'wait' };
   return { action: 'begin', attempt, to: target.nodeName };
 }

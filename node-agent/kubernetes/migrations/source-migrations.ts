@@ -59,12 +59,21 @@ export class SourceMigrations {
     const migration = this.#ports.cache.get(name);
     const uid = migration?.metadata.uid;
     const podUid = migration?.status?.source?.uid;
-    if (migration === undefined || uid === undefined || podUid === undefined || migration.status?.source?.nodeName !== this.#ports.node) return {};
+    if (
+      migration === undefined ||
+      uid === undefined ||
+      podUid === undefined ||
+      migration.status?.source?.nodeName !== this.#ports.node
+    )
+      return {};
     const record = this.#newest(uid);
     await this.#report(migration, record);
     const action = decideSource({
       migration,
-      handover: record === undefined ? undefined : { attempt: migrationOfHandover(record.id)?.attempt ?? 0, state: record.state, terminal: isOver(record) },
+      handover:
+        record === undefined
+          ? undefined
+          : { attempt: migrationOfHandover(record.id)?.attempt ?? 0, state: record.state, terminal: isOver(record) },
       runningContainers: this.#ports.containersOf(podUid).length,
       holdExpired: this.#holdExpired(migration),
       isKilled: this.#ports.kills.holds(podUid),
@@ -73,7 +82,12 @@ export class SourceMigrations {
     return this.#act(migration, uid, podUid, action);
   }
 
-  async #act(migration: Migration, uid: string, podUid: string, action: SourceAction): Promise<{ requeueAfterMs?: number }> {
+  async #act(
+    migration: Migration,
+    uid: string,
+    podUid: string,
+    action: SourceAction,
+  ): Promise<{ requeueAfterMs?: number }> {
     const { handovers, kills, containersOf } = this.#ports;
     switch (action.action) {
       case 'wait':
@@ -87,10 +101,18 @@ export class SourceMigrations {
         handovers.abortFor(containersOf(podUid)[0]?.pod?.sandbox ?? '', action.reason);
         return { requeueAfterMs: lookAgainMs };
       case 'deliver':
-        kills.deliver(podUid, action.reason, containersOf(podUid).map(({ id }) => id));
+        kills.deliver(
+          podUid,
+          action.reason,
+          containersOf(podUid).map(({ id }) => id),
+        );
         return { requeueAfterMs: lookAgainMs };
       case 'keep':
-        kills.deliver(podUid, action.reason, containersOf(podUid).map(({ id }) => id));
+        kills.deliver(
+          podUid,
+          action.reason,
+          containersOf(podUid).map(({ id }) => id),
+        );
         await this.#letGo(migration, keptState);
         return {};
       case 'report-released':
@@ -104,13 +126,17 @@ export class SourceMigrations {
   /** Asked of the server only when the Migration has failed: then nothing may be missed. */
   async #isUnharmed({ metadata: { namespace = '' }, spec: { podName }, status }: Migration): Promise<boolean> {
     const uid = status?.source?.uid ?? '';
-    if (!hasCondition(status?.conditions, 'Succeeded', 'False') || isLetGo(status) || this.#ports.kills.holds(uid)) return false;
+    if (!hasCondition(status?.conditions, 'Succeeded', 'False') || isLetGo(status) || this.#ports.kills.holds(uid))
+      return false;
     const pod = await this.#ports.view.livePod({ namespace, name: podName, uid });
     return pod !== undefined && pod.metadata.deletionTimestamp === undefined;
   }
 
   async #letGo(migration: Migration, state: string): Promise<void> {
-    await this.#update(migration, (status) => ({ ...status, handover: { id: status.handover?.id ?? '', ...status.handover, state } }));
+    await this.#update(migration, (status) => ({
+      ...status,
+      handover: { id: status.handover?.id ?? '', ...status.handover, state },
+    }));
   }
 
   #holdExpired({ status }: Migration): boolean {
@@ -128,18 +154,38 @@ export class SourceMigrations {
     const { clock, preflight, containersOf, kills, handovers } = this.#ports;
     const containers = containersOf(podUid);
     const isEnding = containers.some(({ id }) => (kills.leftMs(id) ?? 1) <= 0);
-    const found: Preflight = containers.length === 0 ? nothingRuns : isEnding ? ending : await preflight(podUid, migration).catch(asRefusal);
+    const found: Preflight =
+      containers.length === 0 ? nothingRuns : isEnding ? ending : await preflight(podUid, migration).catch(asRefusal);
     const passed = found.refusals.length === 0;
     const held = passed && !migration.spec.dryRun;
     const holdMs = this.#holdMs(migration, containers);
     const holdUntil = new Date(clock.date().getTime() + holdMs);
-    if (held) kills.expect(podUid, containers.map(({ id }) => id), holdMs);
+    if (held)
+      kills.expect(
+        podUid,
+        containers.map(({ id }) => id),
+        holdMs,
+      );
     await this.#update(migration, (status) => ({
-      ...this.#with(status, migration, held
-        ? { type: 'Held', status: 'True', reason: 'PreflightPassed', message: `Kills of the pod are held until ${holdUntil.toISOString()}` }
-        : passed
-          ? { type: 'Held', status: 'False', reason: 'DryRun', message: 'Nothing stands in the way on the node' }
-          : { type: 'Held', status: 'False', reason: 'PreflightRefused', message: found.refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; ') }),
+      ...this.#with(
+        status,
+        migration,
+        held
+          ? {
+              type: 'Held',
+              status: 'True',
+              reason: 'PreflightPassed',
+              message: `Kills of the pod are held until ${holdUntil.toISOString()}`,
+            }
+          : passed
+            ? { type: 'Held', status: 'False', reason: 'DryRun', message: 'Nothing stands in the way on the node' }
+            : {
+                type: 'Held',
+                status: 'False',
+                reason: 'PreflightRefused',
+                message: found.refusals.map(({ code, fact }) => `${code}: ${fact}`).join('; '),
+              },
+      ),
       refusals: found.refusals,
       notes: found.notes,
       ...(found.figures === undefined ? {} : { forecast: forecastFreeze(found.figures, handovers.list()) }),
@@ -147,7 +193,10 @@ export class SourceMigrations {
     }));
   }
 
-  /** A user's Migration may take its whole time; an interruption what its policy allows, and what is left of a kill's time that runs already. */
+  /**
+   * A user's Migration may take its whole time; an interruption what its policy allows, and what is left of a kill's
+   * time that runs already.
+   */
   #holdMs({ spec, metadata, status }: Migration, containers: readonly Registration[]): number {
     const { view, kills } = this.#ports;
     const bySpec = spec.deadlineSeconds * 1000;
@@ -158,7 +207,12 @@ export class SourceMigrations {
     return Math.min(bySpec, seconds * 1000, ...left);
   }
 
-  async #begin(migration: Migration, uid: string, podUid: string, { attempt, to }: { attempt: number; to: string }): Promise<{ requeueAfterMs?: number }> {
+  async #begin(
+    migration: Migration,
+    uid: string,
+    podUid: string,
+    { attempt, to }: { attempt: number; to: string },
+  ): Promise<{ requeueAfterMs?: number }> {
     const { clock, handovers, containersOf, log } = this.#ports;
     const number = attempt - (migration.status?.inPlace?.after ?? 0); // each place begins anew
     const waitMs = (this.#endedAt.get(uid) ?? -Infinity) + betweenAttemptsMs(number) - clock.nowMs();
@@ -166,14 +220,19 @@ export class SourceMigrations {
     const sandbox = containersOf(podUid)[0]?.pod?.sandbox;
     if (sandbox === undefined) return { requeueAfterMs: lookAgainMs };
     const id = handoverId(uid, attempt);
-    if (!(await this.#announce(migration, { attempts: attempt, handover: { id, state: 'preparing' } }))) return { requeueAfterMs: lookAgainMs };
+    if (!(await this.#announce(migration, { attempts: attempt, handover: { id, state: 'preparing' } })))
+      return { requeueAfterMs: lookAgainMs };
     try {
       handovers.begin({ container: sandbox, to }, id);
     } catch (error) {
       this.#endedAt.set(uid, clock.nowMs());
       const { message } = asGodwitError(error);
       log.warn({ migration: migration.metadata.name, handover: id, error: message }, 'Handover did not begin');
-      await this.#update(migration, (status) => (status.handover?.id === id ? { ...status, handover: { id, state: 'rolled-back', error: asGodwitError(error).toRecord() } } : status));
+      await this.#update(migration, (status) =>
+        status.handover?.id === id
+          ? { ...status, handover: { id, state: 'rolled-back', error: asGodwitError(error).toRecord() } }
+          : status,
+      );
       return { requeueAfterMs: betweenAttemptsMs(number + 1) };
     }
     return this.#whileHeld(migration);
@@ -191,8 +250,12 @@ export class SourceMigrations {
   }
 
   #newest(uid: string): HandoverRecord | undefined {
-    const own = this.#ports.handovers.list().filter(({ id, role }) => role === 'source' && migrationOfHandover(id)?.uid === uid);
-    return own.toSorted((a, b) => (migrationOfHandover(b.id)?.attempt ?? 0) - (migrationOfHandover(a.id)?.attempt ?? 0))[0];
+    const own = this.#ports.handovers
+      .list()
+      .filter(({ id, role }) => role === 'source' && migrationOfHandover(id)?.uid === uid);
+    return own.toSorted(
+      (a, b) => (migrationOfHandover(b.id)?.attempt ?? 0) - (migrationOfHandover(a.id)?.attempt ?? 0),
+    )[0];
   }
 
   /** The result of an attempt that is over is written once; while it runs, nothing is. */
@@ -203,23 +266,49 @@ export class SourceMigrations {
     const uid = migration.metadata.uid ?? '';
     if (!this.#endedAt.has(uid) || record.state !== 'succeeded') this.#endedAt.set(uid, this.#ports.clock.nowMs());
     if (record.state === 'succeeded') this.#ports.kills.release(status?.source?.uid ?? '');
-    await this.#update(migration, (old) => ({ ...this.#withReclaim(old, migration, record), handover: resultOf(record), ...(record.state === 'refused' ? { refusals: record.refusals } : {}), ...freezeOf(record) }));
+    await this.#update(migration, (old) => ({
+      ...this.#withReclaim(old, migration, record),
+      handover: resultOf(record),
+      ...(record.state === 'refused' ? { refusals: record.refusals } : {}),
+      ...freezeOf(record),
+    }));
   }
 
-  /** The target has proved that it never ran, and the source has taken the workload back after the commit: the next attempt may commit. */
+  /**
+   * The target has proved that it never ran, and the source has taken the workload back after the commit: the next
+   * attempt may commit.
+   */
   #withReclaim(status: MigrationStatus, migration: Migration, { id, state }: HandoverRecord): MigrationStatus {
-    if (state !== 'rolled-back' || status.commit?.handover !== id || status.commit.decision !== 'committed') return status;
+    if (state !== 'rolled-back' || status.commit?.handover !== id || status.commit.decision !== 'committed')
+      return status;
     const reclaimed = { ...status, commit: { ...status.commit, decision: 'revoked' as const } };
-    return this.#with(reclaimed, migration, { type: 'Committed', status: 'False', reason: 'Reclaimed', message: `The target of handover ${id} never ran; the source goes on` });
+    return this.#with(reclaimed, migration, {
+      type: 'Committed',
+      status: 'False',
+      reason: 'Reclaimed',
+      message: `The target of handover ${id} never ran; the source goes on`,
+    });
   }
 
   #with(status: MigrationStatus, { metadata }: Migration, condition: NewCondition): MigrationStatus {
-    return { ...status, conditions: withCondition(status.conditions ?? [], { ...condition, observedGeneration: metadata.generation }, this.#ports.clock.date()) };
+    return {
+      ...status,
+      conditions: withCondition(
+        status.conditions ?? [],
+        { ...condition, observedGeneration: metadata.generation },
+        this.#ports.clock.date(),
+      ),
+    };
   }
 
   async #update({ metadata }: Migration, change: (status: MigrationStatus) => MigrationStatus): Promise<void> {
     try {
-      await mutateStatus(this.#ports.api, migrations, { name: metadata.name, namespace: metadata.namespace }, (fresh) => ({ ...fresh, status: change(fresh.status ?? {}) }));
+      await mutateStatus(
+        this.#ports.api,
+        migrations,
+        { name: metadata.name, namespace: metadata.namespace },
+        (fresh) => ({ ...fresh, status: change(fresh.status ?? {}) }),
+      );
     } catch (error) {
       if (!(error instanceof GodwitError && error.code === 'ERR_KUBE_NOT_FOUND')) throw error;
     }
@@ -228,12 +317,24 @@ export class SourceMigrations {
 
 const nothingRuns = {
   notes: [],
-  refusals: [{ code: 'PREFLIGHT_NOT_RUNNING', fact: 'no container of the pod runs through godwit-runc on its node', remedy: 'Wait until the pod runs, and check that its runtimeClassName is godwit.' }],
+  refusals: [
+    {
+      code: 'PREFLIGHT_NOT_RUNNING',
+      fact: 'no container of the pod runs through godwit-runc on its node',
+      remedy: 'Wait until the pod runs, and check that its runtimeClassName is godwit.',
+    },
+  ],
 };
 
 const ending = {
   notes: [],
-  refusals: [{ code: 'PREFLIGHT_ENDING', fact: 'a kill of the pod was held until its deadline, and has been delivered', remedy: 'Let the pod end; what replaces it can be moved again.' }],
+  refusals: [
+    {
+      code: 'PREFLIGHT_ENDING',
+      fact: 'a kill of the pod was held until its deadline, and has been delivered',
+      remedy: 'Let the pod end; what replaces it can be moved again.',
+    },
+  ],
 };
 
 function asRefusal(error: unknown): Preflight {
@@ -245,8 +346,22 @@ function isOver({ state }: HandoverRecord): boolean {
   return terminalStates.some((terminal) => terminal === state);
 }
 
-function resultOf({ id, state, epoch, measures, timeline, error }: HandoverRecord): NonNullable<MigrationStatus['handover']> {
-  return { id, state, measures, timeline, ...(epoch === undefined ? {} : { epoch }), ...(error === undefined ? {} : { error }) };
+function resultOf({
+  id,
+  state,
+  epoch,
+  measures,
+  timeline,
+  error,
+}: HandoverRecord): NonNullable<MigrationStatus['handover']> {
+  return {
+    id,
+    state,
+    measures,
+    timeline,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(error === undefined ? {} : { error }),
+  };
 }
 
 function freezeOf({ measures: { freezeMs } }: HandoverRecord): { freezeMs?: number } {

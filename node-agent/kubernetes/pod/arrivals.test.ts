@@ -8,7 +8,14 @@ function announced(migration: string | undefined, container: string): Arrival {
   return {
     create: conversation(),
     oci: { id: 'c1', root: '/r', bundle: '/b', pidFile: undefined, processFile: undefined, signal: 'SIGTERM' },
-    pod: { namespace: 'default', name: 'shop-0', uid: 'u2', sandbox: 's1', container, ...(migration === undefined ? {} : { migration }) },
+    pod: {
+      namespace: 'default',
+      name: 'shop-0',
+      uid: 'u2',
+      sandbox: 's1',
+      container,
+      ...(migration === undefined ? {} : { migration }),
+    },
     spec: {},
   };
 }
@@ -16,7 +23,12 @@ function announced(migration: string | undefined, container: string): Arrival {
 const never = new Promise<void>(() => undefined);
 
 /** A handover that expects it has it, and carries it out. */
-async function assertKept(t: ExecutionContext, arrivals: Arrivals, arrival: Arrival, expected: Promise<Arrival>): Promise<void> {
+async function assertKept(
+  t: ExecutionContext,
+  arrivals: Arrivals,
+  arrival: Arrival,
+  expected: Promise<Arrival>,
+): Promise<void> {
   const attended = arrivals.attend(arrival, never);
   t.is(await expected, arrival);
   arrivals.keep(arrival);
@@ -64,7 +76,11 @@ test('a handover that waits is given the create that comes', async (t) => {
   await assertKept(t, arrivals, arrival, expected);
 });
 
-for (const [what, migration, container] of [['Migration', 'm2', 'app'], ['Migration whose UID begins alike', 'm11', 'app'], ['container', 'm1', 'side']] as const) {
+for (const [what, migration, container] of [
+  ['Migration', 'm2', 'app'],
+  ['Migration whose UID begins alike', 'm11', 'app'],
+  ['container', 'm1', 'side'],
+] as const) {
   test(`a create of another ${what} is not taken`, async (t) => {
     const arrivals = new Arrivals();
     const taken = arrivals.expect('m1', 'app');
@@ -92,7 +108,9 @@ test('a create that gave up is not given to a handover that comes late', async (
 
 test('a create whose wait failed is not given to a handover that comes late', async (t) => {
   const arrivals = new Arrivals();
-  await t.throwsAsync(arrivals.attend(announced('m1', 'app'), Promise.reject(new Error('the caller is gone'))), { message: 'the caller is gone' });
+  await t.throwsAsync(arrivals.attend(announced('m1', 'app'), Promise.reject(new Error('the caller is gone'))), {
+    message: 'the caller is gone',
+  });
   const expected = arrivals.expect('m1', 'app');
   const next = announced('m1', 'app');
   await assertKept(t, arrivals, next, expected);

@@ -35,8 +35,9 @@ export class Arrivals {
   }
 
   /**
-   * Gives it to the handover that expects it, or keeps it until one does. Resolves with true when a handover has kept it, with false
-   * when none has it and `until` has resolved; rejects as `until` does. One that is given back waits for the next handover.
+   * Gives it to the handover that expects it, or keeps it until one does. Resolves with true when a handover has kept
+   * it, with false when none has it and `until` has resolved; rejects as `until` does. One that is given back waits for
+   * the next handover.
    */
   async attend(arrival: Arrival, until: Promise<unknown>): Promise<boolean> {
     for (;;) {
@@ -54,7 +55,10 @@ export class Arrivals {
     this.#settle(arrival, 'kept');
   }
 
-  /** The handover was undone, and the `create` waits as before: a container that fails to start may be the end of its pod. */
+  /**
+   * The handover was undone, and the `create` waits as before: a container that fails to start may be the end of its
+   * pod.
+   */
   giveBack(arrival: Arrival): void {
     this.#settle(arrival, 'back');
   }

@@ -5,15 +5,23 @@ import { roleOf } from './container-role.ts';
 
 const replacement = pod({
   spec: {
-    initContainers: [{ name: 'migrate' }, { name: 'proxy', restartPolicy: 'Always' }, { name: 'warm' }, { name: 'log', restartPolicy: 'Always' }],
+    initContainers: [
+      { name: 'migrate' },
+      { name: 'proxy', restartPolicy: 'Always' },
+      { name: 'warm' },
+      { name: 'log', restartPolicy: 'Always' },
+    ],
     containers: [{ name: 'app' }, { name: 'cache' }],
   },
 });
 
 const roles: [string, ReturnType<typeof roleOf>][] = [
-  ['migrate', 'init'], ['warm', 'init'],
-  ['proxy', 'restored'], ['log', 'restored'],
-  ['app', 'restored'], ['cache', 'restored'],
+  ['migrate', 'init'],
+  ['warm', 'init'],
+  ['proxy', 'restored'],
+  ['log', 'restored'],
+  ['app', 'restored'],
+  ['cache', 'restored'],
   ['debugger', 'unknown'],
 ];
 for (const [container, role] of roles) test(`${container}: ${role}`, (t) => t.is(roleOf(replacement, container), role));

@@ -15,7 +15,8 @@ const nameOf = (index: number, image: string): string => `${index}_${image}`;
 export function parseMemberImage(name: string, members: number): { index: number; image: string } {
   const [, digits, image] = /^(\d{1,2})_(.+)$/.exec(name) ?? [];
   const index = Number(digits);
-  if (image === undefined || index >= members) throw new GodwitError('ERR_IMAGES_INVALID', `image ${JSON.stringify(name)} belongs to no container of the pod`);
+  if (image === undefined || index >= members)
+    throw new GodwitError('ERR_IMAGES_INVALID', `image ${JSON.stringify(name)} belongs to no container of the pod`);
   return { index, image };
 }
 
@@ -63,13 +64,15 @@ export class MemberInboxes {
 
   write(number: number, bytes: Buffer): void {
     const inbox = this.#receiving.get(number);
-    if (inbox === undefined) throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
+    if (inbox === undefined)
+      throw new GodwitError('ERR_IMAGES_INVALID', `bytes for image ${number}, which was not announced`);
     inbox.write(number, bytes);
   }
 
   seal(sent: readonly SentImage[]): void {
     const parsed = sent.map(({ name, bytes }) => ({ ...parseMemberImage(name, this.#inboxes.length), bytes }));
-    for (const [own, inbox] of this.#inboxes.entries()) inbox.seal(parsed.filter(({ index }) => index === own).map(({ image, bytes }) => ({ name: image, bytes })));
+    for (const [own, inbox] of this.#inboxes.entries())
+      inbox.seal(parsed.filter(({ index }) => index === own).map(({ image, bytes }) => ({ name: image, bytes })));
   }
 
   get totalBytes(): number {

@@ -4,7 +4,10 @@ import { runningTogether, type Pod } from '#core/api/pod.ts';
 import type { ContainerRegistry, Registration } from '#agent/runtime/container-registry.ts';
 import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
 
-/** `pod` gives the order; without it (its object is gone) the order of creation counts. Init containers have ended, and are left out. */
+/**
+ * `pod` gives the order; without it (its object is gone) the order of creation counts. Init containers have ended, and
+ * are left out.
+ */
 export function runningContainers(registry: ContainerRegistry, podUid: string, pod: Pod | undefined): Registration[] {
   const running = registry.all().filter((registration) => registration.pod?.uid === podUid && isRunning(registration));
   if (pod === undefined) return running.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));

@@ -22,7 +22,10 @@ export interface LeavingPod {
   containers: Registration[];
   /** Names of all that have to run for the pod to be whole. */
   expected: string[];
-  /** What becomes of `kubectl exec` sessions that stay: they end when something interrupts the pod, and stand in a user's way. */
+  /**
+   * What becomes of `kubectl exec` sessions that stay: they end when something interrupts the pod, and stand in a
+   * user's way.
+   */
   sessions: 'refuse' | 'end';
   /** Of its interruption policy. */
   rehearsal?: RehearsalPolicy | undefined;
@@ -51,7 +54,10 @@ export class PodSource implements SourcePort {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { containers: this.#members.map(({ registration }) => registration.id), members: this.#members.map(({ source }) => source.journalFacts()) };
+    return {
+      containers: this.#members.map(({ registration }) => registration.id),
+      members: this.#members.map(({ source }) => source.journalFacts()),
+    };
   }
 
   recover(facts: unknown): void {
@@ -65,34 +71,72 @@ export class PodSource implements SourcePort {
 
   async facts(): Promise<SourceFacts> {
     const { migration, containers, expected, sessions } = this.#pod();
-    this.#members = containers.map((registration, index) => ({ registration, source: new PlainSource(this.#host, memberKey(this.#handover, index), registration.id, sessions) }));
+    this.#members = containers.map((registration, index) => ({
+      registration,
+      source: new PlainSource(this.#host, memberKey(this.#handover, index), registration.id, sessions),
+    }));
     const all = await Promise.all(this.#members.map(({ source }) => source.facts()));
     const [first] = all;
     const identity = containers[0]?.pod;
     if (first === undefined || identity === undefined) throw new Error('a pod without containers');
-    this.#volumes = volumesOf(identity.uid, all.map(({ spec }) => spec.spec), volumeSight);
+    this.#volumes = volumesOf(
+      identity.uid,
+      all.map(({ spec }) => spec.spec),
+      volumeSight,
+    );
     const ofPod = [
-      { ...allRunning, result: allRunning.run(expected, containers.map(({ pod }) => pod?.container ?? '')) },
+      {
+        ...allRunning,
+        result: allRunning.run(
+          expected,
+          containers.map(({ pod }) => pod?.container ?? ''),
+        ),
+      },
       { ...subPaths, result: subPaths.run(this.#volumes, volumeSight) },
     ];
-    this.#roots = [...all.map((_, member) => ({ member })), ...this.#volumes.map((volume) => ({ member: volume.mounts[0]?.member ?? 0, volume }))];
+    this.#roots = [
+      ...all.map((_, member) => ({ member })),
+      ...this.#volumes.map((volume) => ({ member: volume.mounts[0]?.member ?? 0, volume })),
+    ];
     const named = <Entry extends { fact: string }>(entries: readonly Entry[], index: number): Entry[] =>
-      containers.length === 1 ? [...entries] : entries.map((entry) => ({ ...entry, fact: `${containers[index]?.pod?.container ?? ''}: ${entry.fact}` }));
+      containers.length === 1
+        ? [...entries]
+        : entries.map((entry) => ({ ...entry, fact: `${containers[index]?.pod?.container ?? ''}: ${entry.fact}` }));
     return {
       spec: { ...first.spec, id: identity.sandbox },
       pod: {
-        namespace: identity.namespace, name: identity.name, uid: identity.uid, migration,
-        containers: all.map(({ spec, descriptors }, index) => ({ name: containers[index]?.pod?.container ?? '', parentSnapshot: spec.parentSnapshot, descriptors })),
-        roots: this.#roots.map(({ member, volume }) => (volume === undefined ? { container: member } : { volume: volume.name })),
+        namespace: identity.namespace,
+        name: identity.name,
+        uid: identity.uid,
+        migration,
+        containers: all.map(({ spec, descriptors }, index) => ({
+          name: containers[index]?.pod?.container ?? '',
+          parentSnapshot: spec.parentSnapshot,
+          descriptors,
+        })),
+        roots: this.#roots.map(({ member, volume }) =>
+          volume === undefined ? { container: member } : { volume: volume.name },
+        ),
       },
       pid: first.pid,
-      roots: [...all.flatMap(({ roots }) => roots.slice(0, 1)), ...this.#volumes.map(({ path }): FileRoot => ({ kind: 'directory', path }))],
+      roots: [
+        ...all.flatMap(({ roots }) => roots.slice(0, 1)),
+        ...this.#volumes.map(({ path }): FileRoot => ({ kind: 'directory', path })),
+      ],
       mounts: [],
       descriptors: [],
       foreignAddresses: first.foreignAddresses,
       memoryBytes: all.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
-      checks: [...all.flatMap(({ checks }, index) => named(checks, index)), ...ofPod.map(({ check, code, result: { fact } }) => ({ check, code, fact }))],
-      refusals: [...all.flatMap(({ refusals }, index) => named(refusals, index)), ...ofPod.flatMap(({ code, result }) => ('verdict' in result ? [{ code, fact: result.fact, remedy: result.remedy }] : []))],
+      checks: [
+        ...all.flatMap(({ checks }, index) => named(checks, index)),
+        ...ofPod.map(({ check, code, result: { fact } }) => ({ check, code, fact })),
+      ],
+      refusals: [
+        ...all.flatMap(({ refusals }, index) => named(refusals, index)),
+        ...ofPod.flatMap(({ code, result }) =>
+          'verdict' in result ? [{ code, fact: result.fact, remedy: result.remedy }] : [],
+        ),
+      ],
       notes: all.flatMap(({ notes }, index) => named(notes, index)),
     };
   }
@@ -156,7 +200,9 @@ export class PodSource implements SourcePort {
 
   async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
     const sinks = new MemberSinks(sink);
-    const sent = await this.#each(async ({ source }, index) => memberImages(index, await source.dump(sinks.of(index), limitMs)));
+    const sent = await this.#each(async ({ source }, index) =>
+      memberImages(index, await source.dump(sinks.of(index), limitMs)),
+    );
     return sent.flat();
   }
 

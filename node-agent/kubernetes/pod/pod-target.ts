@@ -1,5 +1,6 @@
 // A pod as the target of a handover: the kubelet makes sandbox and containers, each waiting `create` becomes a restore.
-// All containers but the last are restored frozen, since the kubelet starts the next one only when `create` has returned.
+// All containers but the last are restored frozen, since the kubelet starts the next one only when `create` has
+// returned.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,7 +9,12 @@ import type { Note } from '#core/api/handover.ts';
 import { withDeadline } from '#core/deadline.ts';
 import { GodwitError } from '#core/errors.ts';
 import { ImageInbox } from '#agent/criu/image-inbox.ts';
-import { freeImageBytes, imageDirectoriesOf, openImageDirectories, removeImageDirectories } from '#agent/criu/image-memory.ts';
+import {
+  freeImageBytes,
+  imageDirectoriesOf,
+  openImageDirectories,
+  removeImageDirectories,
+} from '#agent/criu/image-memory.ts';
 import type { SentImage } from '#agent/criu/image-tail.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import { neverRan } from '#agent/criu/restore-family.ts';
@@ -35,7 +41,12 @@ import { networkNamespace } from '#agent/runtime/oci-spec.ts';
 import { readRuncState } from '#agent/runtime/runc-state.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
 
-const recoverySchema = restoredContainersSchema.extend({ boot: z.string(), migration: z.string(), sandbox: z.string().optional(), volumes: z.array(z.string()).default([]) });
+const recoverySchema = restoredContainersSchema.extend({
+  boot: z.string(),
+  migration: z.string(),
+  sandbox: z.string().optional(),
+  volumes: z.array(z.string()).default([]),
+});
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
@@ -88,7 +99,13 @@ export class PodTarget implements TargetPort {
   }
 
   journalFacts(): Record<string, unknown> {
-    return { boot: bootId(), migration: this.#migration, sandbox: this.#sandbox, volumes: this.#volumes, ...this.#restored.facts() };
+    return {
+      boot: bootId(),
+      migration: this.#migration,
+      sandbox: this.#sandbox,
+      volumes: this.#volumes,
+      ...this.#restored.facts(),
+    };
   }
 
   recover(facts: unknown, resuming: boolean): 'ready' | 'ended' | 'gone' {
@@ -97,7 +114,10 @@ export class PodTarget implements TargetPort {
     this.#migration = migration;
     this.#sandbox = sandbox;
     this.#restored = new RestoredContainers(this.#host.config.runDir, restored);
-    this.#left = new LeftBehind(this.#host.hooks, imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, restored.members - 1))));
+    this.#left = new LeftBehind(
+      this.#host.hooks,
+      imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, Math.max(0, restored.members - 1))),
+    );
     this.#resuming = resuming;
     if (boot !== bootId()) return resuming ? 'ended' : 'gone';
     if (this.#left.alive) return 'ready';
@@ -108,11 +128,16 @@ export class PodTarget implements TargetPort {
   async announce(request: TargetRequest, limitMs: number): Promise<LinkSite | undefined> {
     const { pod } = request;
     const [name] = pod?.containers ?? [];
-    if (pod === undefined || name === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', 'the source hands over a container, this node takes pods');
-    if (migrationOfHandover(this.#handover)?.uid !== pod.migration) throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${this.#handover} is not one of Migration ${pod.migration}`);
+    if (pod === undefined || name === undefined)
+      throw new GodwitError('ERR_PEER_PROTOCOL', 'the source hands over a container, this node takes pods');
+    if (migrationOfHandover(this.#handover)?.uid !== pod.migration)
+      throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${this.#handover} is not one of Migration ${pod.migration}`);
     this.#request = request;
     this.#migration = pod.migration;
-    this.#restored = new RestoredContainers(this.#host.config.runDir, { members: pod.containers.length, containers: [] });
+    this.#restored = new RestoredContainers(this.#host.config.runDir, {
+      members: pod.containers.length,
+      containers: [],
+    });
     const expected = this.#host.arrivals.expect(pod.migration, name.name);
     const first = await withDeadline(expected, limitMs, 'the first container of the replacement');
     this.#first = first;
@@ -161,13 +186,22 @@ export class PodTarget implements TargetPort {
     const member = this.#member(index);
     const own = await this.#host.parentSnapshot(arrival.oci.id);
     const wanted = pod.containers[index]?.parentSnapshot;
-    if (own !== wanted) throw new GodwitError('ERR_IMAGE_DIFFERS', `container ${member.name} has image layers ${own} here and ${wanted ?? 'none'} on the source`);
+    if (own !== wanted)
+      throw new GodwitError(
+        'ERR_IMAGE_DIFFERS',
+        `container ${member.name} has image layers ${own} here and ${wanted ?? 'none'} on the source`,
+      );
     const directories = imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, index));
     member.id = arrival.oci.id;
     member.root = arrival.oci.root;
     this.#restored.begun({ id: arrival.oci.id, root: arrival.oci.root });
     const hooks = this.#host.hooks.open(directories.images, this.#isLast(index) ? [] : ['pre-resume']);
-    member.restore = new HeldRestore({ ...arrival, directories, hooks, ...(request.lazy ? { pager: this.#host.config.pager } : {}) });
+    member.restore = new HeldRestore({
+      ...arrival,
+      directories,
+      hooks,
+      ...(request.lazy ? { pager: this.#host.config.pager } : {}),
+    });
     return member.restore;
   }
 
@@ -178,7 +212,9 @@ export class PodTarget implements TargetPort {
     if ('volume' in found) return this.#volumeReceiver(first, found.volume);
     if (found.container === 0) return fileMover.receiver(join(first.oci.bundle, 'rootfs'), { limits: fileLimits });
     const member = this.#member(found.container);
-    member.spool = new SpooledReceiver(join(imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, found.container)).work, 'files'));
+    member.spool = new SpooledReceiver(
+      join(imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, found.container)).work, 'files'),
+    );
     return member.spool;
   }
 
@@ -217,7 +253,9 @@ export class PodTarget implements TargetPort {
       if (member.spool !== undefined) await this.#unpack(member.spool, arrival.oci.bundle);
       const restore = member.restore ?? (await this.#begin(index, arrival));
       const restored = await restore.restore(member.inbox, limitMs);
-      notes.push(...restored.notes.map(({ code, fact, remedy }) => ({ code, fact: `${member.name}: ${fact}`, remedy })));
+      notes.push(
+        ...restored.notes.map(({ code, fact, remedy }) => ({ code, fact: `${member.name}: ${fact}`, remedy })),
+      );
       if (!this.#isLast(index)) await this.#finishFrozen(member, restore, limitMs);
     }
     return notes;
@@ -268,7 +306,8 @@ export class PodTarget implements TargetPort {
       return restore.resume(limitMs);
     }
     const resumedAt = await this.#left.resume(limitMs, this.#resuming);
-    if (resumedAt === undefined && this.#restored.fate() === 'none') throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
+    if (resumedAt === undefined && this.#restored.fate() === 'none')
+      throw new GodwitError('ERR_RESTORE', 'the restore of a former agent ended before its processes ran');
     return resumedAt ?? epochNow();
   }
 
@@ -301,7 +340,8 @@ export class PodTarget implements TargetPort {
       if (restore !== undefined && !frozen) await restore.abandon(inbox, limitMs);
       else inbox.close();
     }
-    for (const volume of this.#volumes) await undoReceived(volume, this.#ledger(volume)); // before another attempt, or a start afresh, can use it
+    // before another attempt, or a start afresh, can use it
+    for (const volume of this.#volumes) await undoReceived(volume, this.#ledger(volume));
     for (const arrival of this.#taken) this.#letGoOf(arrival);
     this.#restored.unmark();
     if (this.#sandbox !== undefined) unmark(this.#host.config.runDir, 'arrived', this.#sandbox);
@@ -311,7 +351,8 @@ export class PodTarget implements TargetPort {
 
   /** A `create` waits for the next attempt; but when the pod has lost containers before it, it begins anew. */
   #letGoOf(arrival: Arrival): void {
-    if (this.#members.some(({ frozen }) => frozen)) this.#end(arrival, 1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
+    if (this.#members.some(({ frozen }) => frozen))
+      this.#end(arrival, 1, 'godwit: ERR_ABORTED: the handover was undone; the kubelet tries again');
     else this.#host.arrivals.giveBack(arrival);
   }
 
@@ -323,7 +364,10 @@ export class PodTarget implements TargetPort {
 
   #removeImages(): void {
     const { imageRoot } = this.#host;
-    for (const key of this.#memberKeys()) void this.#host.lateMemory.settled(imageDirectoriesOf(imageRoot, key)).then(() => removeImageDirectories(imageRoot, key));
+    for (const key of this.#memberKeys())
+      void this.#host.lateMemory
+        .settled(imageDirectoriesOf(imageRoot, key))
+        .then(() => removeImageDirectories(imageRoot, key));
   }
 
   #memberKeys(): string[] {
@@ -351,7 +395,8 @@ export class PodTarget implements TargetPort {
 
   #announced(): { request: TargetRequest; pod: PodSpec; first: Arrival } {
     const [request, first] = [this.#request, this.#first];
-    if (request?.pod === undefined || first === undefined) throw new GodwitError('ERR_RESTORE', 'the replacement was not announced');
+    if (request?.pod === undefined || first === undefined)
+      throw new GodwitError('ERR_RESTORE', 'the replacement was not announced');
     return { request, pod: request.pod, first };
   }
 }
@@ -359,5 +404,9 @@ export class PodTarget implements TargetPort {
 /** Else its processes would go on in directories that nobody else sees. */
 function refuseLostSubPaths({ pod, spec }: Arrival): void {
   const lost = lostSubPaths(pod.uid, spec, volumeSight);
-  if (lost.length > 0) throw new GodwitError('ERR_RESTORE', `container ${pod.container} mounts parts of emptyDirs that the files replaced: ${lost.join(', ')}; does their subPath lead through a symlink?`);
+  if (lost.length > 0)
+    throw new GodwitError(
+      'ERR_RESTORE',
+      `container ${pod.container} mounts parts of emptyDirs that the files replaced: ${lost.join(', ')}; does their subPath lead through a symlink?`,
+    );
 }

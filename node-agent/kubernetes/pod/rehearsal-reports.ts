@@ -3,7 +3,8 @@ import type { RehearsalFigures, RehearsalReport } from '#core/api/rehearsal.ts';
 
 /** The same, saying which container it is about. */
 export function ofContainer(report: RehearsalReport, container: string): RehearsalReport {
-  const name = <Entry extends { fact: string }>(entries: readonly Entry[]): Entry[] => entries.map((entry) => ({ ...entry, fact: `${container}: ${entry.fact}` }));
+  const name = <Entry extends { fact: string }>(entries: readonly Entry[]): Entry[] =>
+    entries.map((entry) => ({ ...entry, fact: `${container}: ${entry.fact}` }));
   return { ...report, refusals: name(report.refusals), notes: name(report.notes) };
 }
 

@@ -1,4 +1,5 @@
-// What runc knows of the containers of a replacement: all but the last are restored into frozen cgroups, and run when the last one does.
+// What runc knows of the containers of a replacement: all but the last are restored into frozen cgroups, and run when
+// the last one does.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { waitsForNobody } from '#agent/criu/restore-family.ts';
@@ -7,7 +8,10 @@ import { thawCgroup } from '#agent/runtime/freezer.ts';
 import { mark, unmark } from '#agent/runtime/marks.ts';
 import { readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 
-export const restoredContainersSchema = z.object({ members: z.number().int(), containers: z.array(z.object({ id: z.string(), root: z.string() })) });
+export const restoredContainersSchema = z.object({
+  members: z.number().int(),
+  containers: z.array(z.object({ id: z.string(), root: z.string() })),
+});
 type Facts = z.infer<typeof restoredContainersSchema>;
 
 export class RestoredContainers {
@@ -43,7 +47,10 @@ export class RestoredContainers {
     for (const { id } of this.#containers) unmark(this.#runDir, 'restored', id);
   }
 
-  /** Of the last container, once CRIU was told to let go: runc forgets one whose restore failed, not one that ended since. */
+  /**
+   * Of the last container, once CRIU was told to let go: runc forgets one whose restore failed, not one that ended
+   * since.
+   */
   fate(): 'runs' | 'ended' | 'none' {
     const last = this.#containers.length === this.#members ? this.#containers.at(-1) : undefined;
     const state = last === undefined ? undefined : readRuncStateIfAny(last.root, last.id);
@@ -64,6 +71,9 @@ export class RestoredContainers {
   }
 
   #early(): RuncState[] {
-    return this.#containers.slice(0, this.#members - 1).map(({ id, root }) => readRuncStateIfAny(root, id)).filter((state) => state !== undefined);
+    return this.#containers
+      .slice(0, this.#members - 1)
+      .map(({ id, root }) => readRuncStateIfAny(root, id))
+      .filter((state) => state !== undefined);
   }
 }

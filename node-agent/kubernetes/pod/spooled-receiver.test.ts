@@ -25,21 +25,33 @@ function recorder(): FileReceiver & { told: string[] } {
 }
 
 /** Empty, or larger than what a file is read by at a time, now and then. */
-const frame = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constant(new Uint8Array(0)), fc.constantFrom(65_532, 65_536, 200_000).map((size) => new Uint8Array(size).fill(size % 251))).map((bytes) => Buffer.from(bytes));
+const frame = fc
+  .oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.constant(new Uint8Array(0)),
+    fc.constantFrom(65_532, 65_536, 200_000).map((size) => new Uint8Array(size).fill(size % 251)),
+  )
+  .map((bytes) => Buffer.from(bytes));
 const rounds = fc.array(fc.array(frame, { maxLength: 4 }), { maxLength: 4 });
 
 test('every frame and every end of a round comes out as it went in', async (t) => {
   const path = place(t);
-  await fc.assert(fc.asyncProperty(rounds, async (sent) => {
-    await using spool = new SpooledReceiver(path);
-    for (const frames of sent) {
-      for (const each of frames) await spool.apply(each);
-      await spool.finish();
-    }
-    const receiver = recorder();
-    await spool.unpack(receiver);
-    t.deepEqual(receiver.told, sent.flatMap((frames) => [...frames.map((bytes) => `frame ${bytes.toString('hex')}`), 'end']));
-  }), { numRuns: 50 });
+  await fc.assert(
+    fc.asyncProperty(rounds, async (sent) => {
+      await using spool = new SpooledReceiver(path);
+      for (const frames of sent) {
+        for (const each of frames) await spool.apply(each);
+        await spool.finish();
+      }
+      const receiver = recorder();
+      await spool.unpack(receiver);
+      t.deepEqual(
+        receiver.told,
+        sent.flatMap((frames) => [...frames.map((bytes) => `frame ${bytes.toString('hex')}`), 'end']),
+      );
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test('counts are of one round', async (t) => {
@@ -50,7 +62,7 @@ test('counts are of one round', async (t) => {
   t.deepEqual(await spool.finish(), { entries: 0, bytes: 0 });
 });
 
-test('the file is the agent\'s alone, new, and gone with the receiver', async (t) => {
+test("the file is the agent's alone, new, and gone with the receiver", async (t) => {
   const path = place(t);
   const spool = new SpooledReceiver(path);
   t.is(statSync(path).mode & 0o777, 0o600);
@@ -74,5 +86,7 @@ test('a receiver that fails ends the unpacking', async (t) => {
   await using spool = new SpooledReceiver(place(t));
   await spool.apply(Buffer.from('a'));
   await spool.finish();
-  await t.throwsAsync(spool.unpack({ ...recorder(), apply: () => Promise.reject(new Error('the disk is full')) }), { message: 'the disk is full' });
+  await t.throwsAsync(spool.unpack({ ...recorder(), apply: () => Promise.reject(new Error('the disk is full')) }), {
+    message: 'the disk is full',
+  });
 });

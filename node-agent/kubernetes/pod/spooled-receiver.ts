@@ -1,4 +1,5 @@
-// Files for a container that does not exist yet: kept in memory of a file, and written when its root file system is there.
+// Files for a container that does not exist yet: kept in memory of a file, and written when its root file system is
+// there.
 import { createReadStream, closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { FileCounts, FileReceiver } from '#agent/files/port.ts';
 
@@ -51,7 +52,7 @@ export class SpooledReceiver implements FileReceiver {
   }
 
   #write(bytes: Buffer): void {
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written);
   }
 }
 

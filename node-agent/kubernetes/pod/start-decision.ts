@@ -1,10 +1,14 @@
-// May the container of a replacement start afresh? Only when nothing of its lineage runs elsewhere any more, or ever will.
+// May the container of a replacement start afresh? Only when nothing of its lineage runs elsewhere any more, or ever
+// will.
 import { hasCondition } from '#core/api/conditions.ts';
 import { hasHandedOver, isNodeGone, releasedState, type Migration } from '#core/api/migration.ts';
 import type { Node } from '#core/api/pod.ts';
 
 export interface StartFacts {
-  /** The Migration whose replacement the pod is; undefined when it was deleted, which its finalizer allows only when all is settled. */
+  /**
+   * The Migration whose replacement the pod is; undefined when it was deleted, which its finalizer allows only when all
+   * is settled.
+   */
   migration: Migration | undefined;
   /** The node that the source ran on; undefined when it was deleted. */
   sourceNode: Node | undefined;

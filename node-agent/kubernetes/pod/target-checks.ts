@@ -12,7 +12,10 @@ export interface TargetFacts {
   availableBytes: number;
 }
 
-export function podTargetRefusals({ pod, claims, memoryBytes }: MessageOf<'prepare'>, { networks, isOwn, imageFreeBytes, availableBytes }: TargetFacts): Refusal[] {
+export function podTargetRefusals(
+  { pod, claims, memoryBytes }: MessageOf<'prepare'>,
+  { networks, isOwn, imageFreeBytes, availableBytes }: TargetFacts,
+): Refusal[] {
   const refusals: Refusal[] = [];
   // For a moment there are the source, its images, the images that have arrived, and the copy.
   if (isOwn && (2 * memoryBytes > imageFreeBytes || 3 * memoryBytes > availableBytes)) {
@@ -23,11 +26,19 @@ export function podTargetRefusals({ pod, claims, memoryBytes }: MessageOf<'prepa
     });
   }
   if (pod === undefined) {
-    refusals.push({ code: 'PREFLIGHT_NOT_A_POD', fact: 'the source hands over a container that no pod has', remedy: 'Hand it over to an agent on a plain host.' });
+    refusals.push({
+      code: 'PREFLIGHT_NOT_A_POD',
+      fact: 'the source hands over a container that no pod has',
+      remedy: 'Hand it over to an agent on a plain host.',
+    });
   }
   const missing = claims.map(({ network }) => network).filter((network) => !networks.has(network));
   if (missing.length > 0) {
-    refusals.push({ code: 'PREFLIGHT_NETWORK_MISSING', fact: `the target knows no StableNetwork ${missing.join(', ')}`, remedy: 'Create the StableNetwork, or wait until the target has seen it.' });
+    refusals.push({
+      code: 'PREFLIGHT_NETWORK_MISSING',
+      fact: `the target knows no StableNetwork ${missing.join(', ')}`,
+      remedy: 'Create the StableNetwork, or wait until the target has seen it.',
+    });
   }
   return refusals;
 }

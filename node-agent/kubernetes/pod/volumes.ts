@@ -1,4 +1,5 @@
-// Volumes that live as long as their pod: its emptyDirs and its /dev/shm. Their content moves with it, whether a container mounts all of it or a part.
+// Volumes that live as long as their pod: its emptyDirs and its /dev/shm. Their content moves with it, whether a
+// container mounts all of it or a part.
 import { join } from 'node:path';
 import { GodwitError } from '#core/errors.ts';
 import { parseOciSpec, type OciSpec } from '#agent/runtime/oci-spec.ts';
@@ -45,7 +46,12 @@ const sandboxesDirectory = '/run/containerd/';
  * @param emptyDirs those that the pod has by its own object: whoever sends files says no more than which of them
  */
 export function volumePath(podUid: string, spec: OciSpec, emptyDirs: ReadonlySet<string>, volume: string): string {
-  const path = volume === sharedMemory ? spec.mounts?.find(isSharedMemory)?.source : emptyDirs.has(volume) ? emptyDirPath(podUid, volume) : undefined;
+  const path =
+    volume === sharedMemory
+      ? spec.mounts?.find(isSharedMemory)?.source
+      : emptyDirs.has(volume)
+        ? emptyDirPath(podUid, volume)
+        : undefined;
   if (path === undefined) throw new GodwitError('ERR_PEER_PROTOCOL', `the replacement has no volume ${volume}`);
   return path;
 }
@@ -66,7 +72,9 @@ export function volumesOf(podUid: string, specs: readonly string[], sight: Volum
     for (const mount of parseOciSpec(spec).mounts ?? []) {
       const { source, destination } = mount;
       if (source === undefined) continue;
-      const place = isSharedMemory(mount) ? { name: sharedMemory, part: '' } : (directPlace(podUid, source) ?? subPathPlace(podUid, source, sight));
+      const place = isSharedMemory(mount)
+        ? { name: sharedMemory, part: '' }
+        : (directPlace(podUid, source) ?? subPathPlace(podUid, source, sight));
       if (place === undefined) continue;
       const { name, part } = place;
       const path = name === sharedMemory ? source : emptyDirPath(podUid, name);
@@ -113,15 +121,27 @@ function below(directory: string, path: string): string[] {
 const removed = '//deleted';
 
 /** Directories of an emptyDir, relative to it, that the kubelet has mounted for the containers of the pod (subPath). */
-export function mountedParts(podUid: string, volume: string, mounts: readonly { path: string; root: string }[]): string[] {
-  const own = mounts.filter(({ path, root }) => below(join(podsDirectory, podUid, subPathDirectory, volume), path).length > 0 && !root.endsWith(removed));
+export function mountedParts(
+  podUid: string,
+  volume: string,
+  mounts: readonly { path: string; root: string }[],
+): string[] {
+  const own = mounts.filter(
+    ({ path, root }) =>
+      below(join(podsDirectory, podUid, subPathDirectory, volume), path).length > 0 && !root.endsWith(removed),
+  );
   return [...new Set(own.map(({ root }) => partOf(podUid, volume, root)))].filter((part) => part !== '');
 }
 
 /**
- * Where a container sees a part of an emptyDir that is not in the volume any more: the kubelet mounted it before the files came, and
- * what came in its place is something else, e.g. a symlink.
+ * Where a container sees a part of an emptyDir that is not in the volume any more: the kubelet mounted it before the
+ * files came, and what came in its place is something else, e.g. a symlink.
  */
 export function lostSubPaths(podUid: string, { mounts = [] }: OciSpec, sight: VolumeSight): string[] {
-  return mounts.filter(({ source }) => source !== undefined && volumeOfSubPath(podUid, source, sight) !== undefined && sight.linksOf(source) === 0).map(({ destination }) => destination);
+  return mounts
+    .filter(
+      ({ source }) =>
+        source !== undefined && volumeOfSubPath(podUid, source, sight) !== undefined && sight.linksOf(source) === 0,
+    )
+    .map(({ destination }) => destination);
 }

@@ -1,4 +1,5 @@
-// A node that comes back from a reboot or a partition: its links of old epochs stay silent, its newer ones are put on record.
+// A node that comes back from a reboot or a partition: its links of old epochs stay silent, its newer ones are put on
+// record.
 import test from 'ava';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Attachment } from '#cni/port.ts';
@@ -7,9 +8,19 @@ import { silentLog } from '#core/log.ts';
 import { stableIP } from '#core/testing/stable-objects.ts';
 import { fence } from './fence.ts';
 
-const link = (epoch: number, state: Attachment['state'] = 'active'): Attachment =>
-  ({ network: 'stable', containerId: 'c1', ifName: 'net1', netns: '/run/netns/x', addresses: ['198.18.0.10/24'], mac: '02:00:00:00:00:01', mtu: 1500, epoch, state });
-const held = (epoch: number, nodeName: string): StableIP => stableIP('198.18.0.10', { status: { epoch, holder: { name: 'shop-0', uid: 'u1', nodeName } } });
+const link = (epoch: number, state: Attachment['state'] = 'active'): Attachment => ({
+  network: 'stable',
+  containerId: 'c1',
+  ifName: 'net1',
+  netns: '/run/netns/x',
+  addresses: ['198.18.0.10/24'],
+  mac: '02:00:00:00:00:01',
+  mtu: 1500,
+  epoch,
+  state,
+});
+const held = (epoch: number, nodeName: string): StableIP =>
+  stableIP('198.18.0.10', { status: { epoch, holder: { name: 'shop-0', uid: 'u1', nodeName } } });
 /** Released and taken by somebody else while this node was away; nobody holds it yet. */
 const { status: _none, ...fresh } = stableIP();
 const takenAnew: StableIP = { ...fresh, metadata: { ...fresh.metadata, creationTimestamp: '2026-02-01T00:00:00Z' } };

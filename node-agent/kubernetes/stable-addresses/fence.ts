@@ -1,4 +1,5 @@
-// Links and StableIPs are kept in agreement: an old epoch is shut, also after a reboot or a partition; a newer one is put on record.
+// Links and StableIPs are kept in agreement: an old epoch is shut, also after a reboot or a partition; a newer one is
+// put on record.
 import type { Attachment, LinkPort } from '#cni/port.ts';
 import { epochOf, stableIPName, type StableIP } from '#core/api/stable-ip.ts';
 import { asGodwitError } from '#core/errors.ts';
@@ -24,12 +25,18 @@ export function fence(ports: FencePorts): void {
   const judgeAll = async (): Promise<void> => {
     for (const link of await links.attachments()) if (link.state === 'active') await judge(ports, link);
   };
-  const judged = (): void => void judgeAll().catch((error: unknown) => log.error({ error: asGodwitError(error).message }, 'Links were not judged'));
+  const judged = (): void =>
+    void judgeAll().catch((error: unknown) =>
+      log.error({ error: asGodwitError(error).message }, 'Links were not judged'),
+    );
   stableIPs.onChange(judged);
   judged();
 }
 
-async function judge({ node, links, stableIPs, holders, podOf, log, onRefused }: FencePorts, link: Attachment): Promise<void> {
+async function judge(
+  { node, links, stableIPs, holders, podOf, log, onRefused }: FencePorts,
+  link: Attachment,
+): Promise<void> {
   const pod = podOf(link.containerId);
   for (const address of link.addresses) {
     const name = stableIPName(link.network, address);

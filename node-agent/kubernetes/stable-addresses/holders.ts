@@ -1,5 +1,5 @@
-// StableIP objects: taken for a workload, and told who holds them at which epoch. An address belongs to the namespace of its workload, and is
-// given to and held by pods of that namespace alone.
+// StableIP objects: taken for a workload, and told who holds them at which epoch. An address belongs to the namespace
+// of its workload, and is given to and held by pods of that namespace alone.
 import { createHash } from 'node:crypto';
 import { chooseAddresses, type Cursors } from '#cni/addresses/choose.ts';
 import { formatMac, parseMac, stableMac } from '#cni/link/mac.ts';
@@ -53,11 +53,16 @@ export class AddressHolders {
   }
 
   /**
-   * The addresses of the pod's lineage on that network, taken now if it has none. `made` are those that did not exist before.
+   * The addresses of the pod's lineage on that network, taken now if it has none. `made` are those that did not exist
+   * before.
    *
    * @param assertServed throws where the network gives nothing new to the pod's namespace
    */
-  async of(bearer: Bearer, wanted: Wanted, assertServed: () => Promise<void>): Promise<{ addresses: StableIP[]; made: StableIP[] }> {
+  async of(
+    bearer: Bearer,
+    wanted: Wanted,
+    assertServed: () => Promise<void>,
+  ): Promise<{ addresses: StableIP[]; made: StableIP[] }> {
     const own = (await this.#ownOf(bearer, wanted.network.name)).filter(({ spec }) => spec.ifName === wanted.ifName);
     if (own.length > 0) return { addresses: own, made: [] };
     await assertServed();
@@ -66,9 +71,27 @@ export class AddressHolders {
   }
 
   /** Also what the pod holds already: the Migration by which it got it may be gone. */
-  async #ownOf({ pod: { metadata: { namespace, uid } }, lineage }: Bearer, network: string): Promise<StableIP[]> {
-    const held = this.#known.list().find(({ spec, status }) => spec.network === network && uid !== undefined && status?.holder?.uid === uid && spec.workload.namespace === namespace);
-    const { items } = await this.#api.list(stableIPs, { labelSelector: `${labels.network}=${network},${labels.lineage}=${held?.spec.workload.lineage ?? lineage}` });
+  async #ownOf(
+    {
+      pod: {
+        metadata: { namespace, uid },
+      },
+      lineage,
+    }: Bearer,
+    network: string,
+  ): Promise<StableIP[]> {
+    const held = this.#known
+      .list()
+      .find(
+        ({ spec, status }) =>
+          spec.network === network &&
+          uid !== undefined &&
+          status?.holder?.uid === uid &&
+          spec.workload.namespace === namespace,
+      );
+    const { items } = await this.#api.list(stableIPs, {
+      labelSelector: `${labels.network}=${network},${labels.lineage}=${held?.spec.workload.lineage ?? lineage}`,
+    });
     return items.filter(({ spec }) => spec.workload.namespace === namespace);
   }
 
@@ -78,17 +101,27 @@ export class AddressHolders {
   }
 
   /**
-   * This pod on this node holds the address from `epoch` on. A newer epoch stays: then this node has been overtaken, and the answer
-   * is false. Safe to call twice.
+   * This pod on this node holds the address from `epoch` on. A newer epoch stays: then this node has been overtaken,
+   * and the answer is false. Safe to call twice.
    */
   async hold(name: string, { namespace, ...pod }: Holder, epoch: number): Promise<boolean> {
     let holds = true;
     await mutateStatus(this.#api, stableIPs, { name }, (fresh) => {
-      if (fresh.spec.workload.namespace !== namespace) throw new GodwitError('ERR_ADDRESS_TAKEN', `${fresh.spec.address} belongs to the namespace ${fresh.spec.workload.namespace}, not to ${namespace}`);
+      if (fresh.spec.workload.namespace !== namespace)
+        throw new GodwitError(
+          'ERR_ADDRESS_TAKEN',
+          `${fresh.spec.address} belongs to the namespace ${fresh.spec.workload.namespace}, not to ${namespace}`,
+        );
       const current = fresh.status;
-      holds = current === undefined || epoch > current.epoch || (epoch === current.epoch && (current.holder === undefined || current.holder.uid === pod.uid));
-      const unchanged = current?.epoch === epoch && current.holder?.uid === pod.uid && current.holder.nodeName === this.#node;
-      return holds && !unchanged ? { ...fresh, status: { ...current, epoch, holder: { name: pod.name, uid: pod.uid, nodeName: this.#node } } } : undefined;
+      holds =
+        current === undefined ||
+        epoch > current.epoch ||
+        (epoch === current.epoch && (current.holder === undefined || current.holder.uid === pod.uid));
+      const unchanged =
+        current?.epoch === epoch && current.holder?.uid === pod.uid && current.holder.nodeName === this.#node;
+      return holds && !unchanged
+        ? { ...fresh, status: { ...current, epoch, holder: { name: pod.name, uid: pod.uid, nodeName: this.#node } } }
+        : undefined;
     });
     return holds;
   }
@@ -96,7 +129,11 @@ export class AddressHolders {
   /** Creating the object is taking the address: whoever was faster has it, and the next one is tried. */
   async #take({ pod, lineage }: Bearer, wanted: Wanted): Promise<StableIP[]> {
     const { network, requested } = wanted;
-    if (requested.length > mostWishes) throw new GodwitError('ERR_ADDRESS_INVALID', `${requested.length} addresses were asked for, more than ${mostWishes}`);
+    if (requested.length > mostWishes)
+      throw new GodwitError(
+        'ERR_ADDRESS_INVALID',
+        `${requested.length} addresses were asked for, more than ${mostWishes}`,
+      );
     const tries = requested.length > 0 ? 1 : allocationTries;
     const known = this.#known.list().filter(({ spec }) => spec.network === network.name);
     const taken = new Set(known.map(({ spec }) => bare(spec.address)));
@@ -106,7 +143,13 @@ export class AddressHolders {
       const made: StableIP[] = [];
       let address = '';
       try {
-        const chosen = chooseAddresses({ network: network.name, ranges: network.parsedRanges, requested, taken, cursors });
+        const chosen = chooseAddresses({
+          network: network.name,
+          ranges: network.parsedRanges,
+          requested,
+          taken,
+          cursors,
+        });
         const mac = macOf(wanted, chosen, macs);
         for (address of chosen) made.push(await this.#create({ pod, lineage }, wanted, address, mac));
         if (wanted.mac !== undefined) await this.#assertOnly(network.name, mac, made);
@@ -114,13 +157,23 @@ export class AddressHolders {
       } catch (error) {
         await this.release(made);
         if (!hasCode(error, 'ERR_KUBE_EXISTS')) throw error;
-        if (attempt === tries) throw new GodwitError('ERR_ADDRESS_TAKEN', requested.length > 0 ? `${bare(address)} is in use` : `the addresses that were chosen in network ${network.name} are in use by now`, { cause: error });
+        if (attempt === tries)
+          throw new GodwitError(
+            'ERR_ADDRESS_TAKEN',
+            requested.length > 0
+              ? `${bare(address)} is in use`
+              : `the addresses that were chosen in network ${network.name} are in use by now`,
+            { cause: error },
+          );
         taken.add(bare(address));
       }
     }
   }
 
-  /** A MAC that a pod wishes for is looked for once more, when its own object is there: of two that wish for one at the same time one at least sees the other. */
+  /**
+   * A MAC that a pod wishes for is looked for once more, when its own object is there: of two that wish for one at the
+   * same time one at least sees the other.
+   */
   async #assertOnly(network: string, mac: string, made: readonly StableIP[]): Promise<void> {
     const { items } = await this.#api.list(stableIPs, { labelSelector: `${labels.network}=${network}` });
     const own = new Set(made.map(({ metadata }) => metadata.name));
@@ -132,13 +185,21 @@ export class AddressHolders {
     return this.#api.create(stableIPs, {
       apiVersion: groupVersion,
       kind: 'StableIP',
-      metadata: { name: stableIPName(network.name, address), labels: { [labels.network]: network.name, [labels.lineage]: lineage } },
+      metadata: {
+        name: stableIPName(network.name, address),
+        labels: { [labels.network]: network.name, [labels.lineage]: lineage },
+      },
       spec: {
         network: network.name,
         address,
         mac,
         ifName,
-        workload: { namespace: pod.metadata.namespace ?? '', lineage, podName: pod.metadata.name, ...(owner === undefined ? {} : { owner }) },
+        workload: {
+          namespace: pod.metadata.namespace ?? '',
+          lineage,
+          podName: pod.metadata.name,
+          ...(owner === undefined ? {} : { owner }),
+        },
       },
     });
   }
@@ -152,7 +213,10 @@ function cursorsOf({ name, parsedRanges }: Network, seed: string): Cursors {
 
 const macTaken = (mac: string): GodwitError => new GodwitError('ERR_ADDRESS_TAKEN', `the MAC address ${mac} is in use`);
 
-/** No two workloads of a network have one MAC. All addresses of a link have its one, whichever of them is read first when the next link is made. */
+/**
+ * No two workloads of a network have one MAC. All addresses of a link have its one, whichever of them is read first
+ * when the next link is made.
+ */
 function macOf({ network, mac }: Wanted, [first = '']: readonly string[], taken: ReadonlySet<string>): string {
   if (mac !== undefined) {
     const wished = formatMac(parseMac(mac));

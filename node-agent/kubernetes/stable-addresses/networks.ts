@@ -11,7 +11,12 @@ import type { Log } from '#core/log.ts';
 import type { ClusterView } from '#agent/kubernetes/cluster-view.ts';
 
 /** Why a network that is not ready gives nothing new: its addresses or its segment are another's. */
-const unusable: ReadonlySet<string> = new Set<NetworkReason>(['RangesInvalid', 'RangesReserved', 'RangesOverlap', 'SegmentShared']);
+const unusable: ReadonlySet<string> = new Set<NetworkReason>([
+  'RangesInvalid',
+  'RangesReserved',
+  'RangesOverlap',
+  'SegmentShared',
+]);
 
 export class ClusterNetworks {
   readonly #node: string;
@@ -33,14 +38,18 @@ export class ClusterNetworks {
   }
 
   /**
-   * ERR_NETWORK_NOT_SERVED unless pods of that namespace may take addresses of the network: its attachment definition may lie in another
-   * namespace, and anybody can write one in his own.
+   * ERR_NETWORK_NOT_SERVED unless pods of that namespace may take addresses of the network: its attachment definition
+   * may lie in another namespace, and anybody can write one in his own.
    */
   async assertServed(name: string, namespace: string, labelled: () => Promise<Namespace | undefined>): Promise<void> {
     const network = this.#cache.get({ name });
     if (network === undefined) throw new GodwitError('ERR_NETWORK_NOT_SERVED', `there is no StableNetwork ${name}`);
     const ready = findCondition(network.status?.conditions, 'Ready');
-    if (ready?.status === 'False' && unusable.has(ready.reason)) throw new GodwitError('ERR_NETWORK_NOT_SERVED', `StableNetwork ${name} is not ready (${ready.reason}): ${ready.message}`);
+    if (ready?.status === 'False' && unusable.has(ready.reason))
+      throw new GodwitError(
+        'ERR_NETWORK_NOT_SERVED',
+        `StableNetwork ${name} is not ready (${ready.reason}): ${ready.message}`,
+      );
     if (network.spec.namespaces.includes(namespace)) return;
     const found = network.spec.namespaceSelector === undefined ? undefined : await labelled();
     if (found !== undefined && servedNamespaces(network, [found]).includes(namespace)) return;
@@ -54,14 +63,21 @@ export class ClusterNetworks {
       try {
         networks.set(metadata.name, parseNetwork(this.config(metadata.name)));
       } catch (error) {
-        this.#log.warn({ network: metadata.name, error: asGodwitError(error).message }, 'StableNetwork cannot be used on this node');
+        this.#log.warn(
+          { network: metadata.name, error: asGodwitError(error).message },
+          'StableNetwork cannot be used on this node',
+        );
       }
     }
     return networks;
   }
 
   #legs() {
-    const others = this.#view.nodes().filter((name) => name !== this.#node).map((name) => this.#view.addressOf(name)).filter((address) => address !== undefined);
+    const others = this.#view
+      .nodes()
+      .filter((name) => name !== this.#node)
+      .map((name) => this.#view.addressOf(name))
+      .filter((address) => address !== undefined);
     return { local: this.#view.addressOf(this.#node) ?? '', peers: others };
   }
 }

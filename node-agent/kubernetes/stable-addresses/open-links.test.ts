@@ -5,13 +5,23 @@ import { stableIP } from '#core/testing/stable-objects.ts';
 import { holdArrived, openLinks } from './open-links.ts';
 
 const link: Attachment = {
-  network: 'stable', containerId: 'c1', ifName: 'net1', netns: '/run/netns/x', addresses: ['198.18.0.10/24'], mac: '02:00:00:00:00:01', mtu: 1500, epoch: 3, state: 'parked',
+  network: 'stable',
+  containerId: 'c1',
+  ifName: 'net1',
+  netns: '/run/netns/x',
+  addresses: ['198.18.0.10/24'],
+  mac: '02:00:00:00:00:01',
+  mtu: 1500,
+  epoch: 3,
+  state: 'parked',
 };
 const pod = { namespace: 'default', name: 'shop-0', uid: 'u1' };
 
 function rig({ onRecord, holds }: { onRecord: number; holds: boolean }) {
   const done: string[] = [];
-  const known = stableIP('198.18.0.10', { status: { epoch: onRecord, holder: { name: 'shop-0', uid: 'u0', nodeName: 'b' } } });
+  const known = stableIP('198.18.0.10', {
+    status: { epoch: onRecord, holder: { name: 'shop-0', uid: 'u0', nodeName: 'b' } },
+  });
   return {
     done,
     links: {
@@ -19,7 +29,9 @@ function rig({ onRecord, holds }: { onRecord: number; holds: boolean }) {
       activate: (_link: Attachment, epoch: number) => Promise.resolve(void done.push(`open at ${epoch}`)),
       gate: () => Promise.resolve(void done.push('shut')),
     },
-    holders: { hold: (_name: string, _pod: unknown, epoch: number) => (done.push(`hold at ${epoch}`), Promise.resolve(holds)) },
+    holders: {
+      hold: (_name: string, _pod: unknown, epoch: number) => (done.push(`hold at ${epoch}`), Promise.resolve(holds)),
+    },
     stableIPs: { get: () => known },
   };
 }

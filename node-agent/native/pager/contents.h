@@ -1,4 +1,5 @@
-// The images on disk: their content is mapped at addresses that are the same in every pager, so that a successor can go on with the ranges.
+// The images on disk: their content is mapped at addresses that are the same in every pager, so that a successor can go
+// on with the ranges.
 #ifndef GODWIT_PAGER_CONTENTS_H
 #define GODWIT_PAGER_CONTENTS_H
 
@@ -77,7 +78,10 @@ static bool emit_run(struct model *model, struct range range, const struct span 
   return emit(model, range);
 }
 
-/** Adds the lazy runs of a pagemap to the last task of `model`; content lies in the image at `content` in the order of the runs. */
+/**
+ * Adds the lazy runs of a pagemap to the last task of `model`; content lies in the image at `content` in the order of
+ * the runs.
+ */
 static bool emit_pagemap(struct model *model, struct reader pagemap, uint64_t content, uint64_t content_bytes, const struct span *wiped, int wiped_count) {
   uint64_t after = 0, offset = 0;
   while (pagemap.at < pagemap.end) {

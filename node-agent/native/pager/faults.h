@@ -1,4 +1,5 @@
-// Puts pages into the memory of tasks by userfaultfd. No answer of the kernel but success, EEXIST and ENOENT counts as "the page is there".
+// Puts pages into the memory of tasks by userfaultfd. No answer of the kernel but success, EEXIST and ENOENT counts as
+// "the page is there".
 #ifndef GODWIT_PAGER_FAULTS_H
 #define GODWIT_PAGER_FAULTS_H
 
@@ -48,8 +49,8 @@ static int64_t copy_pages(int descriptor, uint64_t address, uint64_t content, ui
 }
 
 /**
- * Copies a single page. The kernel looks for the mapping before it looks whether an event waits to be read: one that has just been moved or
- * unmapped is not found, though nobody has been told. Asked again, the kernel says EAGAIN then.
+ * Copies a single page. The kernel looks for the mapping before it looks whether an event waits to be read: one that
+ * has just been moved or unmapped is not found, though nobody has been told. Asked again, the kernel says EAGAIN then.
  */
 static int64_t copy_page(int descriptor, uint64_t address, uint64_t content) {
   int64_t answer = copy_pages(descriptor, address, content, PAGE);
@@ -60,7 +61,10 @@ static bool has_gone(int64_t answer) {
   return answer == -ESRCH || answer == -ENOSPC;
 }
 
-/** One page about which the kernel said neither yes nor "wait": it is there already, or there is no memory of the program. */
+/**
+ * One page about which the kernel said neither yes nor "wait": it is there already, or there is no memory of the
+ * program.
+ */
 static enum progress settle_page(struct state *state, uint32_t task, int descriptor, uint64_t address, int64_t answer) {
   switch (answer) {
     case -EEXIST:
@@ -105,7 +109,8 @@ static int64_t zero_page(int descriptor, uint64_t address) {
 }
 
 /**
- * A task waits for the page at `address`. What is brought in here is not taken out of its range: the range comes to it later, and finds it there.
+ * A task waits for the page at `address`. What is brought in here is not taken out of its range: the range comes to it
+ * later, and finds it there.
  */
 static enum progress answer_fault(struct state *state, uint32_t task, uint64_t address) {
   struct model *model = held_model(state);

@@ -1,5 +1,6 @@
-// godwit-pager IMAGES: brings the memory of restored tasks in while they run; its working directory has the socket for CRIU and the state.
-// Two processes share all descriptors: the guard starts a new pager when one is killed, and a pager becomes the guard when that one is.
+// godwit-pager IMAGES: brings the memory of restored tasks in while they run; its working directory has the socket for
+// CRIU and the state. Two processes share all descriptors: the guard starts a new pager when one is killed, and a pager
+// becomes the guard when that one is.
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>

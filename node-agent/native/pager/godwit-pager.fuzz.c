@@ -1,4 +1,5 @@
-// Fuzz target for what godwit-pager reads of others: CRIU's images, its words on the socket, and what events do to the ranges.
+// Fuzz target for what godwit-pager reads of others: CRIU's images, its words on the socket, and what events do to the
+// ranges.
 #define main godwit_main
 #include "godwit-pager.c"
 #undef main

@@ -1,4 +1,5 @@
-// The pager by itself: a program plays CRIU's restored task, and drops, unmaps, remaps and forks its memory while it comes in.
+// The pager by itself: a program plays CRIU's restored task, and drops, unmaps, remaps and forks its memory while it
+// comes in.
 import { existsSync, mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import process from 'node:process';
@@ -17,7 +18,15 @@ const churn = join(repositoryRoot, 'build/test/godwit-churn');
 
 test.before(async () => {
   for (const variant of variants) await build(script, variant);
-  await mustRun(['cc', '-O2', '-static', '-pthread', '-o', churn, join(repositoryRoot, 'test-e2e/workloads/memory/churn.c')]);
+  await mustRun([
+    'cc',
+    '-O2',
+    '-static',
+    '-pthread',
+    '-o',
+    churn,
+    join(repositoryRoot, 'test-e2e/workloads/memory/churn.c'),
+  ]);
 });
 
 interface Play {
@@ -32,10 +41,13 @@ async function play(t: ExecutionContext, variant: (typeof variants)[number], sec
   const directories = { images: join(root, 'images'), pages: join(root, 'pages'), work: join(root, 'work') };
   for (const path of Object.values(directories)) mkdirSync(path);
   // Not as the agent starts it: beside the containerd of some test host it would end with that host.
-  void start(join(repositoryRoot, 'build', variant, 'godwit-pager'), [directories.pages], { cwd: directories.work }).ended;
+  void start(join(repositoryRoot, 'build', variant, 'godwit-pager'), [directories.pages], { cwd: directories.work })
+    .ended;
   while (!existsSync(join(directories.work, 'lazy-pages.socket'))) await sleep(1);
   t.teardown(() => stopPagers(directories));
-  const { child, ended } = start(churn, [String(seconds), String(pages), '../work/lazy-pages.socket'], { cwd: directories.pages });
+  const { child, ended } = start(churn, [String(seconds), String(pages), '../work/lazy-pages.socket'], {
+    cwd: directories.pages,
+  });
   return { directories, ended, kill: () => child.kill('SIGKILL') };
 }
 

@@ -1,4 +1,5 @@
-// CRIU's images as far as a pager needs them: which pages a task has, which may come late, and which VMAs its children see as zeros.
+// CRIU's images as far as a pager needs them: which pages a task has, which may come late, and which VMAs its children
+// see as zeros.
 #ifndef GODWIT_PAGER_IMAGES_H
 #define GODWIT_PAGER_IMAGES_H
 

@@ -1,5 +1,5 @@
-// What an event of the kernel does to the memory that is still to come. The held model is read, the other one is built: a reader that is
-// killed half-way has changed nothing.
+// What an event of the kernel does to the memory that is still to come. The held model is read, the other one is built:
+// a reader that is killed half-way has changed nothing.
 #ifndef GODWIT_PAGER_RANGES_H
 #define GODWIT_PAGER_RANGES_H
 

@@ -1,4 +1,5 @@
-// The pager: answers faults at once, follows what the program does to its memory, and brings in the rest while nobody asks.
+// The pager: answers faults at once, follows what the program does to its memory, and brings in the rest while nobody
+// asks.
 #ifndef GODWIT_PAGER_SERVE_H
 #define GODWIT_PAGER_SERVE_H
 
@@ -99,7 +100,10 @@ static uint32_t skip_whole(const struct model *model, uint32_t index) {
   return index;
 }
 
-/** Whose turn it is: every other time the oldest task's, whose children inherit what it misses; in between all in a row, to see which have ended. */
+/**
+ * Whose turn it is: every other time the oldest task's, whose children inherit what it misses; in between all in a row,
+ * to see which have ended.
+ */
 static uint32_t next_range(struct pager *pager) {
   const struct model *model = held_model(pager->state);
   uint32_t oldest = skip_whole(model, 0);
@@ -124,7 +128,9 @@ static bool is_idle(const struct pager *pager) {
   return !pager->state->restored || pager->state->left_bytes == 0;
 }
 
-/** Waits for messages as long as there is nothing else to do; a task that stands in the kernel is given a millisecond. */
+/**
+ * Waits for messages as long as there is nothing else to do; a task that stands in the kernel is given a millisecond.
+ */
 static bool wait_for_messages(struct pager *pager, struct pollfd *polled) {
   const struct model *model = held_model(pager->state);
   polled[0] = (struct pollfd){.fd = pager->criu, .events = POLLIN};

@@ -1,4 +1,5 @@
-// What `criu restore --lazy-pages` says on lazy-pages.socket: for each task its pid and its userfaultfd, and at last that all is registered.
+// What `criu restore --lazy-pages` says on lazy-pages.socket: for each task its pid and its userfaultfd, and at last
+// that all is registered.
 #ifndef GODWIT_PAGER_SOCKET_H
 #define GODWIT_PAGER_SOCKET_H
 

@@ -1,4 +1,5 @@
-// What must outlive a pager that is killed: a file that guard and pager map, and that the agent reads (criu/pager-state.ts).
+// What must outlive a pager that is killed: a file that guard and pager map, and that the agent reads
+// (criu/pager-state.ts).
 #ifndef GODWIT_PAGER_STATE_H
 #define GODWIT_PAGER_STATE_H
 
@@ -52,7 +53,10 @@ struct state {
   struct image images[TASKS_MAX];
   /** models[generation % 2] holds; an event builds the other one. */
   uint64_t generation;
-  /** The kernel writes each message here, so that none is lost with its reader; an event is open while `message_generation` holds. */
+  /**
+   * The kernel writes each message here, so that none is lost with its reader; an event is open while
+   * `message_generation` holds.
+   */
   uint64_t message_generation;
   uint32_t message_task;
   struct uffd_msg message;

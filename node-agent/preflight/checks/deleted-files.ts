@@ -11,7 +11,11 @@ export const deletedFiles: SourceCheck = {
   about: `A process has a file open that was deleted and takes more than ${limitMebibytes} MiB.`,
   run: ({ inspection: { processes } }) =>
     refuseAny(
-      heldDescriptors(processes, ({ deletedBytes = 0 }) => deletedBytes > ghostLimitBytes, ({ target, deletedBytes = 0 }) => `${target}, ${Math.ceil(deletedBytes / 2 ** 20)} MiB,`),
+      heldDescriptors(
+        processes,
+        ({ deletedBytes = 0 }) => deletedBytes > ghostLimitBytes,
+        ({ target, deletedBytes = 0 }) => `${target}, ${Math.ceil(deletedBytes / 2 ** 20)} MiB,`,
+      ),
       `none over ${limitMebibytes} MiB`,
       `open, and larger than ${limitMebibytes} MiB`,
       'Let the program close or keep the file.',

@@ -23,7 +23,9 @@ export const devices: SourceCheck = {
   code: 'PREFLIGHT_DEVICE',
   about: 'A process has a device open or mapped that is more than null, zero, random numbers or a terminal of its own.',
   run({ inspection: { processes } }) {
-    const mapped = processes.flatMap((process) => process.mappedPaths.filter(isOther).map((path) => `${path} mapped by ${named(process)}`));
+    const mapped = processes.flatMap((process) =>
+      process.mappedPaths.filter(isOther).map((path) => `${path} mapped by ${named(process)}`),
+    );
     const open = heldDescriptors(processes, ({ target }) => isOther(target));
     return refuseAny([...open, ...mapped], 'none', 'in use', 'Close them before the move.');
   },
@@ -34,7 +36,9 @@ export const gpus: SourceCheck = {
   code: 'PREFLIGHT_GPU',
   about: 'A process uses a GPU or another accelerator.',
   run({ inspection: { processes } }) {
-    const users = processes.filter(({ descriptors, mappedPaths }) => [...descriptors.map(({ target }) => target), ...mappedPaths].some((path) => gpu.test(path)));
+    const users = processes.filter(({ descriptors, mappedPaths }) =>
+      [...descriptors.map(({ target }) => target), ...mappedPaths].some((path) => gpu.test(path)),
+    );
     return refuseAny(users.map(named), 'none', 'in use by', 'There is none: the state of an accelerator cannot move.');
   },
 };

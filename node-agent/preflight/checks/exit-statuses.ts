@@ -1,10 +1,12 @@
-// CRIU restores the status of a child that ended as seven bits. Who is waited for soon is waited for before the freeze; of the others the owner may know.
+// CRIU restores the status of a child that ended as seven bits. Who is waited for soon is waited for before the freeze;
+// of the others the owner may know.
 import type { SourceCheck } from '#agent/preflight/check.ts';
 
 export const exitStatuses: SourceCheck = {
   check: 'exit statuses',
   code: 'PREFLIGHT_EXIT_STATUS',
-  about: 'A note, no refusal: children ended with a status of 128 or more, and nobody has waited for them. Who does so after the move gets 128 less.',
+  about:
+    'A note, no refusal: children ended with a status of 128 or more, and nobody has waited for them. Who does so after the move gets 128 less.',
   run: ({ inspection: { endedChildren } }) =>
     endedChildren.length === 0
       ? { fact: 'none that a move would change' }

@@ -11,6 +11,11 @@ export const hugePages: SourceCheck = {
   run({ inspection: { processes } }) {
     const mapped = processes.filter(({ mappedPaths }) => mappedPaths.some((path) => hugeMapping.test(path))).map(named);
     const open = heldDescriptors(processes, ({ huge = false }) => huge);
-    return refuseAny([...mapped, ...open], 'none', 'in use', 'Turn huge pages off in the program (`huge_pages=off` for PostgreSQL).');
+    return refuseAny(
+      [...mapped, ...open],
+      'none',
+      'in use',
+      'Turn huge pages off in the program (`huge_pages=off` for PostgreSQL).',
+    );
   },
 };

@@ -13,7 +13,11 @@ export const imageMemory: SourceCheck = {
     const fact = `about ${mebibytes(needed)} needed, ${mebibytes(imageFreeBytes)} set aside`;
     return needed <= imageFreeBytes
       ? { fact }
-      : { verdict: 'refused', fact: `the images need about ${mebibytes(needed)}, the source has ${mebibytes(imageFreeBytes)} set aside`, remedy: 'Raise imageLimitBytes on the source, or wait until its other handovers are done.' };
+      : {
+          verdict: 'refused',
+          fact: `the images need about ${mebibytes(needed)}, the source has ${mebibytes(imageFreeBytes)} set aside`,
+          remedy: 'Raise imageLimitBytes on the source, or wait until its other handovers are done.',
+        };
   },
 };
 

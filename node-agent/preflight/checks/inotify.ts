@@ -8,5 +8,9 @@ export const inotify: SourceCheck = {
   run: ({ inspection: { watchedPaths, lostWatches } }) =>
     lostWatches === 0
       ? { fact: `${watchedPaths.length} watched paths to look up` }
-      : { verdict: 'refused', fact: `${lostWatches} inotify watches on something without a usable path in the container`, remedy: 'Let the program remove these watches.' },
+      : {
+          verdict: 'refused',
+          fact: `${lostWatches} inotify watches on something without a usable path in the container`,
+          remedy: 'Let the program remove these watches.',
+        },
 };

@@ -10,6 +10,11 @@ export const joinedProcesses: SourceCheck = {
   run({ inspection: { processes, init } }) {
     const outside = new Set(outsiders(init, new Map(processes.map(({ pid, parent }) => [pid, parent]))));
     const joined = processes.filter(({ pid }) => outside.has(pid)).map(named);
-    return refuseAny(joined, `${processes.length} processes of one tree`, 'not started by the container itself', 'End these sessions, or wait until they are done.');
+    return refuseAny(
+      joined,
+      `${processes.length} processes of one tree`,
+      'not started by the container itself',
+      'End these sessions, or wait until they are done.',
+    );
   },
 };

@@ -5,7 +5,8 @@ import { heldDescriptors, type Mount } from '#agent/preflight/inspection.ts';
 export const leases: SourceCheck = {
   check: 'leases',
   code: 'PREFLIGHT_LEASE',
-  about: 'A process has a write lease (F_SETLEASE) on a file that is mapped: CRIU sets leases before it maps files, and the mapping breaks them.',
+  about:
+    'A process has a write lease (F_SETLEASE) on a file that is mapped: CRIU sets leases before it maps files, and the mapping breaks them.',
   run({ inspection: { processes } }) {
     const mapped = new Set(processes.flatMap(({ mappedPaths }) => mappedPaths));
     return refuseAny(
@@ -19,8 +20,16 @@ export const leases: SourceCheck = {
 
 /** File systems that keep locks where both nodes see them, with the mount options that keep them on the node. */
 const sharedLocks: Readonly<Record<string, readonly string[]>> = {
-  nfs: ['nolock', 'local_lock=all'], nfs4: ['local_lock=all'], cifs: ['nobrl'], smb3: ['nobrl'],
-  ceph: [], 'fuse.ceph': [], 'fuse.glusterfs': [], gfs2: ['localflocks'], ocfs2: ['localflocks'], lustre: ['localflock'],
+  nfs: ['nolock', 'local_lock=all'],
+  nfs4: ['local_lock=all'],
+  cifs: ['nobrl'],
+  smb3: ['nobrl'],
+  ceph: [],
+  'fuse.ceph': [],
+  'fuse.glusterfs': [],
+  gfs2: ['localflocks'],
+  ocfs2: ['localflocks'],
+  lustre: ['localflock'],
 };
 
 function keepsLocksForAll({ type, options }: Mount): boolean {
@@ -31,12 +40,16 @@ function keepsLocksForAll({ type, options }: Mount): boolean {
 export const volumeLocks: SourceCheck = {
   check: 'locks on shared volumes',
   code: 'PREFLIGHT_SHARED_LOCK',
-  about: 'A process has a lock on a file of storage that keeps locks for all nodes: the target cannot have it while the source stands still with it.',
+  about:
+    'A process has a lock on a file of storage that keeps locks for all nodes: the target cannot have it while the source stands still with it.',
   acceptable: true,
   run({ inspection: { processes, mounts } }) {
     const shared = new Set(mounts.filter((mount) => keepsLocksForAll(mount)).map(({ id }) => id));
     return refuseAny(
-      heldDescriptors(processes, ({ locks = [], mount }) => locks.length > 0 && mount !== undefined && shared.has(mount)),
+      heldDescriptors(
+        processes,
+        ({ locks = [], mount }) => locks.length > 0 && mount !== undefined && shared.has(mount),
+      ),
       'none on storage that keeps them for all nodes',
       'locked for all nodes',
       'Move it when it holds no lock there, or mount the volume with local locks (NFS: local_lock=all) if only this workload locks files on it.',

@@ -1,4 +1,5 @@
-// CRIU knows TCP, not its extension over several paths. Containers begin with it switched off (runtime/without-mptcp.ts).
+// CRIU knows TCP, not its extension over several paths. Containers begin with it switched off
+// (runtime/without-mptcp.ts).
 import { refuseAny, type SourceCheck } from '#agent/preflight/check.ts';
 import { heldDescriptors, socketInode } from '#agent/preflight/inspection.ts';
 

@@ -5,7 +5,8 @@ import { connectedOutside, heldDescriptors, socketInode } from '#agent/preflight
 export const outsideSockets: SourceCheck = {
   check: 'unix sockets',
   code: 'PREFLIGHT_OUTSIDE_SOCKET',
-  about: 'A unix socket is connected to a process outside of the container, e.g. to a service whose socket is mounted into it.',
+  about:
+    'A unix socket is connected to a process outside of the container, e.g. to a service whose socket is mounted into it.',
   run({ inspection: { processes, unixSockets } }) {
     const outside = connectedOutside(processes, unixSockets);
     return refuseAny(
@@ -20,13 +21,22 @@ export const outsideSockets: SourceCheck = {
 export const unixQueue: SourceCheck = {
   check: 'unix queues',
   code: 'PREFLIGHT_UNIX_QUEUE',
-  about: 'A note, no refusal: connections wait to be accepted on a unix socket. While one of them carries data, the freeze is tried again.',
+  about:
+    'A note, no refusal: connections wait to be accepted on a unix socket. While one of them carries data, the freeze is tried again.',
   run({ inspection: { processes, unixSockets } }) {
-    const waiting = new Map(unixSockets.filter((socket) => socket.waiting > 0).map(({ inode, waiting: count }) => [inode, count]));
-    const held = processes.flatMap(({ descriptors }) => descriptors.flatMap((descriptor) => waiting.get(socketInode(descriptor) ?? -1) ?? []));
+    const waiting = new Map(
+      unixSockets.filter((socket) => socket.waiting > 0).map(({ inode, waiting: count }) => [inode, count]),
+    );
+    const held = processes.flatMap(({ descriptors }) =>
+      descriptors.flatMap((descriptor) => waiting.get(socketInode(descriptor) ?? -1) ?? []),
+    );
     const count = held.reduce((sum, each) => sum + each, 0);
     return count === 0
       ? { fact: 'nothing waits to be accepted' }
-      : { verdict: 'note', fact: `${count} connections wait to be accepted on unix sockets`, remedy: 'Try again if the handover is rolled back.' };
+      : {
+          verdict: 'note',
+          fact: `${count} connections wait to be accepted on unix sockets`,
+          remedy: 'Try again if the handover is rolled back.',
+        };
   },
 };

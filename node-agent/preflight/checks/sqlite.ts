@@ -7,7 +7,8 @@ const remedy = 'on a volume that both nodes mount its inode number stays';
 export const sqliteJournal: SourceCheck = {
   check: 'SQLite journals',
   code: 'PREFLIGHT_SQLITE_JOURNAL',
-  about: 'A process has an SQLite database with a rollback journal open, SQLite\'s default mode, where inode numbers change: every later write of that connection fails.',
+  about:
+    "A process has an SQLite database with a rollback journal open, SQLite's default mode, where inode numbers change: every later write of that connection fails.",
   acceptable: true,
   run: ({ inspection }) =>
     refuseAny(
@@ -21,15 +22,31 @@ export const sqliteJournal: SourceCheck = {
 export const sqliteConnections: SourceCheck = {
   check: 'SQLite connections',
   code: 'PREFLIGHT_SQLITE_CONNECTIONS',
-  about: 'A process has several connections to one SQLite database where inode numbers change: one that it opens after the move and one from before do not see each other\'s locks. A single connection is noted.',
+  about:
+    "A process has several connections to one SQLite database where inode numbers change: one that it opens after the move and one from before do not see each other's locks. A single connection is noted.",
   acceptable: true,
   run({ inspection }) {
     const several = held(inspection, ({ writeAhead, connections }) => writeAhead && connections > 1);
     const advice = `Let the program have one connection a process, or put the database elsewhere: ${remedy}.`;
-    if (several.length > 0) return refuseAny(several, '', 'open by several connections of one process, of which later ones would not see the locks of earlier ones', advice);
+    if (several.length > 0)
+      return refuseAny(
+        several,
+        '',
+        'open by several connections of one process, of which later ones would not see the locks of earlier ones',
+        advice,
+      );
     const single = held(inspection, ({ writeAhead }) => writeAhead);
     if (single.length === 0) return { fact: 'no database open where inode numbers change' };
-    return { ...refuseAny(single, '', 'open, and a second connection that the same process opens after the move would not see the locks of this one', advice), verdict: 'note', remedy: advice };
+    return {
+      ...refuseAny(
+        single,
+        '',
+        'open, and a second connection that the same process opens after the move would not see the locks of this one',
+        advice,
+      ),
+      verdict: 'note',
+      remedy: advice,
+    };
   },
 };
 

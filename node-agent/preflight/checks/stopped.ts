@@ -7,5 +7,10 @@ export const stopped: SourceCheck = {
   code: 'PREFLIGHT_STOPPED',
   about: 'A process was stopped by a signal (SIGSTOP, Ctrl-Z).',
   run: ({ inspection: { processes } }) =>
-    refuseAny(processes.filter(({ state }) => state === 'T').map(named), 'none', 'stopped by a signal', 'Continue them (`kill -CONT`), or end them.'),
+    refuseAny(
+      processes.filter(({ state }) => state === 'T').map(named),
+      'none',
+      'stopped by a signal',
+      'Continue them (`kill -CONT`), or end them.',
+    ),
 };

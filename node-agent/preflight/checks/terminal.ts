@@ -7,6 +7,10 @@ export const terminal: SourceCheck = {
   about: 'The container was started with a terminal. Terminals that a program makes itself move.',
   run: ({ facts }) =>
     facts.oci.process?.terminal === true
-      ? { verdict: 'refused', fact: 'the container has a terminal', remedy: 'Run it without a terminal (no `-t`, `tty: false`).' }
+      ? {
+          verdict: 'refused',
+          fact: 'the container has a terminal',
+          remedy: 'Run it without a terminal (no `-t`, `tty: false`).',
+        }
       : { fact: 'no terminal' },
 };

@@ -7,5 +7,10 @@ export const traced: SourceCheck = {
   code: 'PREFLIGHT_TRACED',
   about: 'A debugger or a tracer like strace is attached to a process.',
   run: ({ inspection: { processes } }) =>
-    refuseAny(processes.filter(({ tracer }) => tracer !== 0).map((process) => `${named(process)} by ${process.tracer}`), 'none attached', 'traced', 'Detach the debugger.'),
+    refuseAny(
+      processes.filter(({ tracer }) => tracer !== 0).map((process) => `${named(process)} by ${process.tracer}`),
+      'none attached',
+      'traced',
+      'Detach the debugger.',
+    ),
 };

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Stands in for kindnet, whose image needs a registry: a ptp network of the node's pod CIDR, one route a node, one masquerade rule.
+# Stands in for kindnet, whose image needs a registry: a ptp network of the node's pod CIDR, one route a node, one
+# masquerade rule.
 account=/var/run/secrets/kubernetes.io/serviceaccount
 api() { kubectl --server="https://$API" --certificate-authority=$account/ca.crt --token="$(cat $account/token)" "$@"; }
 while sleep 2; do

@@ -30,7 +30,10 @@ export async function kubectlWith(input: string, ...args: string[]): Promise<str
 
 const apiLimitMs = 90_000;
 
-/** An API server that refuses connections, or does not know its roles yet, is waited for: scenarios kill it. Nothing has been done when it does. */
+/**
+ * An API server that refuses connections, or does not know its roles yet, is waited for: scenarios kill it. Nothing has
+ * been done when it does.
+ */
 const notServedYet = /connection refused|was refused|User "kubernetes-admin" cannot/;
 
 async function whenServed(call: () => Promise<string>): Promise<string> {
@@ -83,7 +86,9 @@ const stableIPListSchema = z.object({ items: z.array(stableIPSchema) });
 export async function stableAddress(namespace: string, pod: string): Promise<string> {
   return eventually(`a StableIP of ${pod}`, async () => {
     const { items } = stableIPListSchema.parse(JSON.parse(await kubectl('get', 'stableips', '-o', 'json')));
-    return items.find(({ spec: { workload } }) => workload.podName === pod && workload.namespace === namespace)?.spec.address.split('/')[0];
+    return items
+      .find(({ spec: { workload } }) => workload.podName === pod && workload.namespace === namespace)
+      ?.spec.address.split('/')[0];
   });
 }
 
@@ -98,11 +103,21 @@ export async function onClient(...command: string[]): Promise<string> {
  *
  * @param launcher what it is started by, as `nice`
  */
-export async function startCounter(address: string, connections = 4, launcher: readonly string[] = []): Promise<ClientProcess> {
+export async function startCounter(
+  address: string,
+  connections = 4,
+  launcher: readonly string[] = [],
+): Promise<ClientProcess> {
   const program = join(clusterDirectory, '../workloads/clients/redis-counter.ts');
-  await eventually(`an answer of ${address}`, () => onClient('bash', '-c', `exec 3<>/dev/tcp/${address}/6379`).catch(() => undefined));
+  await eventually(`an answer of ${address}`, () =>
+    onClient('bash', '-c', `exec 3<>/dev/tcp/${address}/6379`).catch(() => undefined),
+  );
   const [first = '', ...prefix] = [...launcher, ...target.client];
-  const child = spawn(first, [...prefix, process.execPath, program, address, '6379', JSON.stringify({ connections, idle: 0 })], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(
+    first,
+    [...prefix, process.execPath, program, address, '6379', JSON.stringify({ connections, idle: 0 })],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
   const client = new ClientProcess('redis-counter', child);
   await client.ready();
   return client;
@@ -114,14 +129,23 @@ export async function migrationOf(namespace: string, name: string): Promise<Migr
 
 /** The Migration once it is over, one way or the other. */
 export async function outcomeOf(namespace: string, name: string, limitMs = 60_000): Promise<Migration> {
-  return eventually(`the end of Migration ${name}`, async () => {
-    const migration = await migrationOf(namespace, name);
-    return isUnderway(migration) ? undefined : migration;
-  }, limitMs);
+  return eventually(
+    `the end of Migration ${name}`,
+    async () => {
+      const migration = await migrationOf(namespace, name);
+      return isUnderway(migration) ? undefined : migration;
+    },
+    limitMs,
+  );
 }
 
 export async function startMigration(namespace: string, name: string, podName: string): Promise<void> {
-  await apply({ apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name, namespace }, spec: { podName } });
+  await apply({
+    apiVersion: 'godwit.dev/v1alpha1',
+    kind: 'Migration',
+    metadata: { name, namespace },
+    spec: { podName },
+  });
 }
 
 export async function migrate(namespace: string, name: string, podName: string): Promise<Migration> {
@@ -141,10 +165,22 @@ function stableNetworkSpec(): object {
 export async function openNamespace(namespace: string): Promise<() => Promise<void>> {
   await apply(
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: served } },
-    { apiVersion: 'godwit.dev/v1alpha1', kind: 'StableNetwork', metadata: { name: 'stable' }, spec: stableNetworkSpec() },
-    { apiVersion: 'godwit.dev/v1alpha1', kind: 'InterruptionPolicy', metadata: { name: 'shop', namespace }, spec: { selector: { matchLabels: { app: 'shop' } } } },
+    {
+      apiVersion: 'godwit.dev/v1alpha1',
+      kind: 'StableNetwork',
+      metadata: { name: 'stable' },
+      spec: stableNetworkSpec(),
+    },
+    {
+      apiVersion: 'godwit.dev/v1alpha1',
+      kind: 'InterruptionPolicy',
+      metadata: { name: 'shop', namespace },
+      spec: { selector: { matchLabels: { app: 'shop' } } },
+    },
   );
-  await eventually('the attachment definition', async () => ((await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined));
+  await eventually('the attachment definition', async () =>
+    (await kubectl('-n', namespace, 'get', 'net-attach-def', '-o', 'name')).includes('stable') ? true : undefined,
+  );
   return async () => void (await kubectl('delete', 'namespace', namespace, '--wait=false'));
 }
 
@@ -158,7 +194,11 @@ export async function assertClean(t: ExecutionContext, client: ClientProcess): P
 }
 
 /** What happens in `during` happens to a pod that is being counted on. */
-export async function whileCounting(t: ExecutionContext, address: string, during: () => Promise<void>): Promise<WorkloadReport> {
+export async function whileCounting(
+  t: ExecutionContext,
+  address: string,
+  during: () => Promise<void>,
+): Promise<WorkloadReport> {
   const client = await startCounter(address);
   t.teardown(async () => void (await client.stop().catch(() => undefined)));
   await client.more(300, 30_000);
@@ -189,22 +229,30 @@ export async function podOf(namespace: string, selector = 'app=shop', limitMs = 
 }
 
 export async function readyPods(namespace: string, selector = 'app=shop'): Promise<string[]> {
-  const { items } = podListSchema.parse(JSON.parse(await kubectl('-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json')));
-  const isReady = ({ metadata, status }: (typeof items)[number]) => metadata.deletionTimestamp === undefined && status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
+  const { items } = podListSchema.parse(
+    JSON.parse(await kubectl('-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json')),
+  );
+  const isReady = ({ metadata, status }: (typeof items)[number]) =>
+    metadata.deletionTimestamp === undefined &&
+    status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
   return items.filter(isReady).map(({ metadata }) => metadata.name);
 }
 
 const podListSchema = z.object({
-  items: z.array(z.object({
-    metadata: z.object({ name: z.string(), deletionTimestamp: z.string().optional() }),
-    status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() }),
-  })),
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string(), deletionTimestamp: z.string().optional() }),
+      status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() }),
+    }),
+  ),
 });
 
 /** The namespace's only Migration, once there is one. */
 export async function onlyMigration(namespace: string): Promise<string> {
   return eventually('a Migration', async () => {
-    const names = (await kubectl('-n', namespace, 'get', 'migrations', '-o', 'jsonpath={.items[*].metadata.name}')).trim();
+    const names = (
+      await kubectl('-n', namespace, 'get', 'migrations', '-o', 'jsonpath={.items[*].metadata.name}')
+    ).trim();
     return names === '' ? undefined : names;
   });
 }
@@ -213,12 +261,23 @@ const localPort = 16_379;
 
 /** What a Redis behind `kubectl port-forward` answers to a ping. */
 export async function portForwardPing(namespace: string, pod: string): Promise<string> {
-  const child = spawn(await kubectlPath, ['-n', namespace, 'port-forward', `pod/${pod}`, `${localPort}:6379`], { env: { ...process.env, ...env }, stdio: 'ignore' });
+  const child = spawn(await kubectlPath, ['-n', namespace, 'port-forward', `pod/${pod}`, `${localPort}:6379`], {
+    env: { ...process.env, ...env },
+    stdio: 'ignore',
+  });
   try {
-    return await eventually('an answer through port-forward', async () => {
-      const answer = await run('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${localPort}; printf 'PING\\r\\n' >&3; head -n 1 <&3`], { limitMs: 2_000 }).catch(() => '');
-      return answer.trim() === '' ? undefined : answer.trim();
-    }, 15_000);
+    return await eventually(
+      'an answer through port-forward',
+      async () => {
+        const answer = await run(
+          'bash',
+          ['-c', `exec 3<>/dev/tcp/127.0.0.1/${localPort}; printf 'PING\\r\\n' >&3; head -n 1 <&3`],
+          { limitMs: 2_000 },
+        ).catch(() => '');
+        return answer.trim() === '' ? undefined : answer.trim();
+      },
+      15_000,
+    );
   } finally {
     child.kill();
   }
@@ -226,16 +285,23 @@ export async function portForwardPing(namespace: string, pod: string): Promise<s
 
 /** What `kubectl attach` shows while the container writes a line again and again. */
 export async function attached(namespace: string, pod: string): Promise<string> {
-  const child = spawn(await kubectlPath, ['-n', namespace, 'attach', pod], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(await kubectlPath, ['-n', namespace, 'attach', pod], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   let seen = '';
   child.stdout.on('data', (chunk: Buffer) => {
     seen += chunk.toString();
   });
   try {
-    return await eventually('a line through attach', async () => {
-      await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', 'echo to the attached > /proc/1/fd/1');
-      return seen === '' ? undefined : seen;
-    }, 15_000);
+    return await eventually(
+      'a line through attach',
+      async () => {
+        await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', 'echo to the attached > /proc/1/fd/1');
+        return seen === '' ? undefined : seen;
+      },
+      15_000,
+    );
   } finally {
     child.kill();
   }
@@ -243,6 +309,15 @@ export async function attached(namespace: string, pod: string): Promise<string> 
 
 /** Messages of the events about an object of that name. */
 export async function eventsOf(namespace: string, name: string): Promise<string[]> {
-  const text = await kubectl('-n', namespace, 'get', 'events', '--field-selector', `involvedObject.name=${name}`, '-o', 'jsonpath={range .items[*]}{.message}{"\\n"}{end}');
+  const text = await kubectl(
+    '-n',
+    namespace,
+    'get',
+    'events',
+    '--field-selector',
+    `involvedObject.name=${name}`,
+    '-o',
+    'jsonpath={range .items[*]}{.message}{"\\n"}{end}',
+  );
   return text.split('\n').filter((line) => line !== '');
 }

@@ -10,7 +10,12 @@ import { nodeNames, nodePid, plugIn } from '#cluster/kind.ts';
 import { eventually, kubectl } from './cluster.ts';
 
 /** Two nodes with an agent, between which everything moves. */
-export const workers = (await kubectl('get', 'nodes', '-l', 'godwit.dev/agent-ready=true', '-o', 'jsonpath={.items[*].metadata.name}')).trim().split(' ').slice(0, 2);
+export const workers = (
+  await kubectl('get', 'nodes', '-l', 'godwit.dev/agent-ready=true', '-o', 'jsonpath={.items[*].metadata.name}')
+)
+  .trim()
+  .split(' ')
+  .slice(0, 2);
 export const controlPlane = 'godwit-control-plane';
 
 export const otherWorker = (node: string): string => workers.find((worker) => worker !== node) ?? '';
@@ -44,12 +49,22 @@ const commandLines = {
 } as const;
 export type Part = keyof typeof commandLines;
 
-const shuttingDown = (value: boolean): string[] =>
-  ['dbus-send', '--system', '--type=signal', '/org/freedesktop/login1', 'org.freedesktop.login1.Manager.PrepareForShutdown', `boolean:${value}`];
+const shuttingDown = (value: boolean): string[] => [
+  'dbus-send',
+  '--system',
+  '--type=signal',
+  '/org/freedesktop/login1',
+  'org.freedesktop.login1.Manager.PrepareForShutdown',
+  `boolean:${value}`,
+];
 
 /** Settings of the kubelet; nought is none, as kubeadm leaves it. */
-const graceOfShutdown = (all: string, critical: string): string[] =>
-  ['sed', '-i', `s/^shutdownGracePeriod: .*/shutdownGracePeriod: ${all}/; s/^shutdownGracePeriodCriticalPods: .*/shutdownGracePeriodCriticalPods: ${critical}/`, '/var/lib/kubelet/config.yaml'];
+const graceOfShutdown = (all: string, critical: string): string[] => [
+  'sed',
+  '-i',
+  `s/^shutdownGracePeriod: .*/shutdownGracePeriod: ${all}/; s/^shutdownGracePeriodCriticalPods: .*/shutdownGracePeriodCriticalPods: ${critical}/`,
+  '/var/lib/kubelet/config.yaml',
+];
 
 export function onNode(node: string): NodeUnderTest {
   const exec = (...command: string[]): Promise<string> => engine('exec', node, ...command);
@@ -59,7 +74,11 @@ export function onNode(node: string): NodeUnderTest {
       await exec('systemctl', 'start', 'dbus', 'systemd-logind');
       await exec(...graceOfShutdown('60s', '10s'));
       await exec('systemctl', 'restart', 'kubelet');
-      await eventually('the kubelet\'s inhibitor', async () => ((await exec('systemd-inhibit', '--list')).includes('kubelet') ? true : undefined), 30_000);
+      await eventually(
+        "the kubelet's inhibitor",
+        async () => ((await exec('systemd-inhibit', '--list')).includes('kubelet') ? true : undefined),
+        30_000,
+      );
       return async () => {
         await exec(...graceOfShutdown('0s', '0s'));
         await exec('systemctl', 'restart', 'kubelet');
@@ -77,13 +96,22 @@ export function onNode(node: string): NodeUnderTest {
       const journals = `/proc/${await nodePid(node)}/root/var/lib/godwit/handovers`;
       await looked(`state ${state} of a handover on ${node}`, () => hasEntered(journals, migration, state));
     },
-    installSharedVolumes: async () => void (await exec('sh', '-ec', `mkdir -p ${driverDirectory}; printf '%s' "$1" > ${driverDirectory}/shared; chmod 755 ${driverDirectory}/shared`, 'sh', driverScript)),
+    installSharedVolumes: async () =>
+      void (await exec(
+        'sh',
+        '-ec',
+        `mkdir -p ${driverDirectory}; printf '%s' "$1" > ${driverDirectory}/shared; chmod 755 ${driverDirectory}/shared`,
+        'sh',
+        driverScript,
+      )),
     async powerOff() {
       const freezer = freezerOf(await nodePid(node));
-      const killed = engine('kill', '--signal', 'KILL', node).catch(() => undefined); // podman does not wait long enough for the end
+      // podman does not wait long enough for the end
+      const killed = engine('kill', '--signal', 'KILL', node).catch(() => undefined);
       await Promise.race([killed, sleep(1_000)]);
       await eventually(`the end of ${node}`, async () => {
-        if (freezer !== undefined) await thawBelow(freezer); // a machine without power has no frozen tasks: those that were killed end
+        // a machine without power has no frozen tasks: those that were killed end
+        if (freezer !== undefined) await thawBelow(freezer);
         return (await nodeNames()).includes(node) ? undefined : true;
       });
       await killed;
@@ -98,7 +126,10 @@ export function onNode(node: string): NodeUnderTest {
 
 export const sharedVolumeDriver = 'godwit.test/shared';
 const driverDirectory = '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/godwit.test~shared';
-/** A FlexVolume: the kubelet calls it to mount and to unmount. Its option `directory` is a directory that all workers see. */
+/**
+ * A FlexVolume: the kubelet calls it to mount and to unmount. Its option `directory` is a directory that all workers
+ * see.
+ */
 const driverScript = `#!/bin/sh
 ok='{"status":"Success","capabilities":{"attach":false}}'
 case $1 in
@@ -109,7 +140,9 @@ case $1 in
 esac
 `;
 
-/** Directory of the process in the freezer of cgroup v1, where frozen tasks do not even die; undefined with cgroup v2. */
+/**
+ * Directory of the process in the freezer of cgroup v1, where frozen tasks do not even die; undefined with cgroup v2.
+ */
 function freezerOf(pid: number): string | undefined {
   const [, path] = /^\d+:freezer:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? [];
   return path === undefined ? undefined : join('/sys/fs/cgroup/freezer', path);
@@ -137,13 +170,15 @@ export const processesOf = (node: string, part: Part): Promise<number[]> => proc
 /** Processes of the node, by the cgroup of the container that it is. */
 async function processesOn(node: string, commandLine: RegExp): Promise<number[]> {
   const container = (await engine('inspect', '-f', '{{.Id}}', node)).trim();
-  return readdirSync('/proc').map(Number).filter((pid) => {
-    if (!Number.isInteger(pid)) return false;
-    try {
-      if (!commandLine.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))) return false;
-      return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(container);
-    } catch {
-      return false; // it has just ended
-    }
-  });
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!Number.isInteger(pid)) return false;
+      try {
+        if (!commandLine.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))) return false;
+        return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(container);
+      } catch {
+        return false; // it has just ended
+      }
+    });
 }

@@ -13,7 +13,11 @@ import { owners } from './workloads.ts';
 const program = fileURLToPath(new URL('../../../cli/kubectl/main.ts', import.meta.url));
 
 async function godwit(...args: string[]): Promise<{ out: string; err: string; code: number | null }> {
-  const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...target.env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 120_000 });
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...process.env, ...target.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 120_000,
+  });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { out, err, code: child.exitCode };
 }
@@ -35,7 +39,10 @@ scenario('plan, migrate with its picture, get, explain and drain', ['client'], a
   });
   const name = await onlyMigration(namespace);
   t.regex((await godwit('-n', namespace, 'get')).out, new RegExp(`${name}.*Succeeded`));
-  t.is(migrationSchema.parse(JSON.parse((await godwit('-n', namespace, 'get', name, '-o', 'json')).out)).status?.phase, 'Succeeded');
+  t.is(
+    migrationSchema.parse(JSON.parse((await godwit('-n', namespace, 'get', name, '-o', 'json')).out)).status?.phase,
+    'Succeeded',
+  );
   t.is((await godwit('-n', namespace, 'migrate', 'nobody')).code, 2);
   t.is((await godwit('explain', 'PREFLIGHT_IO_URING')).code, 0);
 

@@ -1,10 +1,24 @@
-// What pods are made of moves with them: containers, volumes, probes; what cannot move is refused before anything happens.
-import { apply, assertMoved, attached, eventually, kubectl, migrate, namespaceFor, podOf, portForwardPing, stableAddress, whileCounting } from './cluster.ts';
+// What pods are made of moves with them: containers, volumes, probes; what cannot move is refused before anything
+// happens.
+import {
+  apply,
+  assertMoved,
+  attached,
+  eventually,
+  kubectl,
+  migrate,
+  namespaceFor,
+  podOf,
+  portForwardPing,
+  stableAddress,
+  whileCounting,
+} from './cluster.ts';
 import { onNode, sharedVolumeDriver, workers } from './nodes.ts';
 import { owners, redisContainer, shell } from './workloads.ts';
 import { scenario } from './scenario.ts';
 
-const counting = 'n=0; while :; do n=$((n+1)); echo $n > /scratch/count.new; mv /scratch/count.new /scratch/count; sleep 0.05; done';
+const counting =
+  'n=0; while :; do n=$((n+1)); echo $n > /scratch/count.new; mv /scratch/count.new /scratch/count; sleep 0.05; done';
 const scratch = [{ name: 'scratch', mountPath: '/scratch' }];
 
 scenario('several containers, init containers and sidecars, and the emptyDir they share', ['client'], async (t) => {
@@ -16,11 +30,15 @@ scenario('several containers, init containers and sidecars, and the emptyDir the
       shell('sidecar', counting, { restartPolicy: 'Always', volumeMounts: scratch }),
       shell('second', 'test -e /scratch/first && echo done >> /scratch/second', { volumeMounts: scratch }),
     ],
-    containers: [redisContainer(), shell('beside', 'x=0; while :; do x=$((x+1)); echo $x > /tmp/own; sleep 0.05; done')],
+    containers: [
+      redisContainer(),
+      shell('beside', 'x=0; while :; do x=$((x+1)); echo $x > /tmp/own; sleep 0.05; done'),
+    ],
   };
   await apply(owners.StatefulSet(namespace, { spec }));
   const pod = await podOf(namespace);
-  const read = async (container: string, path: string) => (await kubectl('-n', namespace, 'exec', pod, '-c', container, '--', 'cat', path)).trim();
+  const read = async (container: string, path: string) =>
+    (await kubectl('-n', namespace, 'exec', pod, '-c', container, '--', 'cat', path)).trim();
   const first = await read('sidecar', '/scratch/first');
   const address = await stableAddress(namespace, pod);
   for (const move of ['there', 'back']) {
@@ -29,8 +47,16 @@ scenario('several containers, init containers and sidecars, and the emptyDir the
     await podOf(namespace);
     t.is(await read('sidecar', '/scratch/first'), first, 'init containers do not run again');
     t.is(await read('sidecar', '/scratch/second'), 'done');
-    await eventually('the sidecar goes on counting', async () => (Number(await read('sidecar', '/scratch/count')) > count ? true : undefined), 5_000);
-    await eventually('the other container goes on counting', async () => (Number(await read('beside', '/tmp/own')) > own ? true : undefined), 5_000);
+    await eventually(
+      'the sidecar goes on counting',
+      async () => (Number(await read('sidecar', '/scratch/count')) > count ? true : undefined),
+      5_000,
+    );
+    await eventually(
+      'the other container goes on counting',
+      async () => (Number(await read('beside', '/tmp/own')) > own ? true : undefined),
+      5_000,
+    );
   }
 });
 
@@ -45,12 +71,18 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
       { name: 'settings', configMap: { name: 'settings' } },
       { name: 'secret', secret: { secretName: 'secret' } },
       { name: 'downward', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
-      { name: 'projected', projected: { sources: [{ configMap: { name: 'settings' } }, { serviceAccountToken: { path: 'token' } }] } },
+      {
+        name: 'projected',
+        projected: { sources: [{ configMap: { name: 'settings' } }, { serviceAccountToken: { path: 'token' } }] },
+      },
       { name: 'disk', emptyDir: {} },
       { name: 'memory', emptyDir: { medium: 'Memory' } },
     ],
   };
-  const whole = ['settings', 'secret', 'downward', 'projected', 'disk', 'memory'].map((name) => ({ name, mountPath: `/v/${name}` }));
+  const whole = ['settings', 'secret', 'downward', 'projected', 'disk', 'memory'].map((name) => ({
+    name,
+    mountPath: `/v/${name}`,
+  }));
   const parts = [
     { name: 'disk', mountPath: '/part/disk', subPath: 'a/b' },
     { name: 'memory', mountPath: '/part/memory', subPath: 'c' },
@@ -60,15 +92,28 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
   await apply(owners.StatefulSet(namespace, { spec, container: { volumeMounts: [...whole, ...parts] } }));
   const pod = await podOf(namespace);
   const sh = async (script: string) => (await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', script)).trim();
-  await sh('echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file; echo shared > /dev/shm/file; echo part > /part/disk/file; echo part > /part/memory/file');
+  await sh(
+    'echo kept > /v/disk/file; mkdir /v/disk/deep; ln /v/disk/file /v/disk/deep/link; echo kept > /v/memory/file; echo shared > /dev/shm/file; echo part > /part/disk/file; echo part > /part/memory/file',
+  );
   await kubectl('-n', namespace, 'patch', 'configmap', 'settings', '-p', '{"data": {"colour": "green"}}');
   await kubectl('-n', namespace, 'label', 'pod', pod, 'look=again');
-  await eventually('the kubelet replaces the file', async () => ((await sh('cat /v/settings/colour')) === 'green' ? true : undefined), 90_000);
-  t.regex(await sh('grep " /part/colour " /proc/self/mountinfo'), /\/\/deleted /, 'what a subPath names is not replaced');
+  await eventually(
+    'the kubelet replaces the file',
+    async () => ((await sh('cat /v/settings/colour')) === 'green' ? true : undefined),
+    90_000,
+  );
+  t.regex(
+    await sh('grep " /part/colour " /proc/self/mountinfo'),
+    /\/\/deleted /,
+    'what a subPath names is not replaced',
+  );
   t.is(await sh('cat /part/colour'), 'blue');
-  const all = 'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file /dev/shm/file /v/disk/a/b/file /part/disk/file /v/memory/c/file /part/memory/file /part/word; stat -c %h /v/disk/file; stat -c %a /dev/shm';
+  const all =
+    'cat /v/settings/colour /v/secret/word /v/downward/name /v/projected/colour /v/disk/deep/link /v/memory/file /dev/shm/file /v/disk/a/b/file /part/disk/file /v/memory/c/file /part/memory/file /part/word; stat -c %h /v/disk/file; stat -c %a /dev/shm';
   const before = await sh(all);
-  await whileCounting(t, await stableAddress(namespace, pod), async () => assertMoved(t, await migrate(namespace, 'there', pod)));
+  await whileCounting(t, await stableAddress(namespace, pod), async () =>
+    assertMoved(t, await migrate(namespace, 'there', pod)),
+  );
   await podOf(namespace);
   t.is(await sh(all), before);
   t.is(await sh('cat /part/colour'), 'green', 'as in any pod that starts there');
@@ -77,21 +122,39 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
   t.regex(await sh('cat /v/projected/token'), /^[\w-]+\.[\w-]+\.[\w-]+$/);
 });
 
-scenario('probes and a preStop hook do not end a pod that moves; logs, exec, attach and port-forward work on the restored one', ['client'], async (t) => {
-  const namespace = await namespaceFor(t, 'probes');
-  const probe = { exec: { command: ['redis-cli', 'ping'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 };
-  const probes = { livenessProbe: probe, readinessProbe: probe, startupProbe: { ...probe, failureThreshold: 5 } };
-  await apply(owners.Deployment(namespace, { container: { ...probes, lifecycle: { preStop: { exec: { command: ['redis-cli', 'shutdown', 'nosave'] } } } } }));
-  const before = await podOf(namespace);
-  await whileCounting(t, await stableAddress(namespace, before), async () => assertMoved(t, await migrate(namespace, 'there', before)));
-  const pod = await podOf(namespace);
-  t.is((await kubectl('-n', namespace, 'exec', pod, '--', 'redis-cli', 'ping')).trim(), 'PONG');
-  await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', 'echo to the log > /proc/1/fd/1');
-  t.regex(await kubectl('-n', namespace, 'logs', pod), /to the log/);
-  t.is(await kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'), '0');
-  t.is(await portForwardPing(namespace, pod), '+PONG');
-  t.regex(await attached(namespace, pod), /to the attached/);
-});
+scenario(
+  'probes and a preStop hook do not end a pod that moves; logs, exec, attach and port-forward work on the restored one',
+  ['client'],
+  async (t) => {
+    const namespace = await namespaceFor(t, 'probes');
+    const probe = {
+      exec: { command: ['redis-cli', 'ping'] },
+      periodSeconds: 1,
+      failureThreshold: 1,
+      timeoutSeconds: 1,
+    };
+    const probes = { livenessProbe: probe, readinessProbe: probe, startupProbe: { ...probe, failureThreshold: 5 } };
+    await apply(
+      owners.Deployment(namespace, {
+        container: { ...probes, lifecycle: { preStop: { exec: { command: ['redis-cli', 'shutdown', 'nosave'] } } } },
+      }),
+    );
+    const before = await podOf(namespace);
+    await whileCounting(t, await stableAddress(namespace, before), async () =>
+      assertMoved(t, await migrate(namespace, 'there', before)),
+    );
+    const pod = await podOf(namespace);
+    t.is((await kubectl('-n', namespace, 'exec', pod, '--', 'redis-cli', 'ping')).trim(), 'PONG');
+    await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', 'echo to the log > /proc/1/fd/1');
+    t.regex(await kubectl('-n', namespace, 'logs', pod), /to the log/);
+    t.is(
+      await kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'),
+      '0',
+    );
+    t.is(await portForwardPing(namespace, pod), '+PONG');
+    t.regex(await attached(namespace, pod), /to the attached/);
+  },
+);
 
 for (const [code, shape] of Object.entries({
   PREFLIGHT_HOST_PATH: { spec: { volumes: [{ name: 'node', hostPath: { path: '/tmp' } }] } },
@@ -104,7 +167,10 @@ for (const [code, shape] of Object.entries({
     const pod = await podOf(namespace);
     const { status } = await migrate(namespace, 'refused', pod);
     t.is(status?.phase, 'Failed');
-    t.deepEqual(status?.refusals?.map((refusal) => refusal.code), [code]);
+    t.deepEqual(
+      status?.refusals?.map((refusal) => refusal.code),
+      [code],
+    );
     t.is(await podOf(namespace), pod);
   });
 }
@@ -116,8 +182,23 @@ function volume(namespace: string, accessModes: readonly string[]): object[] {
   const name = `shared-${namespace}`;
   const common = { accessModes, storageClassName: '' };
   return [
-    { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name }, spec: { ...common, capacity: { storage: '1Gi' }, persistentVolumeReclaimPolicy: 'Retain', flexVolume: { driver: sharedVolumeDriver, options: { directory: namespace } } } },
-    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace }, spec: { ...common, volumeName: name, resources: { requests: { storage: '1Gi' } } } },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name },
+      spec: {
+        ...common,
+        capacity: { storage: '1Gi' },
+        persistentVolumeReclaimPolicy: 'Retain',
+        flexVolume: { driver: sharedVolumeDriver, options: { directory: namespace } },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data', namespace },
+      spec: { ...common, volumeName: name, resources: { requests: { storage: '1Gi' } } },
+    },
   ];
 }
 
@@ -126,25 +207,43 @@ scenario('a volume that several nodes can mount: the open file goes on where it 
   const namespace = await namespaceFor(t, 'rwx');
   t.teardown(async () => void (await kubectl('delete', 'pv', `shared-${namespace}`, '--wait=false')));
   const containers = [shell('writer', numbering, { volumeMounts: [{ name: 'data', mountPath: '/data' }] })];
-  await apply(...volume(namespace, ['ReadWriteMany']), owners.StatefulSet(namespace, { spec: { containers, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] } }));
+  await apply(
+    ...volume(namespace, ['ReadWriteMany']),
+    owners.StatefulSet(namespace, {
+      spec: { containers, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] },
+    }),
+  );
   const pod = await podOf(namespace);
-  const lines = async (): Promise<number[]> => (await kubectl('-n', namespace, 'exec', pod, '--', 'cat', '/data/log')).trim().split('\n').map(Number);
+  const lines = async (): Promise<number[]> =>
+    (await kubectl('-n', namespace, 'exec', pod, '--', 'cat', '/data/log')).trim().split('\n').map(Number);
   await eventually('some lines', async () => ((await lines()).length > 50 ? true : undefined));
   assertMoved(t, await migrate(namespace, 'there', pod));
   await podOf(namespace);
   const before = (await lines()).length;
   await eventually('more lines', async () => ((await lines()).length > before + 20 ? true : undefined));
   const all = await lines();
-  t.deepEqual(all, all.map((_, index) => index + 1));
+  t.deepEqual(
+    all,
+    all.map((_, index) => index + 1),
+  );
 });
 
 scenario('a volume that one node can mount: refused with the reason, and the pod goes on', ['nodes'], async (t) => {
   for (const node of workers) await onNode(node).installSharedVolumes();
   const namespace = await namespaceFor(t, 'rwo');
   t.teardown(async () => void (await kubectl('delete', 'pv', `shared-${namespace}`, '--wait=false')));
-  await apply(...volume(namespace, ['ReadWriteOnce']), owners.StatefulSet(namespace, { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] } }));
+  await apply(
+    ...volume(namespace, ['ReadWriteOnce']),
+    owners.StatefulSet(namespace, {
+      spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] },
+      container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+    }),
+  );
   const pod = await podOf(namespace);
   const { status } = await migrate(namespace, 'refused', pod);
-  t.deepEqual(status?.refusals?.map(({ code }) => code), ['PREFLIGHT_VOLUME_SINGLE_NODE']);
+  t.deepEqual(
+    status?.refusals?.map(({ code }) => code),
+    ['PREFLIGHT_VOLUME_SINGLE_NODE'],
+  );
   t.is(await podOf(namespace), pod);
 });

@@ -3,7 +3,11 @@ import test, { type ExecutionContext } from 'ava';
 import { target, type Requirement } from '#cluster/target.ts';
 
 /** All scenarios of a file run one after the other: they move pods between the same nodes. */
-export function scenario(title: string, needs: readonly Requirement[], body: (t: ExecutionContext) => Promise<void>): void {
+export function scenario(
+  title: string,
+  needs: readonly Requirement[],
+  body: (t: ExecutionContext) => Promise<void>,
+): void {
   const missing = needs.filter((need) => !target.offers.has(need));
   if (missing.length === 0) {
     test.serial(title, body);

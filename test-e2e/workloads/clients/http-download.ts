@@ -22,7 +22,8 @@ class LineCheck {
   add(text: string): void {
     this.#rest += text;
     let offset = 0;
-    for (; offset + lineBytes <= this.#rest.length; offset += lineBytes) this.#line(this.#rest.slice(offset, offset + lineBytes));
+    for (; offset + lineBytes <= this.#rest.length; offset += lineBytes)
+      this.#line(this.#rest.slice(offset, offset + lineBytes));
     this.#rest = this.#rest.slice(offset);
   }
 
@@ -30,14 +31,20 @@ class LineCheck {
   #line(line: string): void {
     const number = /^\d{63}\n$/.test(line) ? Number(line) : Number.NaN;
     if (number === this.#next) this.#oracle.answered(this.#connection);
-    else if (Number.isNaN(number)) this.#oracle.lost(1, `${this.#connection}: line ${this.#next} is ${JSON.stringify(line)}`);
+    else if (Number.isNaN(number))
+      this.#oracle.lost(1, `${this.#connection}: line ${this.#next} is ${JSON.stringify(line)}`);
     else this.#oracle.counted(this.#connection, number, this.#next);
     this.#next = Number.isNaN(number) ? this.#next + 1 : number + 1;
   }
 }
 
 /** Downloads until `stopped` says so or the connection breaks. */
-async function downloadAgain(oracle: Oracle, { address, port }: Target, onRequest: (request: ClientRequest) => void, stopped: () => boolean): Promise<void> {
+async function downloadAgain(
+  oracle: Oracle,
+  { address, port }: Target,
+  onRequest: (request: ClientRequest) => void,
+  stopped: () => boolean,
+): Promise<void> {
   for (let round = 0; !stopped(); round += 1) {
     const name = `download-${round}`;
     try {

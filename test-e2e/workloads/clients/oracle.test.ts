@@ -38,11 +38,16 @@ test('a broken connection is counted once and has no silence afterwards', (t) =>
 });
 
 const interval = fc.record({ atMs: fc.integer({ min: 0, max: 1000 }), ms: fc.integer({ min: 1, max: 100 }) });
-const covers = (list: readonly { atMs: number; ms: number }[], moment: number) => list.some(({ atMs, ms }) => moment >= atMs && moment <= atMs + ms);
+const covers = (list: readonly { atMs: number; ms: number }[], moment: number) =>
+  list.some(({ atMs, ms }) => moment >= atMs && moment <= atMs + ms);
 
 testProp('merged silences cover the same time and never overlap', [fc.array(interval)], (t, silences) => {
   const merged = mergeSilences(silences);
   const moments = Array.from({ length: 1101 }, (_, moment) => moment);
   t.true(moments.every((moment) => covers(merged, moment) === covers(silences, moment)));
-  t.true(merged.every(({ atMs }, index) => index === 0 || atMs > (merged[index - 1]?.atMs ?? 0) + (merged[index - 1]?.ms ?? 0)));
+  t.true(
+    merged.every(
+      ({ atMs }, index) => index === 0 || atMs > (merged[index - 1]?.atMs ?? 0) + (merged[index - 1]?.ms ?? 0),
+    ),
+  );
 });

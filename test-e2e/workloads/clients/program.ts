@@ -14,8 +14,8 @@ export interface Client {
 }
 
 /**
- * Runs a client: argv is ADDRESS PORT OPTIONS (JSON of numbers). Writes JSON lines: `{"ready":true}`, `{"progress":{...}}`
- * each second, and after the line `stop` on stdin (or its end) `{"report":{...}}`.
+ * Runs a client: argv is ADDRESS PORT OPTIONS (JSON of numbers). Writes JSON lines: `{"ready":true}`,
+ * `{"progress":{...}}` each second, and after the line `stop` on stdin (or its end) `{"report":{...}}`.
  */
 export async function runClient(start: (oracle: Oracle, target: Target) => Promise<Client>): Promise<void> {
   const [address = '', port = '', options = '{}'] = process.argv.slice(2);

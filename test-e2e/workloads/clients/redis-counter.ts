@@ -113,7 +113,9 @@ async function connected({ address, port }: Target): Promise<Socket> {
 await runClient(async (oracle, target) => {
   const { connections = 1, idle = 0 } = target.options;
   const clients: Client[] = [];
-  for (let index = 0; index < idle; index += 1) clients.push(new Idler(`idle-${index}`, await connected(target), oracle));
-  for (let index = 0; index < connections; index += 1) clients.push(new Counter(`counter-${process.pid}-${index}`, await connected(target), oracle));
+  for (let index = 0; index < idle; index += 1)
+    clients.push(new Idler(`idle-${index}`, await connected(target), oracle));
+  for (let index = 0; index < connections; index += 1)
+    clients.push(new Counter(`counter-${process.pid}-${index}`, await connected(target), oracle));
   return { stop: async () => void (await Promise.all(clients.map(async (client) => await client.stop()))) };
 });

@@ -31,7 +31,9 @@ await runClient(async (oracle, { address, port }) => {
   return {
     async stop() {
       stopping = true;
-      await withDeadline(last.promise, finalAnswerMs, 'last echo').catch(() => oracle.lost(1, `no echo of ${expected} within ${finalAnswerMs} ms`));
+      await withDeadline(last.promise, finalAnswerMs, 'last echo').catch(() =>
+        oracle.lost(1, `no echo of ${expected} within ${finalAnswerMs} ms`),
+      );
       socket.close();
     },
   };

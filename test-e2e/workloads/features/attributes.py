@@ -1,4 +1,5 @@
-# Everything that the kernel keeps for processes, threads, descriptors and sockets and that can be read back, set to values that are not the default.
+# Everything that the kernel keeps for processes, threads, descriptors and sockets and that can be read back, set to
+# values that are not the default.
 import ctypes
 import fcntl
 import os

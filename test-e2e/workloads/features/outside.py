@@ -1,4 +1,5 @@
-# A service of the host: answers on unix sockets in the folder that is its argument, and hands out an open file of the host.
+# A service of the host: answers on unix sockets in the folder that is its argument, and hands out an open file of the
+# host.
 import os
 import select
 import socket

@@ -1,5 +1,6 @@
-# Sets up features of the kernel inside one process tree and answers, over one TCP connection at a time, whether each still works.
-# Usage: server.py PORT FEATURE... ; a line "FEATURE METHOD [ARGUMENT...]" is answered by {"ok": value} or {"fault": text}.
+# Sets up features of the kernel inside one process tree and answers, over one TCP connection at a time, whether each
+# still works. Usage: server.py PORT FEATURE... ; a line "FEATURE METHOD [ARGUMENT...]" is answered by {"ok": value} or
+# {"fault": text}.
 import json
 import socket
 import sys

@@ -1,6 +1,7 @@
-// A program that knows the content of each of its pages while its threads write, drop, unmap, remap and fork: churn SECONDS [PAGES [SOCKET]].
-// It says twice a second what it found, and after SECONDS or a SIGTERM what a look at every page gave.
-// With SOCKET it is its own restored task: its memory comes in from images of its own making, by a pager that listens there.
+// A program that knows the content of each of its pages while its threads write, drop, unmap, remap and fork: churn
+// SECONDS [PAGES [SOCKET]]. It says twice a second what it found, and after SECONDS or a SIGTERM what a look at every
+// page gave. With SOCKET it is its own restored task: its memory comes in from images of its own making, by a pager
+// that listens there.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -183,7 +184,8 @@ static void *churn(void *given) {
   return NULL;
 }
 
-// ---- as its own restored task ---------------------------------------------------------------------------------------------
+// ---- as its own restored task
+// ---------------------------------------------------------------------------------------------
 
 static void put(FILE *file, const void *bytes, size_t size) {
   if (fwrite(bytes, 1, size, file) != size) abort();

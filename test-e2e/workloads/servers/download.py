@@ -1,5 +1,6 @@
-# Serves one long slow download whose every byte follows from its position, so that a client notices any loss or repetition.
-# Usage: download.py PORT SIZE_BYTES BYTES_PER_SECOND. GET / starts a stream; the block at offset n * 64 is the text of n.
+# Serves one long slow download whose every byte follows from its position, so that a client notices any loss or
+# repetition. Usage: download.py PORT SIZE_BYTES BYTES_PER_SECOND. GET / starts a stream; the block at offset n * 64 is
+# the text of n.
 import http.server
 import sys
 import time

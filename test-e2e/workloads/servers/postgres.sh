@@ -1,4 +1,5 @@
-# PostgreSQL on a fresh database that trusts its clients, as the only process tree of a container. Commits are durable as usual.
+# PostgreSQL on a fresh database that trusts its clients, as the only process tree of a container. Commits are durable
+# as usual.
 set -e
 bin=$(echo /usr/lib/postgresql/*/bin)
 data=/tmp/postgres

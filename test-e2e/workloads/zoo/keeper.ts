@@ -36,12 +36,23 @@ export async function keep(pair: Pair, host: Host, animal: Animal, user: string,
     flags: ['--user', user === '10001' ? '10001:10001' : user],
     ...(openFiles === undefined ? {} : { openFiles }),
   });
-  const said = async (where: Host) => (await readFile(path.join(where.root, containerLog(container.id)), 'utf8').catch(() => '')).slice(-2000);
+  const said = async (where: Host) =>
+    (await readFile(path.join(where.root, containerLog(container.id)), 'utf8').catch(() => '')).slice(-2000);
   await awaitPort(pair.hosts.client, address, port).catch(async (cause: unknown) => {
     throw new Error(`${name} as ${user} does not listen; it said: ${await said(host)}`, { cause });
   });
   const [kind, count, ...more] = animal.visitors;
-  const argv = ['python3', '-B', '-u', `${folder}/visitors/visit.py`, kind, String(count), address, String(port), ...more];
+  const argv = [
+    'python3',
+    '-B',
+    '-u',
+    `${folder}/visitors/visit.py`,
+    kind,
+    String(count),
+    address,
+    String(port),
+    ...more,
+  ];
   const visitors = new LineProcess(`the visitors of ${name}`, pair.hosts.client.spawn(argv));
   return {
     id: container.id,

@@ -7,7 +7,9 @@ import { createHash } from 'node:crypto';
 const workers = 2;
 
 function workOn() {
-  parentPort.on('message', (text) => parentPort.postMessage({ text, hash: createHash('sha256').update(text).digest('hex') }));
+  parentPort.on('message', (text) =>
+    parentPort.postMessage({ text, hash: createHash('sha256').update(text).digest('hex') }),
+  );
 }
 
 function serve(port) {
@@ -26,7 +28,8 @@ function askWithoutPause(worker) {
   let number = 0;
   const held = [];
   worker.on('message', ({ text, hash }) => {
-    if (text !== String(number) || hash !== createHash('sha256').update(text).digest('hex')) throw new Error(`worker said ${hash} of ${text}, asked ${number}`);
+    if (text !== String(number) || hash !== createHash('sha256').update(text).digest('hex'))
+      throw new Error(`worker said ${hash} of ${text}, asked ${number}`);
     held[number % 500] = Buffer.alloc(2000, number);
     number += 1;
     setTimeout(() => worker.postMessage(String(number)), 2);

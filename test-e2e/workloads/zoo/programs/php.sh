@@ -1,5 +1,6 @@
 #!/bin/sh
-# PHP-FPM behind nginx, both as Debian configures them, and nginx with the few lines that turn PHP on. Arguments are for PHP-FPM.
+# PHP-FPM behind nginx, both as Debian configures them, and nginx with the few lines that turn PHP on. Arguments are for
+# PHP-FPM.
 cp /zoo/numbers.php /var/www/html/
 cat >/etc/nginx/sites-available/default <<'SITE'
 server {

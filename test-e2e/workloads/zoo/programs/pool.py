@@ -1,5 +1,5 @@
-# asyncio with a pool of processes, their queues and semaphores, a lock on a file, a file without a name and an SQLite database: numbers
-# from 0 for who connects, until something is wrong.
+# asyncio with a pool of processes, their queues and semaphores, a lock on a file, a file without a name and an SQLite
+# database: numbers from 0 for who connects, until something is wrong.
 import asyncio
 import fcntl
 import multiprocessing

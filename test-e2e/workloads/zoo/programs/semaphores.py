@@ -1,4 +1,5 @@
-# What multiprocessing makes of named semaphores under `fork`, one that stays open by name, and files whose first name is gone.
+# What multiprocessing makes of named semaphores under `fork`, one that stays open by name, and files whose first name
+# is gone.
 import ctypes
 import multiprocessing
 import os

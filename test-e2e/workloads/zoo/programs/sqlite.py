@@ -1,4 +1,5 @@
-# SQLite in WAL mode: processes that commit to one database, each by the sqlite3 command and a pipe to it; what it acknowledged is there.
+# SQLite in WAL mode: processes that commit to one database, each by the sqlite3 command and a pipe to it; what it
+# acknowledged is there.
 import itertools
 import subprocess
 import sys

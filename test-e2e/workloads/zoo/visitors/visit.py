@@ -1,6 +1,7 @@
 # Who looks after an animal of the zoo: works with it without pause, and for each line on stdin says how that went.
 # Usage: visit.py VISITOR COUNT ADDRESS PORT [ARGUMENT...]
-# COUNT visitors of a class below; each line is answered by {"done": ..., "faults": [...]} once every one of them has done some more.
+# COUNT visitors of a class below; each line is answered by {"done": ..., "faults": [...]} once every one of them has
+# done some more.
 import json
 import sys
 import threading
