@@ -23,12 +23,15 @@ test('and whatever its owner says is shared', (t) => {
   t.deepEqual(sharedStorage(table, ['/shared']), ['/more', '/media', '/shared']);
 });
 
-test('it is written back where the process sees it, and a refusal is told with the place', async (t) => {
+test.serial('it is written back where the process sees it, and a refusal is told with the place', async (t) => {
   const own = parseMountTable(readFileSync('/proc/self/mountinfo', 'utf8')).find(
     ({ path, readOnly }) => path === '/dev/shm' && !readOnly,
   ) ?? { path: '/' };
   await t.notThrowsAsync(flushSharedStorage(process.pid, [own.path], 10_000));
-  await t.throwsAsync(flushSharedStorage(process.pid, [own.path], 0), {
+  const { PATH = '' } = process.env;
+  t.teardown(() => void (process.env['PATH'] = PATH));
+  process.env['PATH'] = '/no/programs/here';
+  await t.throwsAsync(flushSharedStorage(process.pid, [own.path], 10_000), {
     code: 'ERR_FREEZE',
     message: new RegExp(own.path),
   });
