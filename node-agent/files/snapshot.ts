@@ -1,4 +1,4 @@
-// Reads the packed snapshots of native/files-addon.c: one record per entry, in tree order, names sorted by bytes.
+// Reads the packed snapshots of native/files/snapshot.h: one record per entry, in tree order, names sorted by bytes.
 
 const headBytes = 16;
 const nameOffset = 96;

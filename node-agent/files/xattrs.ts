@@ -20,7 +20,7 @@ export function isMoved(name: string): boolean {
   return movedNames.has(name) || name.startsWith('user.');
 }
 
-/** Packed: u16 name length, u32 value length, name, value; native/files-addon.c reads and writes the same. */
+/** Packed: u16 name length, u32 value length, name, value; native/files/xattrs.h reads and writes the same. */
 export function packXattrs(xattrs: readonly Xattr[]): Buffer {
   return Buffer.concat(
     xattrs.flatMap(({ name, value }) => {

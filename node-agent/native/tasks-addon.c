@@ -103,8 +103,7 @@ static bool call_in(pid_t task, const struct user_regs_struct *registers, struct
   return made;
 }
 
-// ---- for JavaScript
-// ---------------------------------------------------------------------------------------------------
+// ---- for JavaScript ----
 
 static napi_value throw_errno(napi_env env, const char *what) {
   char message[128];

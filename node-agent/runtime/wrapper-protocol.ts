@@ -1,5 +1,5 @@
 // The words between godwit-runc and the agent: what arrives, and how each answer is encoded (see
-// node-agent/native/godwit-runc.c).
+// node-agent/native/runc/agent.h).
 
 /** One question of the wrapper, or of CRIU's action script with command `hook`. */
 export interface WrapperRequest {

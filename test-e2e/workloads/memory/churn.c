@@ -184,8 +184,7 @@ static void *churn(void *given) {
   return NULL;
 }
 
-// ---- as its own restored task
-// ---------------------------------------------------------------------------------------------
+// ---- as its own restored task ----
 
 static void put(FILE *file, const void *bytes, size_t size) {
   if (fwrite(bytes, 1, size, file) != size) abort();
