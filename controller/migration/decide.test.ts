@@ -272,6 +272,11 @@ const ends: [string, Partial<Observation>, keyof typeof migrationReasons, RegExp
     'ReplacementMissing',
   ],
   [
+    'the end of the program while it is held',
+    { migration: held('SameName', { handover: { id: 'm1-1', state: 'released' } }) },
+    'SourceEnded',
+  ],
+  [
     'ten vain attempts',
     { migration: held('SameName', { attempts: 10, handover: rolledBack }), replacement: successor('b') },
     'HandoverFailed',

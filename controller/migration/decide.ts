@@ -6,6 +6,7 @@ import { findCondition, hasCondition, withCondition, type Condition } from '#cor
 import { generationOf } from '#core/api/lineage.ts';
 import {
   isCancelled,
+  isLetGo,
   isNodeGone,
   isUnderway,
   keptState,
@@ -281,6 +282,7 @@ function proceed(observation: Observation): Decision {
       ? finish(observation, 'Planned')
       : finish(observation, 'PreflightRefused', listed(refusals));
   if (!hasCondition(conditions, 'Held')) return wait();
+  if (isLetGo(status)) return finish(observation, 'SourceEnded');
   if (status.inPlace !== undefined && observation.outdated.length > 0)
     return { action: 'delete-outdated', requeueAfterMs: lookAgainMs };
   if (observation.mayStay && isToStay(observation)) return stay(observation);

@@ -131,7 +131,7 @@ function happens(world: World, event: Event): World {
           }))
         : world;
     case 'agent-releases':
-      return has('Held') && hasCondition(conditions, 'Succeeded', 'False')
+      return has('Held') && world.migration.status?.commit?.decision !== 'committed'
         ? withStatus(world, (status) => ({ ...status, handover: { id: 'm1', state: 'released' } }))
         : world;
     case 'attempt-fails':

@@ -8,6 +8,7 @@ export const migrationReasons = {
   KeptInPlace: 'No other node has taken the pod: its processes go on in the replacement, on the node where they were.',
   PodNotFound: 'There is no such pod, or another incarnation of its name.',
   PodFinished: 'The pod ran to its end: nothing of it is to be moved.',
+  SourceEnded: 'The program ended by itself while its pod was held: what replaces it starts anew.',
   PreflightRefused: 'Something in the pod or on its node cannot be moved; status.refusals says what, and what to do.',
   AlreadyMigrating: 'Another Migration moves the pod.',
   NoCandidate: 'No node could take the pod before the deadline, or it had to wait for others until then.',

@@ -55,6 +55,35 @@ const cases: [string, Partial<SourceObservation> & { migration: Migration }, Sou
     wait,
   ],
   ['its replacement has a node', { migration: of(ready) }, begin(1)],
+  [
+    'the program has ended by itself',
+    { migration: of({ conditions: [admitted, held] }), runningContainers: 0 },
+    { action: 'report-released' },
+  ],
+  [
+    'the program has ended in an attempt',
+    { migration: of({ ...ready, attempts: 1 }), runningContainers: 0, handover: attempt(1, true) },
+    { action: 'report-released' },
+  ],
+  [
+    'the program has ended, and that was said',
+    { migration: of({ ...ready, handover: { id: 'm1-1', state: 'released' } }), runningContainers: 0 },
+    wait,
+  ],
+  [
+    'the program has ended, and its object is there: the kubelet starts it again',
+    { migration: of({ conditions: [admitted, held] }), runningContainers: 0, isLeaving: false },
+    wait,
+  ],
+  [
+    'the program has gone on elsewhere, and the object does not say so yet',
+    {
+      migration: of({ conditions: [admitted, held] }),
+      runningContainers: 0,
+      handover: { attempt: 1, state: 'succeeded', terminal: true },
+    },
+    wait,
+  ],
   ['an attempt runs', { migration: of({ ...ready, attempts: 1 }), handover: attempt(1, false) }, wait],
   ['an attempt was rolled back', { migration: of({ ...ready, attempts: 1 }), handover: attempt(1, true) }, begin(2)],
   ['an attempt was revoked', { migration: of(commit('revoked')), handover: attempt(1, true) }, begin(2)],
@@ -195,7 +224,14 @@ const cases: [string, Partial<SourceObservation> & { migration: Migration }, Sou
     wait,
   ],
 ];
-const calm = { handover: undefined, runningContainers: 1, holdExpired: false, isKilled: false, isUnharmed: false };
+const calm = {
+  handover: undefined,
+  runningContainers: 1,
+  isLeaving: true,
+  holdExpired: false,
+  isKilled: false,
+  isUnharmed: false,
+};
 for (const [what, seen, action] of cases)
   test(`${what}: ${action.action}`, (t) => t.deepEqual(decideSource({ ...calm, ...seen }), action));
 
@@ -230,6 +266,7 @@ const seen = fc.record({
     nil: undefined,
   }),
   runningContainers: fc.nat({ max: 2 }),
+  isLeaving: fc.boolean(),
   holdExpired: fc.boolean(),
   isKilled: fc.boolean(),
   isUnharmed: fc.boolean(),
@@ -245,12 +282,16 @@ test('nothing begins beside another attempt, twice, or when it is not wanted; af
         holdExpired,
         isKilled,
         isUnharmed,
+        isLeaving,
+        runningContainers,
       } = observation;
       const has = (type: string, value = 'True'): boolean =>
         status?.conditions?.some((one) => one.type === type && one.status === value) === true;
       if (status?.commit?.decision === 'committed') t.is(decided.action, 'wait');
-      if (decided.action === 'deliver' || decided.action === 'keep' || decided.action === 'report-released')
+      if (decided.action === 'deliver' || decided.action === 'keep')
         t.true(has('Succeeded', 'False') && (has('Held') || (isKilled && decided.action === 'deliver')));
+      if (decided.action === 'report-released')
+        t.true(has('Held') && runningContainers === 0 && (isLeaving || has('Succeeded', 'False')));
       if (has('Held'))
         t.is(decided.action === 'keep', isUnharmed && (decided.action === 'keep' || decided.action === 'deliver'));
       if (decided.action === 'cancel') t.true(handover?.terminal === false);

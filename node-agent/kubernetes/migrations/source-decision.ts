@@ -8,6 +8,8 @@ export interface SourceObservation {
   handover: { attempt: number; state: string; terminal: boolean } | undefined;
   /** Containers of the pod that run here. */
   runningContainers: number;
+  /** Whether the object of the pod is gone, or being deleted: no container of it is started again. */
+  isLeaving: boolean;
   /** Whether the hold's time is up. */
   holdExpired: boolean;
   /** Whether kills of the pod are held. */
@@ -26,7 +28,7 @@ export type SourceAction =
   | { action: 'cancel'; reason: string }
   /** The Migration is over without a commit: held signals reach the containers. */
   | { action: 'deliver'; reason: string }
-  /** The source has ended without a handover: its replacement may start afresh. */
+  /** The source has ended without a handover, maybe by itself: its replacement may start afresh. */
   | { action: 'report-released' }
   /** The pod was not deleted, and is held no longer. */
   | { action: 'keep'; reason: string };
@@ -40,6 +42,7 @@ export function decideSource({
   migration,
   handover,
   runningContainers,
+  isLeaving,
   holdExpired,
   isKilled,
   isUnharmed,
@@ -64,6 +67,8 @@ export function decideSource({
   if (running || !hasCondition(conditions, 'Admitted')) return { action: 'wait' };
   if (!hasCondition(conditions, 'Held', 'True'))
     return hasCondition(conditions, 'Held', 'False') ? { action: 'wait' } : { action: 'prepare' };
+  if (isLetGo(status)) return { action: 'wait' };
+  if (runningContainers === 0 && isLeaving && handover?.state !== 'succeeded') return { action: 'report-released' };
   const attempt = Math.max(status?.attempts ?? 0, handover?.attempt ?? 0) + 1;
   const most = inPlace === undefined ? maxAttempts : inPlace.after + maxAttemptsInPlace;
   if (!hasCondition(conditions, 'Claimed') || target?.nodeName === undefined || attempt > most)

@@ -75,6 +75,7 @@ export class SourceMigrations {
           ? undefined
           : { attempt: migrationOfHandover(record.id)?.attempt ?? 0, state: record.state, terminal: isOver(record) },
       runningContainers: this.#ports.containersOf(podUid).length,
+      isLeaving: this.#isLeaving(migration, podUid),
       holdExpired: this.#holdExpired(migration),
       isKilled: this.#ports.kills.holds(podUid),
       isUnharmed: await this.#isUnharmed(migration),
@@ -133,21 +134,27 @@ export class SourceMigrations {
   }
 
   async #letGo(migration: Migration, state: string): Promise<void> {
-    await this.#update(migration, (status) => ({
-      ...status,
-      handover: { id: status.handover?.id ?? '', ...status.handover, state },
-    }));
+    await this.#update(migration, (status) =>
+      status.commit?.decision === 'committed'
+        ? status
+        : { ...status, handover: { id: status.handover?.id ?? '', ...status.handover, state } },
+    );
+  }
+
+  #isLeaving({ metadata: { namespace = '' }, spec: { podName } }: Migration, uid: string): boolean {
+    const pod = this.#ports.view.pod({ namespace, name: podName, uid });
+    return pod === undefined || pod.metadata.deletionTimestamp !== undefined;
   }
 
   #holdExpired({ status }: Migration): boolean {
     return status?.holdUntil !== undefined && this.#ports.clock.date().getTime() >= Date.parse(status.holdUntil);
   }
 
-  /** Looks again when the hold's time is up. */
+  /** Looks again when the hold's time is up; and meanwhile whether the program runs, which no watch tells. */
   #whileHeld({ status }: Migration): { requeueAfterMs?: number } {
     if (status?.holdUntil === undefined) return {};
     const leftMs = Date.parse(status.holdUntil) - this.#ports.clock.date().getTime();
-    return leftMs > 0 ? { requeueAfterMs: leftMs } : {};
+    return leftMs > 0 ? { requeueAfterMs: Math.min(leftMs, lookAgainMs) } : {};
   }
 
   async #prepare(migration: Migration, podUid: string): Promise<void> {

@@ -241,6 +241,37 @@ scenario('while no webhook answers a move waits and says so, and goes on when on
   t.is(await podOf(namespace), pod);
 });
 
+/** Lets a pod go on that waits at a gate of somebody else. */
+async function passGate(namespace: string, pod: string, name: string): Promise<void> {
+  const patch = JSON.stringify({ spec: { schedulingGates: [{ name, $patch: 'delete' }] } });
+  await eventually(`${pod} at its gate`, () =>
+    kubectl('-n', namespace, 'patch', 'pod', pod, '-p', patch).then(
+      () => true,
+      () => undefined,
+    ),
+  );
+}
+
+scenario('a program that ends by itself while its pod is held ends the move, and starts anew', ['nodes'], async (t) => {
+  const namespace = await namespaceFor(t, 'ended');
+  const gate = 'godwit.test/not-yet';
+  await apply(owners.StatefulSet(namespace, { spec: { schedulingGates: [{ name: gate }] } }));
+  await passGate(namespace, 'shop-0', gate);
+  const pod = await podOf(namespace);
+  const of = (path: string) => kubectl('-n', namespace, 'get', 'pod', pod, '-o', `jsonpath={${path}}`);
+  const [uid, node] = [await of('.metadata.uid'), await nodeOf(namespace, pod)];
+  const id = (await of('.status.containerStatuses[0].containerID')).replace('containerd://', '');
+  await startMigration(namespace, 'move', pod);
+  await eventually('the next pod, which waits', async () =>
+    [uid, ''].includes(await of('.metadata.uid').catch(() => '')) ? undefined : true,
+  );
+  const pidFile = `/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}/init.pid`;
+  await onNode(node).exec('sh', '-c', `kill -9 $(cat ${pidFile})`);
+  assertFailed(t, await outcomeOf(namespace, 'move', 20_000), 'SourceEnded');
+  await passGate(namespace, pod, gate);
+  t.is(await podOf(namespace), pod);
+});
+
 scenario('an address that another workload has is not given, and the pod says why', [], async (t) => {
   const namespace = await namespaceFor(t, 'taken');
   await apply(owners['bare pod'](namespace));
