@@ -40,7 +40,7 @@ export interface Observation {
    * Whether the node of the source could take the replacement, when no other does; asked for while a held pod waits.
    */
   mayStay: boolean;
-  /** Live pods that were claimed for it and are its replacement no longer, since no other node is tried any more. */
+  /** Live pods that were claimed for it and are of no use any more (outdated.ts). */
   outdated: readonly Pod[];
   /** What the API server told the owner, which made no replacement; asked for while a held pod waits. */
   setback?: string | undefined;

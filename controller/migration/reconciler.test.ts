@@ -497,7 +497,7 @@ test('moves that wait for their turn ask the API server nothing, and begin when 
     server.received.filter(({ path }) => !path.includes('watch=')),
     [],
   );
-  const [begun] = cluster.migrations.list().filter((one) => !isWaiting(one));
+  const begun = cluster.migrations.list().find((one) => !isWaiting(one));
   await api.delete(migrations, { namespace: 'default', name: begun?.metadata.name ?? '' });
   await lookAtAll();
   await caughtUp();

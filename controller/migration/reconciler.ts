@@ -3,7 +3,7 @@ import { controllerOf, isFinished, type Pod } from '#core/api/pod.ts';
 import { findCondition, hasCondition, withCondition } from '#core/api/conditions.ts';
 import { knownLineage } from '#core/api/lineage.ts';
 import { isCancelled, isUnderway, movesPod, type Migration, type MigrationStatus } from '#core/api/migration.ts';
-import { annotations, claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
+import { claimGate, jobTrackingFinalizer, labels, migrationFinalizer } from '#core/api/names.ts';
 import { unservedNetworks } from '#core/api/served-namespaces.ts';
 import { asGodwitError } from '#core/errors.ts';
 import { hasCode } from '#core/kube/api.ts';
@@ -19,6 +19,7 @@ import { ownerOf } from '#controller/migration/owner.ts';
 import { prospectOf, type Prospect } from '#controller/migration/prospect.ts';
 import type { Story } from '#controller/migration/story.ts';
 import type { PodFacts, VolumeClaim } from '#controller/migration/pod-check.ts';
+import { isOutdated } from '#controller/migration/outdated.ts';
 import { podNotes, podRefusals } from '#controller/migration/refusals.ts';
 import { incomingByNode, lineWait, waitReason, type Limits } from '#controller/migration/limits.ts';
 import { claimantOf } from '#controller/migration/shares.ts';
@@ -135,16 +136,11 @@ export class MigrationReconciler {
     return pod !== undefined && isPlaceFor(pod, migration, this.#cluster);
   }
 
-  #outdated({ metadata, status }: Migration): Pod[] {
-    if (status?.inPlace === undefined) return [];
+  #outdated(migration: Migration): Pod[] {
+    const { metadata, status } = migration;
     return this.#cluster
-      .podsOwnedBy(metadata.namespace, status.source?.owner?.uid ?? '')
-      .filter(
-        (pod) =>
-          pod.metadata.annotations?.[annotations.migration] === metadata.uid &&
-          pod.metadata.uid !== status.target?.uid &&
-          pod.metadata.deletionTimestamp === undefined,
-      );
+      .podsOwnedBy(metadata.namespace, status?.source?.owner?.uid ?? '')
+      .filter((pod) => isOutdated(migration, pod));
   }
 
   async #trial(migration: Migration, pod: Pod): Promise<Trial> {
@@ -358,11 +354,14 @@ export class MigrationReconciler {
    */
   async #deleteOutdated(migration: Migration, { metadata: { name, namespace, uid } }: Pod): Promise<void> {
     const { api, log } = this.#cluster;
-    const fresh = await api.find(migrations, nameOf(migration));
-    const { inPlace, target } = fresh?.status ?? {};
-    if (fresh?.metadata.uid !== migration.metadata.uid || inPlace === undefined || target?.uid === uid) return;
+    const [fresh, pod] = await Promise.all([
+      api.find(migrations, nameOf(migration)),
+      api.find(pods, { name, namespace }),
+    ]);
+    if (fresh === undefined || fresh.metadata.uid !== migration.metadata.uid) return;
+    if (pod === undefined || pod.metadata.uid !== uid || !isOutdated(fresh, pod)) return;
     await api.delete(pods, { name, namespace }, { uid, gracePeriodSeconds: 0 });
-    log.info({ migration: migration.metadata.name, pod: name }, 'Replacement deleted that was to run on another node');
+    log.info({ migration: migration.metadata.name, pod: name }, 'Replacement deleted that could run on no node');
   }
 
   /** Asked of the server: what the watch says may be older than a cancellation. */
