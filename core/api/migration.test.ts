@@ -8,6 +8,7 @@ import {
   isLetGo,
   isNodeGone,
   isUnderway,
+  migrationSpecSchema,
   movesPod,
   sourceMayRun,
   type Migration,
@@ -148,3 +149,11 @@ const sources: [string, MigrationStatus, Node | undefined, boolean][] = [
 for (const [what, status, sourceNode, may] of sources)
   test(`a source that ${what} ${may ? 'may run on' : 'is nothing to wait for'}`, (t) =>
     t.is(sourceMayRun(of(status), sourceNode), may));
+
+test('pods and nodes are named by names, never by paths', (t) => {
+  for (const podName of ['shop-0', 'a', '0.db.example']) t.true(migrationSpecSchema.safeParse({ podName }).success);
+  for (const podName of ['shop-0/status', '../pods/x', 'Not A/Pod', 'shop-', '-shop', 'Shop', '']) {
+    t.false(migrationSpecSchema.safeParse({ podName }).success, podName);
+    t.false(migrationSpecSchema.safeParse({ podName: 'shop-0', targetNodeName: podName }).success, podName);
+  }
+});

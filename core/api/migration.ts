@@ -46,13 +46,16 @@ export type MigrationPhase = (typeof migrationPhases)[number];
 
 const keptInPlace: MigrationReason = 'KeptInPlace';
 
+/** As the API server names pods and nodes: nothing of it is a path. */
+const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+
 export const migrationSpecSchema = z.object({
   /** Pod to move, in the Migration's namespace. */
-  podName: z.string().min(1).max(253),
+  podName: z.string().min(1).max(253).regex(dnsName),
   /** Only this incarnation of the pod; the controller fills it in where a user left it out. */
   podUID: z.string().max(64).optional(),
   /** Node to move to; left out, placement chooses. */
-  targetNodeName: z.string().min(1).max(253).optional(),
+  targetNodeName: z.string().min(1).max(253).regex(dnsName).optional(),
   /** Why the pod has to leave. */
   trigger: z.enum(triggers).default('User'),
   /** How long the move may take from creation to commit; afterwards it is rolled back. @default 120 */

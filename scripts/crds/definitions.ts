@@ -5,7 +5,7 @@ import { interruptionPolicySchema } from '#core/api/interruption-policy.ts';
 import { migrationSchema } from '#core/api/migration.ts';
 import { stableIPSchema } from '#core/api/stable-ip.ts';
 import { stableNetworkSchema } from '#core/api/stable-network.ts';
-import { structuralSchema } from './structural-schema.ts';
+import { described, structuralSchema } from './structural-schema.ts';
 
 export interface Column {
   name: string;
@@ -161,10 +161,14 @@ export const kinds: Kind[] = [
   },
 ];
 
-export function definition({ kind, plural, shortNames, scope, purpose, schema, columns, rules }: Kind): object {
+/** @param meaningOf what a field of that name is for */
+export function definition(
+  { kind, plural, shortNames, scope, purpose, schema, columns, rules }: Kind,
+  meaningOf: (field: string) => string | undefined,
+): object {
   const { spec, status } = schema.shape;
   if (spec === undefined || status === undefined) throw new Error(`${kind} has no spec or no status`);
-  const specSchema = structuralSchema(spec);
+  const specSchema = described(structuralSchema(spec), meaningOf);
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -200,7 +204,7 @@ export function definition({ kind, plural, shortNames, scope, purpose, schema, c
                 kind: { type: 'string' },
                 metadata: { type: 'object' },
                 spec: rules.length === 0 ? specSchema : { ...specSchema, 'x-kubernetes-validations': rules },
-                status: structuralSchema(status),
+                status: described(structuralSchema(status), meaningOf),
               },
             },
           },

@@ -18,6 +18,20 @@ export function structuralSchema(schema: z.core.$ZodType): JsonObject {
   );
 }
 
+/** The schema with the meaning of each of its fields, as `kubectl explain` tells it. */
+export function described(schema: JsonObject, meaningOf: (field: string) => string | undefined): JsonObject {
+  const meant = ([key, value]: [string, Json]): [string, Json] => {
+    if (key !== 'properties' || !isObject(value)) return [key, isObject(value) ? described(value, meaningOf) : value];
+    const fields = Object.entries(value).map(([name, field]): [string, Json] => {
+      const description = meaningOf(name);
+      const within = described(asObject(field), meaningOf);
+      return [name, description === undefined || 'description' in within ? within : { description, ...within }];
+    });
+    return [key, Object.fromEntries(fields)];
+  };
+  return Object.fromEntries(Object.entries(schema).map(meant));
+}
+
 function asObject(value: Json): JsonObject {
   if (!isObject(value)) throw new Error('a schema is an object');
   return value;

@@ -73,13 +73,14 @@ function commentOf(source: string, path: string): string {
     .split('.')
     .filter((name) => name !== 'NAME')
     .toReversed();
-  for (const name of names) {
-    const comment = new RegExp(String.raw`/\*\*((?:(?!\*/)[\s\S])*)\*/\s*${name}:`).exec(source)?.[1];
-    if (comment !== undefined)
-      return comment
-        .replaceAll(/\n\s*\* ?/g, ' ')
-        .replace(/@default[\s\S]*/, '')
-        .trim();
-  }
-  return '';
+  return names.map((name) => ownComment(source, name)).find((comment) => comment !== undefined) ?? '';
+}
+
+/** The doc comment above the first field of that name that has one, without its tags. */
+export function ownComment(source: string, name: string): string | undefined {
+  const comment = new RegExp(String.raw`/\*\*((?:(?!\*/)[\s\S])*)\*/\s*${name}:`).exec(source)?.[1];
+  return comment
+    ?.replaceAll(/\n\s*\* ?/g, ' ')
+    .replace(/@default[\s\S]*/, '')
+    .trim();
 }
