@@ -91,6 +91,7 @@ const pages: Record<string, string> = {
   'rbac.md': rbacPage({
     'The controller': manifest('base/controller.yaml'),
     'The agent of a node': manifest('base/node-agent.yaml'),
+    'Users, added to the roles view, edit and admin of Kubernetes': manifest('base/user-roles.yaml'),
     Uninstall: manifest('uninstall/uninstall.yaml'),
   }),
   'configuration.md': configurationPage(

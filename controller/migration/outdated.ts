@@ -13,8 +13,8 @@ export function isOutdated(migration: Migration, pod: Pod): boolean {
 }
 
 /**
- * The move has failed and its source has ended, but the replacement has no node yet: it may run only on those that it was
- * claimed for, and its former node is not one of them. Of a Job's pod one more would count as a failure.
+ * The move has failed and its source has ended, but the replacement has no node yet: it may run only on those that it
+ * was claimed for, and its former node is not one of them. Of a Job's pod one more would count as a failure.
  */
 function isStranded(migration: Migration, { spec }: Pod): boolean {
   const { status } = migration;

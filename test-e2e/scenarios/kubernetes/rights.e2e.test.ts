@@ -172,3 +172,31 @@ scenario(
     await assertDenied(t, own.replaceStatus(heldBy(node, 0)), /does not go back/);
   },
 );
+
+scenario(
+  "Kubernetes' own roles of a namespace say who follows moves, who moves pods and who writes policies",
+  [],
+  async (t) => {
+    const namespace = await namespaceFor(t, 'roles');
+    for (const role of ['view', 'edit', 'admin'])
+      await kubectl('-n', namespace, 'create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${role}er`);
+    const may = async (role: string, verb: string, kind: string, where = namespace): Promise<boolean> =>
+      kubectl('auth', 'can-i', verb, kind, '-n', where, `--as=${role}er`).then(
+        (answer) => answer.trim() === 'yes',
+        () => false,
+      );
+    await eventually('the rules in the role of admins', async () =>
+      (await may('admin', 'create', 'interruptionpolicies.godwit.dev')) ? true : undefined,
+    );
+    const rights = async (role: string) => [
+      await may(role, 'watch', 'migrations.godwit.dev'),
+      await may(role, 'create', 'migrations.godwit.dev'),
+      await may(role, 'create', 'interruptionpolicies.godwit.dev'),
+      await may(role, 'watch', 'migrations.godwit.dev', 'default'),
+      await may(role, 'update', 'migrations.godwit.dev/status'),
+    ];
+    t.deepEqual(await rights('view'), [true, false, false, false, false]);
+    t.deepEqual(await rights('edit'), [true, true, false, false, false]);
+    t.deepEqual(await rights('admin'), [true, true, true, false, false]);
+  },
+);
