@@ -13,12 +13,19 @@ export interface HandoverIdentity {
   to: string;
 }
 
+const inPlace = '-in-place';
+
 /**
  * Names one side of a handover on its node, for its journal, record and directories: a node that hands over to itself
  * has both sides. No id ends so, since ids are UUIDs with or without a number.
  */
 export function sideKey({ id, role, from, to }: HandoverIdentity): string {
-  return role === 'target' && from === to ? `${id}-in-place` : id;
+  return role === 'target' && from === to ? `${id}${inPlace}` : id;
+}
+
+/** The handover that a key of `sideKey` belongs to. */
+export function idOfKey(key: string): string {
+  return key.endsWith(inPlace) ? key.slice(0, -inPlace.length) : key;
 }
 
 /** The visible state of one side; `onChange` is called after every change worth showing. */

@@ -19,6 +19,7 @@ import type { SentImage } from '#agent/criu/image-tail.ts';
 import { LeftBehind } from '#agent/criu/left-behind.ts';
 import { neverRan } from '#agent/criu/restore-family.ts';
 import { HeldRestore } from '#agent/criu/restore.ts';
+import { idOfKey } from '#agent/engine/handover.ts';
 import type { LinkSite, TargetPort, TargetRequest } from '#agent/engine/ports.ts';
 import { epochNow } from '#agent/engine/timeline.ts';
 import { fileLimits, fileMover, undoReceived } from '#agent/files/mover.ts';
@@ -130,7 +131,7 @@ export class PodTarget implements TargetPort {
     const [name] = pod?.containers ?? [];
     if (pod === undefined || name === undefined)
       throw new GodwitError('ERR_PEER_PROTOCOL', 'the source hands over a container, this node takes pods');
-    if (migrationOfHandover(this.#handover)?.uid !== pod.migration)
+    if (migrationOfHandover(idOfKey(this.#handover))?.uid !== pod.migration)
       throw new GodwitError('ERR_PEER_PROTOCOL', `handover ${this.#handover} is not one of Migration ${pod.migration}`);
     this.#request = request;
     this.#migration = pod.migration;
