@@ -192,8 +192,8 @@ scenario(
       await may(role, 'watch', 'migrations.godwit.dev'),
       await may(role, 'create', 'migrations.godwit.dev'),
       await may(role, 'create', 'interruptionpolicies.godwit.dev'),
-      await may(role, 'watch', 'migrations.godwit.dev', 'default'),
-      await may(role, 'update', 'migrations.godwit.dev/status'),
+      await may(role, 'watch', 'migrations.godwit.dev', '--all-namespaces'),
+      await may(role, 'update', 'migrations.godwit.dev', '--subresource=status'),
     ];
     t.deepEqual(await rights('view'), [true, false, false, false, false]);
     t.deepEqual(await rights('edit'), [true, true, false, false, false]);
