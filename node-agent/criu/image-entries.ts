@@ -20,11 +20,20 @@ const wire = { varint: 0, eightBytes: 1, lengthPrefixed: 2, fourBytes: 5 };
  * content.
  */
 export function fields(bytes: Buffer): Map<number, Buffer> {
-  const found = new Map<number, Buffer>();
+  return new Map(valuesIn(bytes));
+}
+
+/** All values of a repeated field, in order. */
+export function messagesIn(bytes: Buffer, number: number): Buffer[] {
+  return valuesIn(bytes).flatMap(([of, value]) => (of === number ? [value] : []));
+}
+
+function valuesIn(bytes: Buffer): [number: number, value: Buffer][] {
+  const found: [number, Buffer][] = [];
   for (let at = 0; at < bytes.length;) {
     const key = varint(bytes, at);
     const value = valueAt(bytes, key.end, key.value & 7);
-    found.set(key.value >>> 3, bytes.subarray(value.start, value.end));
+    found.push([key.value >>> 3, bytes.subarray(value.start, value.end)]);
     at = value.end;
   }
   return found;

@@ -166,6 +166,15 @@ const wrong: [code: string, input: CheckInput, ...words: string[]][] = [
     '65 MiB',
   ],
   [
+    'PREFLIGHT_REPLACED_FILE',
+    input({
+      ...held({ fd: 3, target: '/etc/config/..2026/x (deleted)', mount: 51 }),
+      mounts: [root, { ...root, id: 51, path: '/etc/config', readOnly: true }],
+      visibleMounts: new Set([50, 51]),
+    }),
+    '/etc/config/..2026/x (deleted) of process 101',
+  ],
+  [
     'PREFLIGHT_FORMER_NAME',
     input({
       ...worker({ formerNames: [{ path: '/etc/old', mount: 50, device: 60, inode: 1 }] }),

@@ -27,6 +27,7 @@ import { outsideSockets, unixQueue } from '#agent/preflight/checks/outside-socke
 import { ownNamespaces } from '#agent/preflight/checks/own-namespaces.ts';
 import { packetPipes } from '#agent/preflight/checks/packet-pipes.ts';
 import { paused } from '#agent/preflight/checks/paused.ts';
+import { replacedFiles } from '#agent/preflight/checks/replaced-files.ts';
 import { rootFileSystem } from '#agent/preflight/checks/root-file-system.ts';
 import { semaphoreUndo } from '#agent/preflight/checks/semaphore-undo.ts';
 import { sqliteConnections, sqliteJournal } from '#agent/preflight/checks/sqlite.ts';
@@ -51,6 +52,7 @@ export const sourceCheckList: readonly SourceCheck[] = [
   bindMounts,
   outsideFiles,
   deletedFiles,
+  replacedFiles,
   formerNames,
   devices,
   gpus,

@@ -32,6 +32,7 @@ import { RestoredContainers, restoredContainersSchema } from '#agent/kubernetes/
 import { SpooledReceiver } from '#agent/kubernetes/pod/spooled-receiver.ts';
 import { mountsOfNode, volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
 import { lostSubPaths, mountedParts, volumePath } from '#agent/kubernetes/pod/volumes.ts';
+import { followWrittenVolumes, writtenVolumes } from '#agent/kubernetes/pod/written-volumes.ts';
 import { adoptForeignAddresses, dropForeignAddresses } from '#agent/plain-host/foreign-address-holder.ts';
 import { ledgersOf } from '#agent/plain-host/moved-mounts.ts';
 import type { PlainHost } from '#agent/plain-host/source-port.ts';
@@ -253,6 +254,7 @@ export class PodTarget implements TargetPort {
       refuseLostSubPaths(arrival);
       if (member.spool !== undefined) await this.#unpack(member.spool, arrival.oci.bundle);
       const restore = member.restore ?? (await this.#begin(index, arrival));
+      this.#followWrittenVolumes(index, arrival);
       const restored = await restore.restore(member.inbox, limitMs);
       notes.push(
         ...restored.notes.map(({ code, fact, remedy }) => ({ code, fact: `${member.name}: ${fact}`, remedy })),
@@ -260,6 +262,12 @@ export class PodTarget implements TargetPort {
       if (!this.#isLast(index)) await this.#finishFrozen(member, restore, limitMs);
     }
     return notes;
+  }
+
+  /** Before CRIU reads the images. */
+  #followWrittenVolumes(index: number, { spec }: Arrival): void {
+    const { images } = imageDirectoriesOf(this.#host.imageRoot, memberKey(this.#handover, index));
+    followWrittenVolumes(join(images, 'files.img'), writtenVolumes(spec));
   }
 
   async #unpack(spool: SpooledReceiver, bundle: string): Promise<void> {

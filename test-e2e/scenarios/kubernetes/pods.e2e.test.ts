@@ -89,7 +89,9 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
     { name: 'settings', mountPath: '/part/colour', subPath: 'colour' },
     { name: 'secret', mountPath: '/part/word', subPath: 'word' },
   ];
-  await apply(owners.StatefulSet(namespace, { spec, container: { volumeMounts: [...whole, ...parts] } }));
+  const open = 'cd /v/downward/..data; exec 3</v/secret/word 4</var/run/secrets/kubernetes.io/serviceaccount/token';
+  const command = ['sh', '-c', `${open}; redis-server --save "" --protected-mode no --dir /tmp; exit`];
+  await apply(owners.StatefulSet(namespace, { spec, container: { command, volumeMounts: [...whole, ...parts] } }));
   const pod = await podOf(namespace);
   const sh = async (script: string) => (await kubectl('-n', namespace, 'exec', pod, '--', 'sh', '-c', script)).trim();
   await sh(
@@ -119,6 +121,13 @@ scenario('ConfigMap, Secret, projected, downward and emptyDir volumes, and /dev/
   t.is(await sh('cat /part/colour'), 'green', 'as in any pod that starts there');
   await sh('echo more > /part/disk/more; echo more > /v/memory/c/more');
   t.is(await sh('cat /v/disk/a/b/more /part/memory/more'), 'more\nmore', 'a part is still a part');
+  t.is(
+    await sh('cat /proc/1/fd/3; cat /proc/1/cwd/name'),
+    `abracadabra${pod}`,
+    'open files and directories are those of this node',
+  );
+  t.is(await sh('readlink -f /v/downward/..data'), await sh('readlink /proc/1/cwd'));
+  t.is(await sh('cat /proc/1/fd/4'), await sh('cat /var/run/secrets/kubernetes.io/serviceaccount/token'));
   t.regex(await sh('cat /v/projected/token'), /^[\w-]+\.[\w-]+\.[\w-]+$/);
 });
 
