@@ -8,3 +8,13 @@ export function hasErrno(error: unknown, names: readonly string[]): boolean {
   const errno = errnoOf(error);
   return errno !== undefined && names.includes(errno);
 }
+
+/** What `read` says of a process or its files; undefined when it has ended meanwhile. */
+export function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined;
+    throw error;
+  }
+}

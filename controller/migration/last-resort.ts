@@ -1,9 +1,13 @@
 // How long a move is tried elsewhere, and when its pod is to go on where it runs instead, in its owner's next pod.
-import type { Migration, MigrationStatus, Trigger } from '#core/api/migration.ts';
+import {
+  maxAttempts,
+  maxAttemptsInPlace,
+  type Migration,
+  type MigrationStatus,
+  type Trigger,
+} from '#core/api/migration.ts';
 import type { Pod } from '#core/api/pod.ts';
 
-const attemptsBeforeGivingUp = 10;
-const attemptsInPlace = 3;
 /** The last part of the time is for the node where the source runs: it takes a new pod, its sandbox and a handover. */
 const longestReserveMs = 20_000;
 const leastReserveMs = 8_000;
@@ -32,7 +36,7 @@ export function isToBeDeleted({ status }: Migration, pod: Pod | undefined): bool
 export function isSpent(status: MigrationStatus): boolean {
   const { attempts = 0, inPlace } = status;
   const made = attempts - (inPlace?.after ?? 0);
-  return isRolledBack(status) && made >= (inPlace === undefined ? attemptsBeforeGivingUp : attemptsInPlace);
+  return isRolledBack(status) && made >= (inPlace === undefined ? maxAttempts : maxAttemptsInPlace);
 }
 
 /** Whether the node of the source is the last resort now. An attempt that runs is let go on. */

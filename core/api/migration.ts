@@ -192,6 +192,11 @@ export function isCancelled({ metadata, spec }: Migration): boolean {
   return spec.cancel || metadata.deletionTimestamp !== undefined;
 }
 
+/** A roll-back that repeats itself ends the Migration; the deadline does so at the latest. */
+export const maxAttempts = 10;
+/** And so many more when no other node is tried any more. */
+export const maxAttemptsInPlace = 3;
+
 /**
  * States in `status.handover` by which a source agent says how a Migration that failed has ended there: `released`, the
  * source has ended without a handover; `kept`, its pod was not deleted and runs on.

@@ -1,7 +1,6 @@
 // Periodic timers that expired in the freeze: CRIU restores them as what is left of their period, nothing, which means
 // "off" to the kernel.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { entriesOf, fields } from '#agent/criu/image-entries.ts';
+import { fields, mendImage } from '#agent/criu/image-entries.ts';
 
 /** Numbers of the fields in CRIU's images/fdinfo.proto and timerfd.proto. */
 const timerfdOfFile = 12;
@@ -12,10 +11,7 @@ const field = { seconds: 7, nanoseconds: 8, periodSeconds: 9, periodNanoseconds:
  * Returns how many.
  */
 export function reviveExpiredTimers(filesImage: string): number {
-  const image = readFileSync(filesImage);
-  const count = entriesOf(image).filter(reviveTimerfd).length;
-  if (count > 0) writeFileSync(filesImage, image);
-  return count;
+  return mendImage(filesImage, (entry) => Number(reviveTimerfd(entry)));
 }
 
 /**

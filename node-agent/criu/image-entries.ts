@@ -1,4 +1,5 @@
 // CRIU's images: two magic numbers, then entries with their size in front, each a protobuf message.
+import { readFileSync, writeFileSync } from 'node:fs';
 
 const headBytes = 8;
 
@@ -11,6 +12,18 @@ export function entriesOf(image: Buffer): Buffer[] {
     at = end;
   }
   return found;
+}
+
+/**
+ * Changes entries of the image in the file, in place: each keeps its length.
+ *
+ * @param change returns how many changes it made in an entry; returns their sum
+ */
+export function mendImage(path: string, change: (entry: Buffer) => number): number {
+  const image = readFileSync(path);
+  const count = entriesOf(image).reduce((sum, entry) => sum + change(entry), 0);
+  if (count > 0) writeFileSync(path, image);
+  return count;
 }
 
 const wire = { varint: 0, eightBytes: 1, lengthPrefixed: 2, fourBytes: 5 };

@@ -1,8 +1,7 @@
 // Bind mounts of the runtime whose file was replaced since, as the kubelet does with a ConfigMap's file that a subPath
 // names: CRIU would make that file anew at the target's source of the mount, where one is already. The target's own
 // runtime has found the file for the replacement, so it is an ordinary mount there.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { entriesOf, fields, numberIn } from '#agent/criu/image-entries.ts';
+import { fields, mendImage, numberIn } from '#agent/criu/image-entries.ts';
 
 /** Numbers of the fields in CRIU's images/mnt.proto. */
 const field = { deleted: 16, externalKey: 18 };
@@ -11,10 +10,7 @@ export const isMountsImage = (name: string): boolean => /^mountpoints-\d+\.img$/
 
 /** Changes such mounts in a `mountpoints-*.img` to ordinary ones. Returns how many. */
 export function bindReplacedMounts(mountsImage: string): number {
-  const image = readFileSync(mountsImage);
-  const count = entriesOf(image).filter(bindReplacedMount).length;
-  if (count > 0) writeFileSync(mountsImage, image);
-  return count;
+  return mendImage(mountsImage, (entry) => Number(bindReplacedMount(entry)));
 }
 
 /** Changes an entry in place; true when it was such a mount. */

@@ -1,6 +1,6 @@
 // Files that processes have open for writing: one write call may go on for long after it has set their times.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { hasErrno } from '#core/errno.ts';
+import { unlessGone } from '#core/errno.ts';
 
 const deletedMark = ' (deleted)';
 /** Flags in octal, of which the last digit has O_WRONLY and O_RDWR. */
@@ -20,13 +20,4 @@ function writableFile(pid: number, fd: string): string[] {
   if (path === undefined || !path.startsWith('/') || path.endsWith(deletedMark)) return [];
   const fdinfo = unlessGone(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1')) ?? '';
   return writable.test(fdinfo) ? [path] : [];
-}
-
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined;
-    throw error;
-  }
 }

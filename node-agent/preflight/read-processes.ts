@@ -1,6 +1,6 @@
 // Reads from /proc what the processes of a container hold. A process that ends meanwhile holds nothing.
 import { constants, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
-import { hasErrno } from '#core/errno.ts';
+import { unlessGone } from '#core/errno.ts';
 import type { CodeMapping, Descriptor, ProcessFacts, Watch } from '#agent/preflight/inspection.ts';
 import { formerNames } from '#agent/runtime/former-names.ts';
 
@@ -125,13 +125,4 @@ export function firstCode(maps: string): CodeMapping | undefined {
 
 export function withoutDeletedMark(path: string): string {
   return path.endsWith(deletedMark) ? path.slice(0, -deletedMark.length) : path;
-}
-
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined;
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 // TCP sockets for which the kernel holds keys: nobody can read them, so nobody can move them. The kernel's socket
 // diagnosis tells of them to who may administer the network.
-import { internetFamilies, type SocketDiagnosis } from '#agent/runtime/socket-diagnosis.ts';
+import { internetFamilies, tcpQuestion, type SocketDiagnosis } from '#agent/runtime/socket-diagnosis.ts';
 
-const IPPROTO_TCP = 6;
+const everyState = 0xffff_ffff;
 /** Asked for because keys are told with it. */
 const INET_DIAG_INFO = 2;
 const INET_DIAG_MD5SIG = 18;
@@ -10,8 +10,7 @@ const INET_DIAG_ULP_INFO = 19;
 const INET_ULP_INFO_NAME = 1;
 /** Nested attributes have a flag beside their type. */
 const typeMask = 0x3fff;
-/** Length of struct inet_diag_req_v2, and of struct inet_diag_msg with the offset of its inode. */
-const requestBytes = 56;
+/** Length of struct inet_diag_msg, and the offset of its inode. */
 const messageBytes = 72;
 export const inodeOffset = 68;
 
@@ -20,16 +19,11 @@ const harmless: ReadonlySet<string> = new Set(['mptcp']);
 
 /** Inodes of the namespace's TCP sockets with keys, and whose these are. */
 export function securedTcpSockets(diagnosis: SocketDiagnosis): Map<number, string> {
-  return new Map(internetFamilies.flatMap((family) => diagnosis.dump(tcpQuestion(family)).flatMap(securedTcp)));
-}
-
-function tcpQuestion(family: number): Buffer {
-  const question = Buffer.alloc(requestBytes);
-  question.writeUInt8(family, 0);
-  question.writeUInt8(IPPROTO_TCP, 1);
-  question.writeUInt8(1 << (INET_DIAG_INFO - 1), 2);
-  question.writeUInt32LE(0xffff_ffff, 4);
-  return question;
+  return new Map(
+    internetFamilies.flatMap((family) =>
+      diagnosis.dump(tcpQuestion(family, everyState, 1 << (INET_DIAG_INFO - 1))).flatMap(securedTcp),
+    ),
+  );
 }
 
 /** @param message struct inet_diag_msg with its attributes */

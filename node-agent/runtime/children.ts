@@ -1,7 +1,7 @@
 // Children of a container's processes in a state that CRIU gets wrong: being started by vfork, or ended with a status
 // that it cannot restore.
 import { readdirSync, readFileSync } from 'node:fs';
-import { hasErrno } from '#core/errno.ts';
+import { unlessGone } from '#core/errno.ts';
 
 export interface OddChildren {
   /**
@@ -61,13 +61,4 @@ export function parseEnded(stat: string): EndedChild | undefined {
 
 function textOf(file: string): string | undefined {
   return unlessGone(() => readFileSync(file, 'latin1'));
-}
-
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (hasErrno(error, ['ENOENT', 'ESRCH'])) return undefined;
-    throw error;
-  }
 }

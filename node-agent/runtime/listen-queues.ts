@@ -1,21 +1,11 @@
 // Connections that a program has not accepted yet, asked of the kernel's socket diagnosis: /proc/net/tcp walks all
 // sockets of the machine (3.6 ms a table here), this only the listening ones (0.1 ms), and it is asked inside the
 // freeze.
-import { internetFamilies, SocketDiagnosis } from '#agent/runtime/socket-diagnosis.ts';
+import { internetFamilies, SocketDiagnosis, tcpQuestion } from '#agent/runtime/socket-diagnosis.ts';
 
-const protocolTcp = 6;
 const stateListen = 1 << 10;
 /** Offset of `idiag_rqueue` in struct inet_diag_msg: for a listening socket the length of its accept queue. */
 const queueOffset = 56;
-
-/** struct inet_diag_req_v2 */
-function listeningTcp(family: number): Buffer {
-  const question = Buffer.alloc(56);
-  question.writeUInt8(family, 0);
-  question.writeUInt8(protocolTcp, 1);
-  question.writeUInt32LE(stateListen, 4);
-  return question;
-}
 
 export class ListenQueues implements Disposable {
   readonly #diagnosis: SocketDiagnosis;
@@ -27,7 +17,7 @@ export class ListenQueues implements Disposable {
 
   /** Connections waiting in all listening TCP sockets of the namespace. */
   waiting(): number {
-    const sockets = internetFamilies.flatMap((family) => this.#diagnosis.dump(listeningTcp(family)));
+    const sockets = internetFamilies.flatMap((family) => this.#diagnosis.dump(tcpQuestion(family, stateListen)));
     return sockets.reduce((sum, socket) => sum + socket.readUInt32LE(queueOffset), 0);
   }
 

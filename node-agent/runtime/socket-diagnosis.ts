@@ -13,6 +13,23 @@ const headerBytes = 16;
 /** Address families of IPv4 and IPv6. */
 export const internetFamilies = [2, 10] as const;
 
+const protocolTcp = 6;
+
+/**
+ * Asks for the TCP sockets of a family: a struct inet_diag_req_v2.
+ *
+ * @param states a bit for each state that is wanted
+ * @param extensions a bit for each attribute beyond the usual, counted from that of number 1
+ */
+export function tcpQuestion(family: number, states: number, extensions = 0): Buffer {
+  const question = Buffer.alloc(56);
+  question.writeUInt8(family, 0);
+  question.writeUInt8(protocolTcp, 1);
+  question.writeUInt8(extensions, 2);
+  question.writeUInt32LE(states, 4);
+  return question;
+}
+
 export class SocketDiagnosis implements Disposable {
   readonly #fd: number;
 

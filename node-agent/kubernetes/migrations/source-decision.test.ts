@@ -1,9 +1,9 @@
 // What the source's agent does next: it begins only what is held, claimed and wanted, and delivers only what is over.
 import test from 'ava';
 import * as fc from 'fast-check';
-import type { Migration, MigrationStatus } from '#core/api/migration.ts';
+import { maxAttempts, type Migration, type MigrationStatus } from '#core/api/migration.ts';
 import { at, condition, migration } from '#core/testing/objects.ts';
-import { decideSource, maxAttempts, type SourceAction, type SourceObservation } from './source-decision.ts';
+import { decideSource, type SourceAction, type SourceObservation } from './source-decision.ts';
 
 const admitted = condition('Admitted');
 const held = condition('Held');

@@ -1,6 +1,6 @@
 // What the agent of the node that a pod leaves does next for its Migration: a pure answer from object and node.
 import { hasCondition } from '#core/api/conditions.ts';
-import { isCancelled, isLetGo, type Migration } from '#core/api/migration.ts';
+import { isCancelled, isLetGo, maxAttempts, maxAttemptsInPlace, type Migration } from '#core/api/migration.ts';
 
 export interface SourceObservation {
   migration: Migration;
@@ -32,11 +32,6 @@ export type SourceAction =
   | { action: 'report-released' }
   /** The pod was not deleted, and is held no longer. */
   | { action: 'keep'; reason: string };
-
-/** A roll-back that repeats itself ends the Migration; the deadline does so at the latest. */
-export const maxAttempts = 10;
-/** And so many more when no other node is tried any more. */
-export const maxAttemptsInPlace = 3;
 
 export function decideSource({
   migration,

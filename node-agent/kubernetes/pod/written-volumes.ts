@@ -2,9 +2,8 @@
 // is named after the time it was written, and a link `..data` to it. A process that has such a file open, works in the
 // directory or watches it finds on the target what that node's kubelet has written: its own time, and a token of its
 // own.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { entriesOf, fields, messagesIn } from '#agent/criu/image-entries.ts';
+import { fields, mendImage, messagesIn } from '#agent/criu/image-entries.ts';
 import type { OciSpec } from '#agent/runtime/oci-spec.ts';
 
 const plugins = /\/volumes\/kubernetes\.io~(?:configmap|secret|projected|downward-api)\/[^/]+$/;
@@ -32,10 +31,7 @@ export function writtenVolumes({ mounts = [] }: OciSpec): string[] {
  */
 export function followWrittenVolumes(filesImage: string, volumes: readonly string[]): number {
   if (volumes.length === 0) return 0;
-  const image = readFileSync(filesImage);
-  const count = entriesOf(image).reduce((sum, entry) => sum + followInEntry(entry, volumes), 0);
-  if (count > 0) writeFileSync(filesImage, image);
-  return count;
+  return mendImage(filesImage, (entry) => followInEntry(entry, volumes));
 }
 
 /** Changes an entry in place, so every name keeps its length. */
