@@ -1,5 +1,5 @@
-// Sockets on addresses that do not move: CRIU needs the address to exist while it restores, then the sockets are
-// destroyed.
+// Sockets on addresses that do not move: CRIU needs the address to exist while it restores, then what is connected is
+// destroyed. Listeners and unconnected sockets stay, on an address that nobody reaches.
 import { execFile } from 'node:child_process';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
@@ -17,11 +17,12 @@ export async function adoptForeignAddresses(netns: string, addresses: readonly s
 }
 
 /**
- * Destroys the sockets on the addresses (the program sees a reset) and takes the addresses away. Safe to call twice.
+ * Destroys what is connected on the addresses (the program sees an error) and takes the addresses away. Safe to call
+ * twice.
  */
 export async function dropForeignAddresses(netns: string, addresses: readonly string[]): Promise<void> {
   for (const address of addresses) {
-    await inside(netns, 'ss', '--kill', '--tcp', 'src', isIP(address) === 6 ? `[${address}]` : address);
+    await inside(netns, 'ss', '--kill', '--tcp', '--udp', 'src', isIP(address) === 6 ? `[${address}]` : address);
     await inside(netns, 'ip', 'address', 'del', prefixed(address), 'dev', 'lo').catch(() => undefined); // gone already
   }
 }

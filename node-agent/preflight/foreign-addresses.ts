@@ -1,14 +1,20 @@
-// Addresses of live connections that do not move with the container: their sockets will be reset on the target.
+// Addresses that sockets are bound to and that do not move with the container: CRIU needs them to exist on the target
+// while it restores.
 import { isIP } from 'node:net';
 import { IPv6 } from 'ip-num';
-import { liveConnections, type TcpSocket } from '#agent/preflight/tcp-sockets.ts';
+import { type InternetSocket, readDatagramSockets, readTcpSockets } from '#agent/preflight/internet-sockets.ts';
+
+/** Such addresses in the network namespace that `pid` lives in. */
+export const readForeignAddresses = (pid: number, stable: readonly string[]): string[] =>
+  foreignAddresses([...readTcpSockets(pid), ...readDatagramSockets(pid)], stable);
 
 /** @param stable addresses that move with the container, without prefix. Loopback stays what it is. */
-export function foreignAddresses(sockets: readonly TcpSocket[], stable: readonly string[]): string[] {
+export function foreignAddresses(sockets: readonly InternetSocket[], stable: readonly string[]): string[] {
   const own = new Set(stable.map(canonical));
-  const foreign = liveConnections(sockets)
+  const foreign = sockets
+    .filter(({ inode }) => inode !== 0) // a program still has it
     .map(({ localAddress }) => canonical(localAddress))
-    .filter((address) => !own.has(address) && !isLoopback(address));
+    .filter((address) => !own.has(address) && !isNoneToLend(address));
   return [...new Set(foreign)];
 }
 
@@ -17,11 +23,12 @@ function canonical(address: string): string {
   return isIP(address) === 6 ? IPv6.fromString(address).toString() : address;
 }
 
-function isLoopback(address: string): boolean {
-  return (
-    address.startsWith('127.') ||
-    address === '0:0:0:0:0:0:0:1' ||
-    address === '0.0.0.0' ||
-    address === '0:0:0:0:0:0:0:0'
-  );
+/**
+ * Loopback, no address at all, and addresses of groups: sockets can be bound to them on any node. Link-local ones
+ * belong to their device, so that lo would be of no use.
+ */
+function isNoneToLend(address: string): boolean {
+  if (isIP(address) === 6) return /^(ff|fe[89ab])/.test(address) || /^(0:){7}[01]$/.test(address);
+  const [first = 0] = address.split('.').map(Number);
+  return address === '0.0.0.0' || first === 127 || (first >= 224 && first < 240) || address === '255.255.255.255';
 }

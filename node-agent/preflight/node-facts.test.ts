@@ -3,7 +3,7 @@ import test from 'ava';
 import type { NodeFacts } from '#core/wire/messages.ts';
 import { incompatibilities } from './compatibility.ts';
 import { foreignAddresses } from './foreign-addresses.ts';
-import { liveConnections, parseTcpTable } from './tcp-sockets.ts';
+import { liveConnections, parseSocketTable } from './internet-sockets.ts';
 
 const facts: NodeFacts = {
   kernel: '6.18',
@@ -48,7 +48,7 @@ const table6 = `${header}
 `;
 
 test('tables of sockets, in both families', (t) => {
-  const sockets = parseTcpTable(table4, 4);
+  const sockets = parseSocketTable(table4, 4);
   t.is(sockets.length, 5);
   t.like(sockets[0], { state: 'listen', localAddress: '0.0.0.0', localPort: 6379 });
   t.like(sockets[1], {
@@ -60,17 +60,17 @@ test('tables of sockets, in both families', (t) => {
     inode: 1002,
   });
   t.deepEqual(
-    parseTcpTable(table6, 6).map(({ localAddress, remoteAddress }) => [localAddress, remoteAddress]),
+    parseSocketTable(table6, 6).map(({ localAddress, remoteAddress }) => [localAddress, remoteAddress]),
     [
       ['2001:db8:0:0:0:0:0:1', '2001:db8:0:0:0:0:0:2'],
       ['198.19.0.50', '198.19.0.9'],
     ],
   );
-  t.deepEqual(parseTcpTable('', 4), []);
+  t.deepEqual(parseSocketTable('', 4), []);
 });
 
 test('connections are alive without listeners and what waits to be forgotten', (t) => {
-  const sockets = parseTcpTable(table4, 4);
+  const sockets = parseSocketTable(table4, 4);
   t.deepEqual(
     liveConnections(sockets).map(({ inode }) => inode),
     [1002, 1003, 1004],
@@ -78,7 +78,22 @@ test('connections are alive without listeners and what waits to be forgotten', (
 });
 
 test('addresses that do not move are named once; loopback stays what it is', (t) => {
-  const sockets = [...parseTcpTable(table4, 4), ...parseTcpTable(table6, 6)];
+  const sockets = [...parseSocketTable(table4, 4), ...parseSocketTable(table6, 6)];
   t.deepEqual(foreignAddresses(sockets, ['198.19.0.50', '2001:db8::1']), ['10.0.0.10']);
   t.deepEqual(foreignAddresses(sockets, []), ['198.19.0.50', '10.0.0.10', '2001:db8:0:0:0:0:0:1']);
+});
+
+test('addresses of listeners and datagram sockets are named, too; of groups and of sockets that nobody has are not', (t) => {
+  const table = `${header}
+   0: 0B00000A:1B58 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 3001 1
+   1: 0C00000A:14B4 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 3002 2
+   2: 030201EF:14B4 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 3003 2
+   3: FFFFFFFF:14B4 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 3004 2
+   4: 0D00000A:18EB 0900000A:D905 06 00000000:00000000 03:00000A00 00000000     0        0 0 3
+`;
+  t.deepEqual(foreignAddresses(parseSocketTable(table, 4), []), ['10.0.0.11', '10.0.0.12']);
+  const linkLocal = `${header}
+   0: 000080FE000000000000000001000000:1B58 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4001 1
+`;
+  t.deepEqual(foreignAddresses(parseSocketTable(linkLocal, 6), []), []);
 });

@@ -282,6 +282,31 @@ test.serial('a connection on an address that stays behind breaks, and nothing el
   await container.remove(b);
 });
 
+for (const [family, foreign] of [
+  ['IPv4', '198.18.77.2/32'],
+  ['IPv6', 'fd00:77::2/128'],
+] as const) {
+  test.serial(
+    `listeners and datagram sockets on an address that stays behind do not stop a move, ${family}`,
+    async (t) => {
+      const { a, b } = pair.hosts;
+      const container = await start(['Bound']);
+      const nodad = family === 'IPv6' ? ['nodad'] : [];
+      await a.must(['ip', '-n', container.id, 'address', 'add', foreign, 'dev', 'lo', ...nodad]);
+      await container.call('Bound', 'bind', foreign.split('/')[0] ?? '');
+      const { notes } = await succeeds(t, container, a, b);
+      t.deepEqual(
+        notes.map(({ code }) => code),
+        ['PREFLIGHT_FOREIGN_SOCKETS'],
+      );
+      t.is(await container.call('Bound', 'receive'), 'ECONNABORTED');
+      await succeeds(t, container, b, a);
+      t.deepEqual(await container.faults(), {});
+      await container.remove(a);
+    },
+  );
+}
+
 test.serial('connections over IPv6 move, too', async (t) => {
   const { a, b, client } = pair.hosts;
   const container = await start(['Accepting', 'Dual']);

@@ -224,3 +224,28 @@ class Dual(Accepting):
         with open("/proc/net/if_inet6") as table:
             rows = [line.split() for line in table]
         return next(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[5] == interface and row[3] == "00")
+
+
+class Bound:
+    """Sockets bound to an address that is given later: a listener, and datagrams with and without a peer."""
+
+    def bind(self, address):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, 7010), family=family)
+        self.unconnected = socket.socket(family, socket.SOCK_DGRAM)
+        self.unconnected.bind((address, 5310))
+        self.connected = socket.socket(family, socket.SOCK_DGRAM)
+        self.connected.bind((address, 0))
+        self.connected.connect((address, 5311))
+
+    def check(self):
+        self.listener.getsockname()
+        self.unconnected.getsockname()
+
+    def receive(self):
+        """What a program gets that waits at its connected socket."""
+        self.connected.settimeout(5)
+        try:
+            return self.connected.recv(16).decode()
+        except OSError as error:
+            return errno.errorcode[error.errno]

@@ -1,8 +1,8 @@
-// Reads the TCP sockets of a network namespace from /proc/PID/net/tcp and tcp6.
+// Reads the TCP, UDP and raw sockets of a network namespace from /proc/PID/net.
 import { readFileSync } from 'node:fs';
 import { hasErrno } from '#core/errno.ts';
 
-export interface TcpSocket {
+export interface InternetSocket {
   family: 4 | 6;
   localAddress: string;
   localPort: number;
@@ -12,10 +12,10 @@ export interface TcpSocket {
   inode: number;
 }
 
-const states: Record<string, TcpSocket['state']> = { '01': 'established', '06': 'time-wait', '0A': 'listen' };
+const states: Record<string, InternetSocket['state']> = { '01': 'established', '06': 'time-wait', '0A': 'listen' };
 
 /** Parses the text of one table. Addresses are plain text, IPv6 uncompressed (`0:0:...:1`). */
-export function parseTcpTable(text: string, family: 4 | 6): TcpSocket[] {
+export function parseSocketTable(text: string, family: 4 | 6): InternetSocket[] {
   return text
     .split('\n')
     .slice(1)
@@ -61,8 +61,14 @@ function ipv6(hex: string): string {
 }
 
 /** TCP sockets of the network namespace that `pid` lives in. */
-export function readTcpSockets(pid: number): TcpSocket[] {
-  return [...parseTcpTable(readTable(pid, 'tcp'), 4), ...parseTcpTable(readTable(pid, 'tcp6'), 6)];
+export const readTcpSockets = (pid: number): InternetSocket[] => readTables(pid, 'tcp');
+
+/** UDP, UDP-Lite and raw sockets; their state says little: it is that of TCP with the same number. */
+export const readDatagramSockets = (pid: number): InternetSocket[] =>
+  ['udp', 'udplite', 'raw'].flatMap((protocol) => readTables(pid, protocol));
+
+function readTables(pid: number, protocol: string): InternetSocket[] {
+  return [...parseSocketTable(readTable(pid, protocol), 4), ...parseSocketTable(readTable(pid, `${protocol}6`), 6)];
 }
 
 function readTable(pid: number, name: string): string {
@@ -75,6 +81,6 @@ function readTable(pid: number, name: string): string {
 }
 
 /** Connections that a handover carries: alive, and to somewhere else than the namespace itself. */
-export function liveConnections(sockets: readonly TcpSocket[]): TcpSocket[] {
+export function liveConnections(sockets: readonly InternetSocket[]): InternetSocket[] {
   return sockets.filter(({ state, inode }) => inode !== 0 && (state === 'established' || state === 'other'));
 }
