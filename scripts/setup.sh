@@ -52,6 +52,7 @@ install_modules() {
 build_native() {
   node-agent/native/build.sh
   node-agent/native/build-pager.sh
+  node-agent/native/build-tracker.sh
   cni-plugin/native/build-shim.sh
   cni-plugin/native/build.sh
   node-agent/native/build-addon.sh

@@ -86,6 +86,9 @@ export const measuresSchema = z.object({
   wireBytes: z.number().optional(),
   /** Largest size of the image memory on either node. */
   peakImageBytes: z.number().optional(),
+  /** How often memory was copied while the program ran, and how much of it. */
+  memoryRounds: z.number().optional(),
+  memoryBytes: z.number().optional(),
   files: z.number().optional(),
   fileBytes: z.number().optional(),
   /** Files sent inside the freeze. */

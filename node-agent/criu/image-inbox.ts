@@ -1,7 +1,7 @@
 // Receives images for a restore that is already waiting: all but the inventory are files, the inventory is a pipe CRIU
 // is blocked on.
 import { execFile } from 'node:child_process';
-import { closeSync, constants, linkSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, linkSync, openSync, readlinkSync, renameSync, symlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,6 +9,9 @@ import { hasErrno } from '#core/errno.ts';
 import { asGodwitError, GodwitError, storageErrnos } from '#core/errors.ts';
 import { reviveExpiredTimers } from '#agent/criu/expired-timers.ts';
 import { bindReplacedMounts, isMountsImage } from '#agent/criu/replaced-mounts.ts';
+import { keyOfPageMap, takeFromParent } from '#agent/memory/page-maps.ts';
+import { memoryImage } from '#agent/memory/page-records.ts';
+import { PageStore } from '#agent/memory/page-store.ts';
 import { observe } from '#core/settled.ts';
 import { plainName } from '#core/wire/messages.ts';
 import { writeFileNamed } from '#core/write-file.ts';
@@ -33,6 +36,11 @@ export class ImageInbox {
   readonly #images = new Map<number, Image>();
   #inventory: Buffer = Buffer.alloc(0);
   #inventoryNumber = -1;
+  readonly #memory: PageStore;
+  #memoryNumber = -1;
+  /** Of all its records, as they came. */
+  #memoryBytes = 0;
+  #memoryFiles: ReadonlyMap<string, string> = new Map();
   #totalBytes = 0;
   #answered = false;
   /** Writing end of the pipe, kept open from the moment at which CRIU waits at the other. */
@@ -41,6 +49,7 @@ export class ImageInbox {
   private constructor(directory: string, limitBytes: number) {
     this.#directory = directory;
     this.#limitBytes = limitBytes;
+    this.#memory = new PageStore(join(directory, '../memory'));
   }
 
   /** Makes the pipe and `descriptors.json`, so that `runc restore` can be started on the directory at once. */
@@ -62,7 +71,7 @@ export class ImageInbox {
   }
 
   get totalBytes(): number {
-    return this.#totalBytes;
+    return this.#totalBytes + this.#memory.bytes;
   }
 
   /** Announces image `number`; throws ERR_IMAGES_INVALID for an unsafe, reserved or repeated name. */
@@ -72,12 +81,17 @@ export class ImageInbox {
       name === 'descriptors.json' ||
       this.#images.has(number) ||
       number === this.#inventoryNumber ||
+      number === this.#memoryNumber ||
       this.#images.size >= maxImages
     ) {
       throw new GodwitError('ERR_IMAGES_INVALID', `image ${number} cannot have the name ${JSON.stringify(name)}`);
     }
     if (name === inventory) {
       this.#inventoryNumber = number;
+      return;
+    }
+    if (name === memoryImage) {
+      this.#memoryNumber = number;
       return;
     }
     try {
@@ -98,9 +112,13 @@ export class ImageInbox {
   }
 
   write(number: number, bytes: Buffer): void {
-    this.#totalBytes += bytes.length;
-    if (this.#totalBytes > this.#limitBytes)
+    if (number === this.#memoryNumber) {
+      this.#memory.put(bytes);
+      this.#memoryBytes += bytes.length;
+    } else this.#totalBytes += bytes.length;
+    if (this.totalBytes > this.#limitBytes)
       throw new GodwitError('ERR_IMAGES_LIMIT', `images exceed ${this.#limitBytes} bytes`);
+    if (number === this.#memoryNumber) return;
     if (number === this.#inventoryNumber) {
       this.#inventory = Buffer.concat([this.#inventory, bytes]);
       if (this.#inventory.length > maxInventoryBytes)
@@ -130,6 +148,7 @@ export class ImageInbox {
     this.close();
     const arrived = new Map([...this.#images.values()].map(({ name, bytes }) => [name, bytes]));
     arrived.set(inventory, this.#inventory.length);
+    if (this.#memoryNumber !== -1) arrived.set(memoryImage, this.#memoryBytes);
     const wrong = sent.find(({ name, bytes }) => arrived.get(name) !== bytes);
     if (wrong !== undefined || arrived.size !== sent.length || this.#inventory.length === 0) {
       const fact =
@@ -138,13 +157,27 @@ export class ImageInbox {
           : `${wrong.name} has ${arrived.get(wrong.name) ?? 0} of ${wrong.bytes} bytes`;
       throw new GodwitError('ERR_IMAGES_INVALID', `images are not complete: ${fact}`);
     }
+    this.#joinMemory([...arrived.keys()]);
     if (arrived.has(filesImage)) reviveExpiredTimers(join(this.#directory, filesImage));
     for (const name of [...arrived.keys()].filter(isMountsImage)) bindReplacedMounts(join(this.#directory, name));
+  }
+
+  /** What CRIU has not written itself it finds in the memory that came before; throws ERR_IMAGES_INVALID. */
+  #joinMemory(names: readonly string[]): void {
+    if (this.#memory.isEmpty) return;
+    for (const name of names) {
+      const key = keyOfPageMap(name);
+      if (key !== undefined) takeFromParent(this.#directory, name, key, this.#memory);
+    }
+    this.#memoryFiles = this.#memory.chain([this.#directory]);
   }
 
   /** The complete images once more, in `directory`, by links: no byte is copied but the inventory's. */
   linkTo(directory: string): void {
     for (const { name } of this.#images.values()) linkSync(join(this.#directory, name), join(directory, name));
+    for (const [name, path] of this.#memoryFiles) linkSync(path, join(directory, name));
+    if (this.#memoryFiles.size > 0)
+      symlinkSync(readlinkSync(join(this.#directory, 'parent')), join(directory, 'parent'));
     writeFileNamed(join(directory, inventory), this.#inventory);
   }
 
@@ -153,6 +186,7 @@ export class ImageInbox {
       if (image.fd >= 0) closeSync(image.fd);
       image.fd = -1;
     }
+    this.#memory.close();
   }
 
   /**

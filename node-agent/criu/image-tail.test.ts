@@ -9,16 +9,14 @@ function rig(t: ExecutionContext) {
   const directory = mkdtempSync(join(tmpdir(), 'tail-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const sent = new Map<string, Buffer>();
-  const names = new Map<number, string>();
   const grown = new Map<string, PromiseWithResolvers<void>>();
   const sink: ImageSink = {
-    open: (number, name) => Promise.resolve(void names.set(number, name)),
-    write(number, bytes) {
-      const name = names.get(number) ?? '';
-      sent.set(name, Buffer.concat([sent.get(name) ?? Buffer.alloc(0), bytes]));
-      grown.get(name)?.resolve();
-      return Promise.resolve();
-    },
+    open: (name) =>
+      Promise.resolve((bytes) => {
+        sent.set(name, Buffer.concat([sent.get(name) ?? Buffer.alloc(0), bytes]));
+        grown.get(name)?.resolve();
+        return Promise.resolve();
+      }),
   };
   /** Resolves when bytes of the image were sent. */
   const arrival = (name: string): Promise<void> => {
@@ -65,9 +63,13 @@ test('a large image comes in chunks that make it up', async (t) => {
 });
 
 test('a failed dump, and a sink that fails, end it', async (t) => {
-  const { directory, sink, tail } = rig(t);
+  const { directory, tail } = rig(t);
   await t.throwsAsync(tail.follow(Promise.reject(new Error('dump'))), { message: 'dump' });
   writeFileSync(join(directory, 'a.img'), 'a');
-  const broken = new ImageTail(directory, { ...sink, write: () => Promise.reject(new Error('sink')) }, new Set());
+  const broken = new ImageTail(
+    directory,
+    { open: () => Promise.resolve(() => Promise.reject(new Error('sink'))) },
+    new Set(),
+  );
   await t.throwsAsync(broken.follow(new Promise(() => undefined)), { message: 'sink' });
 });

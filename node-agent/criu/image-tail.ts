@@ -8,10 +8,11 @@ const chunkBytes = 2 ** 20;
 const pollMs = 1;
 
 export interface ImageSink {
-  open(number: number, name: string): Promise<void>;
-  /** The buffer is free again when this resolves. */
-  write(number: number, bytes: Buffer): Promise<void>;
+  open(name: string): Promise<ImageWriter>;
 }
+
+/** Takes the next bytes of an image; the buffer is free again when it resolves. */
+export type ImageWriter = (bytes: Buffer) => Promise<void>;
 
 export interface SentImage {
   name: string;
@@ -19,7 +20,7 @@ export interface SentImage {
 }
 
 interface Followed extends SentImage {
-  number: number;
+  write: ImageWriter;
   fd: number;
 }
 
@@ -63,9 +64,10 @@ export class ImageTail {
   }
 
   async #start(name: string): Promise<Followed> {
-    const image = { name, number: this.#followed.size, bytes: 0, fd: openSync(join(this.#directory, name), 'r') };
+    const fd = openSync(join(this.#directory, name), 'r');
+    const image: Followed = { name, bytes: 0, fd, write: () => Promise.resolve() };
     this.#followed.set(name, image);
-    await this.#sink.open(image.number, name);
+    image.write = await this.#sink.open(name);
     return image;
   }
 
@@ -78,7 +80,7 @@ export class ImageTail {
       const buffer = Buffer.allocUnsafe(Math.min(missing, chunkBytes));
       const count = readSync(image.fd, buffer, 0, buffer.length, image.bytes);
       if (count === 0) return;
-      await this.#sink.write(image.number, buffer.subarray(0, count));
+      await image.write(buffer.subarray(0, count));
       image.bytes += count;
     }
   }

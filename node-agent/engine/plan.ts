@@ -40,7 +40,7 @@ export async function planHandover(
     ],
     refusals,
     notes: [...facts.notes, ...atTarget.notes, ...rehearsal.notes],
-    ...(figures === undefined ? {} : { forecast: forecastFreeze(figures, records) }),
+    ...(figures === undefined ? {} : { forecast: forecastFreeze(figures, records, ports.config) }),
     estimate: {
       memoryBytes: facts.memoryBytes,
       files: files.entries,

@@ -8,6 +8,7 @@ import type { RehearsalReport } from '#core/api/rehearsal.ts';
 import type { AgentConfig } from '#agent/config.ts';
 import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 import type { FilePort, FileReceiver, FileRoot } from '#agent/files/port.ts';
+import type { MemoryCopy } from '#agent/memory/pre-copy.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
 /** What the source knows about its container before the handover. */
@@ -45,6 +46,8 @@ export interface SourcePort {
    * found lately is said again.
    */
   rehearse(): Promise<RehearsalReport>;
+  /** Copies memory while the container runs, where that makes the freeze shorter; says what it did. */
+  copyMemory(sink: ImageSink, limitMs: number): Promise<MemoryCopy>;
   /** Starts the dump and resolves when CRIU waits before its first look. */
   startDump(limitMs: number): Promise<void>;
   /** Nothing of the container runs when this resolves. */

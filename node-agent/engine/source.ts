@@ -9,6 +9,7 @@ import { effect, persistentEffect, type Step } from '#agent/engine/effect.ts';
 import { FileRounds } from '#agent/engine/file-rounds.ts';
 import type { Handover } from '#agent/engine/handover.ts';
 import { pause } from '#core/pause.ts';
+import { settleBoth } from '#core/settled.ts';
 import type { EnginePorts, SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { RecoveredFacts } from '#agent/engine/journal-facts.ts';
 import type { Effect } from '#agent/engine/run.ts';
@@ -16,6 +17,7 @@ import { ifThere } from '#agent/engine/links.ts';
 import { prepareMessage } from '#agent/engine/prepare-message.ts';
 import { clockOffsetMs, epochNow, shiftSteps } from '#agent/engine/timeline.ts';
 import { incompatibilities } from '#agent/preflight/compatibility.ts';
+import type { ImageSink } from '#agent/criu/image-tail.ts';
 import type { FileCounts } from '#agent/files/port.ts';
 import type { PeerConnection } from '#agent/transfer/connection.ts';
 
@@ -40,6 +42,8 @@ export class SourceRun {
   #connection: PeerConnection | undefined;
   #clockOffsetMs = 0;
   #dumpStarted = false;
+  /** How many were begun. */
+  #images = 0;
   #cancelled = false;
   /** The source goes on: nothing of this handover may begin any more. */
   #over = false;
@@ -213,6 +217,7 @@ export class SourceRun {
     const { measures, timeline } = this.#handover;
     const files = new FileRounds(this.#ports.files, this.#facts?.roots ?? [], this.#source);
     this.#files = files;
+    await timeline.measure('memory', () => this.#copyMemory(limitMs));
     await timeline.measure('pre-copy', async () => {
       for (let round = 1, entries = Infinity; round <= maxRounds && entries > fewFiles; round += 1) {
         const counts = await files.running(this.#required(), limitMs);
@@ -227,6 +232,16 @@ export class SourceRun {
     // Asked for now, since it costs milliseconds that the freeze does not have.
     measures.connections = this.#source.liveConnections();
     await this.#forLinks(async (link) => void this.#neighbours.push(...(await this.#ports.links.neighbours(link))));
+  }
+
+  async #copyMemory(limitMs: number): Promise<void> {
+    const { identity, measures } = this.#handover;
+    const { rounds, failure } = await this.#source.copyMemory(this.#imageSink(this.#required()), limitMs);
+    if (failure !== undefined)
+      this.#ports.log.warn({ handover: identity.id, error: failure.message }, 'Memory is not copied before the freeze');
+    if (rounds.length === 0) return;
+    measures.memoryRounds = rounds.length;
+    measures.memoryBytes = rounds.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** What is frozen or shut behind the roll-back's back is let go at once. */
@@ -260,14 +275,10 @@ export class SourceRun {
   async #dump(limitMs: number): Promise<void> {
     const { measures, timeline } = this.#handover;
     const connection = this.#required();
-    const sink = {
-      open: (number: number, name: string) => connection.send({ type: 'image', number, name }),
-      write: (number: number, bytes: Buffer) => connection.sendImage(number, bytes),
-    };
     const images = timeline.measure(
       'dump',
       async () => {
-        const sent = await this.#source.dump(sink, limitMs);
+        const sent = await this.#source.dump(this.#imageSink(connection), limitMs);
         measures.imageBytes = sent.reduce((sum, { bytes }) => sum + bytes, 0);
         return sent;
       },
@@ -282,6 +293,18 @@ export class SourceRun {
     if (await this.#source.madeNames()) await timeline.measure('names', async () => this.#files?.named(connection));
     await connection.send({ type: 'images-end', images: sent });
     measures.wireBytes = connection.sentBytes;
+  }
+
+  /** Numbers the images of a handover through. */
+  #imageSink(connection: PeerConnection): ImageSink {
+    return {
+      open: async (name) => {
+        const number = this.#images;
+        this.#images += 1;
+        await connection.send({ type: 'image', number, name });
+        return (bytes) => connection.sendImage(number, bytes);
+      },
+    };
   }
 
   async #lateFiles(connection: PeerConnection, limitMs: number): Promise<FileCounts> {
@@ -461,10 +484,4 @@ async function expectAfterRounds(connection: PeerConnection, limitMs: number): P
     const message = await connection.expect(limitMs, 'restored', 'round-applied');
     if (message.type === 'restored') return message;
   }
-}
-
-/** Like Promise.all, but settles only when both have: nothing of a failed step goes on behind its back. */
-async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([a, b]);
-  return Promise.all([a, b]);
 }

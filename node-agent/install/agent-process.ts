@@ -22,6 +22,7 @@ export function writeAgentConfig(env: NodeJS.ProcessEnv, criuHook: string): void
     listen: { host: address, port: peerPort },
     criuHook,
     pager: join(dirname(criuHook), 'godwit-pager'),
+    tracker: join(dirname(criuHook), 'godwit-tracker'),
     kubernetes: {
       server: `https://${apiHost}:${apiPort}`,
       caFile: `${own}/ca.crt`,

@@ -167,6 +167,7 @@ export async function kubernetesPlatform(
         kills,
         clock,
         log,
+        preCopying: config,
         containersOf,
         preflight: async (podUid, migration) =>
           rehearsed(new PodSource(host, `plan-${podUid}`, () => leavingPodOf(podUid, podUid, migration))),

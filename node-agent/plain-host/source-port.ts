@@ -46,6 +46,9 @@ import { awaitSessions, endSessions, sessionsIn, type ExecGate } from '#agent/ru
 import { readRuncState, readRuncStateIfAny, type RuncState } from '#agent/runtime/runc-state.ts';
 import { processesOf, SourceContainer, type ContainerFacts } from '#agent/runtime/source-container.ts';
 import { endTcpRepair } from '#cni/native/addon.ts';
+import { MovingMemory } from '#agent/memory/moving-memory.ts';
+import type { MemoryCopy } from '#agent/memory/pre-copy.ts';
+import { settleBoth } from '#core/settled.ts';
 import type { LinkPort } from '#cni/port.ts';
 import { unsentImages } from '#agent/criu/dump.ts';
 import { Unsettled } from '#agent/runtime/unsettled.ts';
@@ -54,6 +57,7 @@ import { FreezeWatch } from '#agent/watchdog/freeze-watch.ts';
 
 /** Probes and short commands end by themselves. */
 const sessionsLimitMs = 2_000;
+const maxMemoryRounds = 8;
 
 const recoverySchema = z.object({ movedDirectories: z.array(z.string()), netns: z.string().optional() });
 
@@ -79,6 +83,9 @@ export class PlainSource implements SourcePort {
   #facts: ContainerFacts | undefined;
   #watch: HookWatch | undefined;
   #dump: HeldDump | undefined;
+  #memory: MovingMemory | undefined;
+  /** What was sent of it before its tracker failed. */
+  #memoryInVain: SentImage[] = [];
   #unsettled: Unsettled | undefined;
   #movedDirectories: string[] = [];
   /** What inotify watches, in the container. */
@@ -170,6 +177,24 @@ export class PlainSource implements SourcePort {
   #obstacle(sessions: readonly number[]): string | undefined {
     if (this.bytesToCome() > 0) return 'memory of an earlier move still comes in';
     return sessions.length > 0 ? `processes ${sessions.join(', ')} joined the container from outside` : undefined;
+  }
+
+  async copyMemory(sink: ImageSink, limitMs: number): Promise<MemoryCopy> {
+    const { config } = this.#host;
+    if (this.#memoryBytes < config.preCopyFromBytes) return { rounds: [] };
+    const state = this.#state();
+    const memory = await MovingMemory.start(config.tracker, () => processesOf(state), sink);
+    this.#memory = memory;
+    try {
+      return { rounds: await memory.copy({ budgetMs: config.freezeBudgetMs, rounds: maxMemoryRounds }, limitMs) };
+    } catch (error) {
+      const { failure } = memory;
+      if (failure === undefined) throw error;
+      memory.close();
+      this.#memory = undefined; // all of it goes through the freeze then
+      this.#memoryInVain = [memory.sent];
+      return { rounds: [], failure };
+    }
   }
 
   async startDump(limitMs: number): Promise<void> {
@@ -291,8 +316,13 @@ export class PlainSource implements SourcePort {
     const { images } = imageDirectoriesOf(this.#host.imageRoot, this.#handover);
     const state = this.#state();
     writeAttributes(images, readAttributesOf(processesOf(state), state.cpusetCgroup)); // before CRIU's own sockets are in the processes
-    const tail = new ImageTail(images, sink, unsentImages);
-    return tail.follow(dump.dump(limitMs).finally(() => this.#freezeAgain()));
+    const memory = await this.#memory?.beforeDump(images, limitMs);
+    const dumped = dump.dump(limitMs).finally(() => this.#freezeAgain());
+    const others = new ImageTail(images, sink, unsentImages).follow(dumped);
+    if (memory === undefined) return [...(await others), ...this.#memoryInVain];
+    const rest = Promise.all([dumped, memory.sent]).then(() => this.#memory?.afterDump(images, limitMs));
+    const [sent, pages] = await settleBoth(others, rest);
+    return pages === undefined ? sent : [...sent, pages];
   }
 
   /**
@@ -354,6 +384,7 @@ export class PlainSource implements SourcePort {
   cleanUp(): void {
     this.#over = true;
     this.#watch?.close();
+    this.#memory?.close();
     this.#host.execs.open(this.#id);
     this.#host.signals.open(this.#id);
     this.#unsettled?.[Symbol.dispose]();

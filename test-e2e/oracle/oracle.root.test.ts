@@ -6,12 +6,20 @@ import { upPair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { redisCounter } from '#workloads/workloads.ts';
 
-test('a byte that is another after the move is told, with its process and its page', async (t) => {
-  await using pair = await upPair({ name: `oracle-${process.pid}`, main: 'test-e2e/pair/faulty-agent.ts' });
-  const { a, b } = pair.hosts;
-  const container = await startStable(pair, a, redisCounter, pair.hosts.stableIp(50));
-  await order(b, { step: 'target.restore', when: 'before', action: { kind: 'scribble', image: 'pages-' } });
-  await t.throwsAsync(move(pair, container.id, a, b), {
-    message: /^memory on b is not what was frozen on a: process 1 .*: 1 wrong: page [\da-f]+ of /,
+for (const [when, preCopyFromBytes, image] of [
+  ['in the freeze', Number.MAX_SAFE_INTEGER, 'images/pages-'],
+  ['while the program ran', 0, 'memory/data-'],
+] as const)
+  test(`a byte, sent ${when}, that is another after the move is told, with its process and its page`, async (t) => {
+    await using pair = await upPair({
+      name: `oracle-${process.pid}-${preCopyFromBytes === 0 ? 'early' : 'late'}`,
+      main: 'test-e2e/pair/faulty-agent.ts',
+      agent: { preCopyFromBytes },
+    });
+    const { a, b } = pair.hosts;
+    const container = await startStable(pair, a, redisCounter, pair.hosts.stableIp(50));
+    await order(b, { step: 'target.restore', when: 'before', action: { kind: 'scribble', image } });
+    await t.throwsAsync(move(pair, container.id, a, b), {
+      message: /^memory on b is not what was frozen on a: process 1 .*: 1 wrong: page [\da-f]+ of /,
+    });
   });
-});

@@ -15,7 +15,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -102,12 +102,12 @@ function scribble(path: string): void {
   closeSync(image);
 }
 
-/** Images of all handovers whose names begin so, one a handover. */
+/** Files of all handovers whose paths begin so, one a handover. */
 function imagesNamed(beginning: string): string[] {
   const root = join(config.runDir, 'images');
   return readdirSync(root).flatMap((handover) => {
-    const directory = join(root, handover, 'images');
-    const name = readdirSync(directory).find((candidate) => candidate.startsWith(beginning));
+    const directory = join(root, handover, dirname(beginning));
+    const name = readdirSync(directory).find((candidate) => candidate.startsWith(basename(beginning)));
     return name === undefined ? [] : [join(directory, name)];
   });
 }

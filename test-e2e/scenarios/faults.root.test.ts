@@ -187,7 +187,7 @@ test.serial('CRIU cannot restore', async (t) => {
   await strike(
     t,
     'target',
-    { step: 'target.restore', action: { kind: 'truncate', image: 'core-' } },
+    { step: 'target.restore', action: { kind: 'truncate', image: 'images/core-' } },
     'rolled-back',
     'ERR_RESTORE',
   );

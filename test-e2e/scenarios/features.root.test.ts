@@ -29,7 +29,7 @@ let pair: Pair;
 let lastAddress = 60;
 
 test.before(async () => {
-  pair = await upPair({ name: `features-${process.pid}` });
+  pair = await upPair({ name: `features-${process.pid}`, agent: { preCopyFromBytes: 0 } });
   await Promise.all(pair.hosts.nodes.map(addIpv6));
   await pair.hosts.client.must(['ip', 'address', 'add', clientAddress6, 'dev', 'eth1', 'nodad']);
   const silent = '/opt/godwit/test-e2e/workloads/features/silent.py';

@@ -56,7 +56,7 @@ const features = [
 ];
 
 test.serial('programs of user 10001 move, hardened ones and those that use much of the kernel', async (t) => {
-  await using pair = await upPair({ name: `users-${process.pid}` });
+  await using pair = await upPair({ name: `users-${process.pid}`, agent: { preCopyFromBytes: 0 } });
   const { a, b } = pair.hosts;
   const redis = await startStable(pair, a, redisCounter, pair.hosts.stableIp(60), hardened);
   const busy = await startFeatures(pair, a, features, pair.hosts.stableIp(61), { flags: otherUser });

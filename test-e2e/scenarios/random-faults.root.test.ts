@@ -137,6 +137,7 @@ async function strikeAtRandom(t: ExecutionContext, numRuns: number, lazyFromByte
     main: 'test-e2e/pair/faulty-agent.ts',
     agent: {
       lazyFromBytes,
+      preCopyFromBytes: lazyFromBytes,
       imageLimitBytes: 128 * 2 ** 20,
       deadlines: { commitMs: 2_000, dumpMs: 8_000, restoreMs: 8_000, settleMs: 6_000, prepareMs: 8_000 },
     },

@@ -18,7 +18,12 @@ let pair: Pair;
 let lastAddress = 60;
 
 test.before('a pair with the zoo', async () => {
-  pair = await upPair({ name: `zoo-${process.pid}`, images: zooArchive, clientRoot: zooRoot });
+  pair = await upPair({
+    name: `zoo-${process.pid}`,
+    images: zooArchive,
+    clientRoot: zooRoot,
+    agent: { preCopyFromBytes: 0 },
+  });
 });
 
 test.after.always(async () => {

@@ -58,6 +58,7 @@ export function fakeSource(life: Life): SourcePort {
     bytesToCome: () => 0,
     rehearse: () =>
       life.step('rehearse', () => ({ refusals: [], notes: [], figures: { pauseMs: 60, dumpMs: 50, imageBytes: 1 } })),
+    copyMemory: () => life.step('copyMemory', () => ({ rounds: [] })),
     startDump: () =>
       life.step('startDump', () => {
         needed();
@@ -79,9 +80,9 @@ export function fakeSource(life: Life): SourcePort {
         needed();
         if (!world.source.frozen) world.violate('a container that runs is dumped');
         world.dumped();
-        for (const [number, name] of images.entries()) {
-          await sink.open(number, name);
-          await sink.write(number, Buffer.from(name));
+        for (const name of images) {
+          const write = await sink.open(name);
+          await write(Buffer.from(name));
         }
         return images.map((name) => ({ name, bytes: name.length }));
       }),

@@ -16,7 +16,7 @@ import type { HeldKills } from '#agent/kubernetes/kills/held-kills.ts';
 import { defaultHoldSeconds, holdSecondsOf } from '#agent/kubernetes/kills/kill-decision.ts';
 import { handoverId, migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import { decideSource, type SourceAction } from '#agent/kubernetes/migrations/source-decision.ts';
-import { forecastFreeze } from '#agent/rehearsal/forecast.ts';
+import { forecastFreeze, type PreCopying } from '#agent/rehearsal/forecast.ts';
 import type { Registration } from '#agent/runtime/container-registry.ts';
 
 interface Preflight {
@@ -35,6 +35,7 @@ export interface SourceMigrationPorts {
   kills: HeldKills;
   clock: Clock;
   log: Log;
+  preCopying: PreCopying;
   /** Containers of the pod that run on this node, in the order of their starts. */
   containersOf(podUid: string): Registration[];
   /** The node side of preflight, with a rehearsal of the dump; changes nothing. */
@@ -158,7 +159,7 @@ export class SourceMigrations {
   }
 
   async #prepare(migration: Migration, podUid: string): Promise<void> {
-    const { clock, preflight, containersOf, kills, handovers } = this.#ports;
+    const { clock, preflight, containersOf, kills, handovers, preCopying } = this.#ports;
     const containers = containersOf(podUid);
     const isEnding = containers.some(({ id }) => (kills.leftMs(id) ?? 1) <= 0);
     const found: Preflight =
@@ -195,7 +196,7 @@ export class SourceMigrations {
       ),
       refusals: found.refusals,
       notes: found.notes,
-      ...(found.figures === undefined ? {} : { forecast: forecastFreeze(found.figures, handovers.list()) }),
+      ...(found.figures === undefined ? {} : { forecast: forecastFreeze(found.figures, handovers.list(), preCopying) }),
       ...(held ? { holdUntil: holdUntil.toISOString() } : {}),
     }));
   }

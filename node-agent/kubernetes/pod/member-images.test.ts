@@ -1,21 +1,23 @@
 // Images of several containers share one stream; none may end up in another container's directory.
 import test from 'ava';
 import * as fc from 'fast-check';
-import { handoverOfKey, memberImages, memberKey, MemberSinks, parseMemberImage } from './member-images.ts';
+import type { ImageSink } from '#agent/criu/image-tail.ts';
+import { handoverOfKey, memberImages, memberKey, memberSink, parseMemberImage } from './member-images.ts';
 
 const image = fc.constantFrom('core-1.img', '2_pages-1.img', 'inventory.img', '0_0_x', '_');
 const member = fc.nat({ max: 99 });
 
 /** A sink that remembers what it was told. */
 function recorder() {
-  const opened: [number, string][] = [];
-  const written: [number, string][] = [];
-  return {
-    opened,
-    written,
-    open: (number: number, name: string) => Promise.resolve(void opened.push([number, name])),
-    write: (number: number, bytes: Buffer) => Promise.resolve(void written.push([number, bytes.toString()])),
+  const opened: string[] = [];
+  const written: string[] = [];
+  const sink: ImageSink = {
+    open: (name) => {
+      opened.push(name);
+      return Promise.resolve((bytes) => Promise.resolve(void written.push(`${name} ${bytes.toString()}`)));
+    },
   };
+  return { opened, written, sink };
 }
 
 test('a name says whose image it is, whatever the image is called', (t) => {
@@ -56,27 +58,18 @@ test("a directory's key leads back to its handover", (t) => {
   t.is(handoverOfKey('plain-handover'), 'plain-handover');
 });
 
-test('images are numbered through, and bytes follow their image', async (t) => {
-  const sink = recorder();
-  const sinks = new MemberSinks(sink);
-  const [first, second] = [sinks.of(0), sinks.of(1)];
-  await first.open(0, 'core-1.img');
-  await second.open(0, 'core-1.img');
-  await first.open(1, 'pages-1.img');
-  for (const [from, number, text] of [
-    [first, 1, 'a'],
-    [second, 0, 'b'],
-    [first, 0, 'c'],
+test('images of two containers keep apart, and bytes follow their image', async (t) => {
+  const { sink, opened, written } = recorder();
+  const [first, second] = [memberSink(sink, 0), memberSink(sink, 1)];
+  const core = await first.open('core-1.img');
+  const otherCore = await second.open('core-1.img');
+  const pages = await first.open('pages-1.img');
+  for (const [write, text] of [
+    [otherCore, 'a'],
+    [core, 'b'],
+    [pages, 'c'],
   ] as const)
-    await from.write(number, Buffer.from(text));
-  t.deepEqual(sink.opened, [
-    [0, '0_core-1.img'],
-    [1, '1_core-1.img'],
-    [2, '0_pages-1.img'],
-  ]);
-  t.deepEqual(sink.written, [
-    [2, 'a'],
-    [1, 'b'],
-    [0, 'c'],
-  ]);
+    await write(Buffer.from(text));
+  t.deepEqual(opened, ['0_core-1.img', '1_core-1.img', '0_pages-1.img']);
+  t.deepEqual(written, ['1_core-1.img a', '0_core-1.img b', '0_pages-1.img c']);
 });

@@ -20,30 +20,12 @@ export function parseMemberImage(name: string, members: number): { index: number
   return { index, image };
 }
 
-/** One sink a container, all into `sink`, which numbers images through. */
-export class MemberSinks {
-  readonly #sink: ImageSink;
-  #next = 0;
-
-  constructor(sink: ImageSink) {
-    this.#sink = sink;
-  }
-
-  of(index: number): ImageSink {
-    const numbers = new Map<number, number>();
-    return {
-      open: (number, name) => {
-        const own = this.#next;
-        this.#next += 1;
-        numbers.set(number, own);
-        return this.#sink.open(own, nameOf(index, name));
-      },
-      write: (number, bytes) => this.#sink.write(numbers.get(number) ?? -1, bytes),
-    };
-  }
+/** Of container number `index`, into the one `sink` of the pod. */
+export function memberSink(sink: ImageSink, index: number): ImageSink {
+  return { open: (name) => sink.open(nameOf(index, name)) };
 }
 
-/** The other end of `MemberSinks`: each image into the inbox of its container. */
+/** The other end of `memberSink`: each image into the inbox of its container. */
 export class MemberInboxes {
   readonly #inboxes: ImageInbox[] = [];
   /** By the numbers of the stream. */

@@ -5,8 +5,9 @@ import type { ImageSink, SentImage } from '#agent/criu/image-tail.ts';
 import type { RehearsalPolicy, RehearsalReport } from '#core/api/rehearsal.ts';
 import type { SourceFacts, SourcePort } from '#agent/engine/ports.ts';
 import type { FileRoot } from '#agent/files/port.ts';
+import type { MemoryCopy } from '#agent/memory/pre-copy.ts';
 import { allRunning } from '#agent/kubernetes/pod/all-running.ts';
-import { memberImages, memberKey, MemberSinks } from '#agent/kubernetes/pod/member-images.ts';
+import { memberImages, memberKey, memberSink } from '#agent/kubernetes/pod/member-images.ts';
 import { ofContainer, together } from '#agent/kubernetes/pod/rehearsal-reports.ts';
 import { subPaths } from '#agent/kubernetes/pod/sub-paths.ts';
 import { volumeSight } from '#agent/kubernetes/pod/volume-sight.ts';
@@ -156,6 +157,17 @@ export class PodSource implements SourcePort {
     return together(reports);
   }
 
+  /** One container after the other: the rounds of one take the connection to themselves. */
+  async copyMemory(sink: ImageSink, limitMs: number): Promise<MemoryCopy> {
+    const all: MemoryCopy = { rounds: [] };
+    for (const [index, { source }] of this.#members.entries()) {
+      const { rounds, failure } = await source.copyMemory(memberSink(sink, index), limitMs);
+      all.rounds.push(...rounds);
+      if (failure !== undefined) all.failure = failure;
+    }
+    return all;
+  }
+
   async startDump(limitMs: number): Promise<void> {
     await this.#each(({ source }) => source.startDump(limitMs));
   }
@@ -199,9 +211,8 @@ export class PodSource implements SourcePort {
   }
 
   async dump(sink: ImageSink, limitMs: number): Promise<SentImage[]> {
-    const sinks = new MemberSinks(sink);
     const sent = await this.#each(async ({ source }, index) =>
-      memberImages(index, await source.dump(sinks.of(index), limitMs)),
+      memberImages(index, await source.dump(memberSink(sink, index), limitMs)),
     );
     return sent.flat();
   }

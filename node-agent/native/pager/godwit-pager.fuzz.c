@@ -9,8 +9,9 @@
 #ifndef GODWIT_LIBFUZZER
 #define HEAD "\x19\x43\x56\x54\x25\x40\x08\x56\2\0\0\0\x08\1"
 static const struct seed seeds[] = {
-    SEED("p" HEAD "\x0a\0\0\0\x08\x80\xa0\x04\x10\0\x20\6\x28\2"),
-    SEED("p" HEAD "\x06\0\0\0\x08\x80\x20\x10\3\x18\1"),
+    SEED("p\0\x1c" HEAD "\x0a\0\0\0\x08\x80\xa0\x04\x10\0\x20\6\x28\2"),
+    SEED("p\0\x18" HEAD "\x06\0\0\0\x08\x80\x20\x10\3\x18\1"),
+    SEED("p\0\x1c" HEAD "\x0a\0\0\0\x08\x80\xa0\x04\x10\0\x20\3\x28\2\0\x1c" HEAD "\x0a\0\0\0\x08\x80\xa0\x04\x10\0\x20\4\x28\5"),
     SEED("m\x19\x43\x56\x54\x20\x28\x49\x57\x10\0\0\0\x72\x0e\x08\x80\x20\x10\x80\x40\x48\x80\x80\x10\x50\0\x50\0"),
     SEED("s\1\0\0\0\0"),
     SEED("s\xff\xff\xff\xff\x46\x54\x53\x52"),
@@ -30,14 +31,27 @@ static void promise_sound(const struct model *model) {
   }
 }
 
+/** Page maps behind each other, each with its size in front: two bytes. */
+static int split_chain(struct reader images, struct level *levels) {
+  int count = 0;
+  for (struct reader image; count < 3; count++) {
+    uint32_t pages_id;
+    if (!take_bytes(&images, 2, &image) || !take_bytes(&images, (uint64_t)(image.at[0] << 8 | image.at[1]), &image)) break;
+    levels[count] = (struct level){.entries = image, .content = contents_base, .content_bytes = 1 << 20};
+    if (!begin_pagemap(&levels[count].entries, &pages_id)) break;
+  }
+  return count;
+}
+
 static void read_pagemap(struct reader image) {
-  uint32_t pages_id;
+  static struct chain chain;
   struct model *model = held_model(&state);
   model->range_count = 0;
   model->task_count = 1;
   struct span wiped = {0x5000, 0x7000};
-  if (!begin_pagemap(&image, &pages_id)) return;
-  emit_pagemap(model, image, contents_base, 1 << 20, &wiped, 1);
+  chain.count = split_chain(image, chain.levels);
+  if (chain.count == 0) return;
+  emit_chain(model, &chain, &wiped, 1);
   promise_sound(model);
   for (uint32_t i = 0; i < model->range_count; i++) {
     uint64_t content = model->ranges[i].start + model->ranges[i].to_content;

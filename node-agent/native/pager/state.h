@@ -37,6 +37,8 @@ struct model {
 struct image {
   uint32_t pages_id;
   uint64_t bytes;
+  /** Where its content is mapped, in every pager. */
+  uint64_t address;
 };
 
 /** The agent reads the fields up to `reason` at these offsets. */

@@ -256,3 +256,28 @@ scenario('a volume that one node can mount: refused with the reason, and the pod
   );
   t.is(await podOf(namespace), pod);
 });
+
+scenario('300 MiB beside a small container: copied before the freeze, and whole', ['client'], async (t) => {
+  const namespace = await namespaceFor(t, 'memory');
+  const spec = { containers: [redisContainer(), shell('beside', 'while :; do sleep 1; done')] };
+  await apply(owners.StatefulSet(namespace, { spec }));
+  const pod = await podOf(namespace);
+  const ask = async (script: string) =>
+    (await kubectl('-n', namespace, 'exec', pod, '-c', 'redis', '--', 'redis-cli', 'eval', script, '0')).trim();
+  await ask(
+    "for i = 1, 300 do redis.call('SET', 'large' .. i, string.rep('x' .. i .. '-', 262144):sub(1, 1048576)) end",
+  );
+  const digest = "local d = '' for i = 1, 300 do d = redis.sha1hex(d .. redis.call('GET', 'large' .. i)) end return d";
+  const before = await ask(digest);
+  const address = await stableAddress(namespace, pod);
+  for (const move of ['there', 'back'])
+    await whileCounting(t, address, async () => {
+      const migration = await migrate(namespace, move, pod);
+      assertMoved(t, migration);
+      const { memoryRounds, memoryBytes = 0, freezeMs } = migration.status?.handover?.measures ?? {};
+      t.log({ memoryRounds, memoryBytes, freezeMs });
+      t.true(memoryBytes >= 300 * 2 ** 20, `${memoryBytes} bytes were copied before the freeze`);
+      await podOf(namespace);
+      t.is(await ask(digest), before);
+    });
+});
