@@ -278,6 +278,13 @@ const entries = {
       "The replacement's container stands on other image layers than the source: its memory would not fit its files.",
     remedy: 'Name images by digest, so that all nodes run the same one.',
   },
+  ERR_INIT_SKIPPED: {
+    reason: 'InitSkipped',
+    retryable: true,
+    meaning:
+      'Init containers were left out, since their work was to arrive by a move, and the replacement starts afresh instead.',
+    remedy: 'Nothing: its sandbox was ended, and the kubelet runs them in a new one.',
+  },
   ERR_INTERNAL: {
     reason: 'InternalError',
     retryable: false,

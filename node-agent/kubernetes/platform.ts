@@ -39,6 +39,8 @@ import type { PlainTargetHost } from '#agent/plain-host/target-port.ts';
 import type { Platform } from '#agent/platform.ts';
 import { migrationOfHandover } from '#agent/kubernetes/migrations/handover-id.ts';
 import type { RehearsalReport } from '#core/api/rehearsal.ts';
+import { readRuncStateIfAny } from '#agent/runtime/runc-state.ts';
+import { killProcess } from '#agent/runtime/processes.ts';
 
 type Settings = NonNullable<AgentConfig['kubernetes']>;
 
@@ -154,6 +156,10 @@ export async function kubernetesPlatform(
       execs: host.execs,
       arrivals,
       openLinks: (netns, pod) => openLinks({ links, holders, stableIPs: watches.stableIPs }, netns, pod),
+      endSandbox: (root, sandbox) => {
+        const state = readRuncStateIfAny(root, sandbox);
+        if (state !== undefined) killProcess(state.pid);
+      },
       onDecision: (decision) => metrics.decided(decision),
     }),
     cni: (next) => clusterWide({ view, networks, holders, links, log }, next),

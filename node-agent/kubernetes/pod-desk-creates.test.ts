@@ -132,6 +132,35 @@ test('what an init container did arrives with the memory: it only has to succeed
   await t.throwsAsync(create({ container: 'debugger' }), { code: 'ERR_CONTAINER_UNKNOWN' });
 });
 
+const settled: [string, Partial<World>][] = [
+  ['has moved, and whose node has booted since', { migrations: [held({ conditions: [condition('Succeeded')] })] }],
+  ['moved long ago', { migrations: [] }],
+  ['starts afresh after a move that failed', { migrations: [failed('released')] }],
+];
+for (const [what, parts] of settled)
+  test(`init containers of a pod that ${what} run`, async (t) => {
+    const { create } = creator(t, parts);
+    t.is(await create({ container: 'init' }), spec);
+    t.is(await create({ container: 'side' }), spec);
+  });
+
+test('init containers that were left out for a move that did not come run in a new sandbox', async (t) => {
+  const { create, pass, world } = creator(t, { migrations: [held()] });
+  t.not(await create({ container: 'init' }), spec);
+  const created = create();
+  await pass(1_000);
+  world.migrations = [failed('released')];
+  const [ended, answer, ...more] = await pass(500);
+  t.is(ended, 'ended sandbox s1 below /r');
+  t.regex(answer ?? '', /^exit 1 godwit: ERR_INIT_SKIPPED: /);
+  t.deepEqual(more, []);
+  t.is(await created, undefined);
+  const anew = { sandbox: 's2' };
+  t.is(await create({ ...anew, container: 'init' }), spec);
+  t.is(await create(anew), spec);
+  t.deepEqual(await pass(0), ['opened /run/netns/x for u2']);
+});
+
 test("a handover that does not come is waited for within the kubelet's patience", async (t) => {
   const { create, pass } = creator(t, { migrations: [held()] });
   const created = create();

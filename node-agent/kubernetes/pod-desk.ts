@@ -21,7 +21,7 @@ import { networkNamespace, type OciSpec } from '#agent/runtime/oci-spec.ts';
 import type { Arrival, PodDesk } from '#agent/runtime/pod-desk.ts';
 import type { PodContainer } from '#agent/runtime/pod-identity.ts';
 import type { Conversation } from '#agent/runtime/wrapper-server.ts';
-import { isMarked, mark } from '#agent/runtime/marks.ts';
+import { isMarked, mark, unmark } from '#agent/runtime/marks.ts';
 
 export interface PodDeskPorts {
   clock: Clock;
@@ -35,6 +35,8 @@ export interface PodDeskPorts {
   arrivals: Arrivals;
   /** The links of a replacement that starts afresh become its own. */
   openLinks(netns: string, pod: PodContainer): Promise<void>;
+  /** @param root of runc's state */
+  endSandbox(root: string, sandbox: string): void;
   onDecision(decision: KillDecision): void;
 }
 
@@ -132,7 +134,7 @@ export class KubernetesPodDesk implements PodDesk {
     if (pod.migration === undefined || isMarked(this.#ports.runDir, 'arrived', pod.sandbox)) return spec;
     await this.#assertClaimed(arrival);
     const role = await this.#role(pod);
-    if (role === 'init') return this.#skipped(spec);
+    if (role === 'init') return this.#initialise(arrival);
     if (role === 'unknown')
       throw new GodwitError(
         'ERR_CONTAINER_UNKNOWN',
@@ -187,6 +189,14 @@ export class KubernetesPodDesk implements PodDesk {
       );
       return undefined;
     }
+    if (isMarked(this.#ports.runDir, 'skipped', pod.sandbox)) {
+      this.#endSandbox(arrival);
+      create.exit(
+        1,
+        `godwit: ERR_INIT_SKIPPED: the init containers of ${pod.namespace}/${pod.name} were left out for a move that did not come; they run in a new sandbox`,
+      );
+      return undefined;
+    }
     const netns = networkNamespace(spec);
     if (netns !== undefined) await this.#ports.openLinks(netns, pod);
     mark(this.#ports.runDir, 'arrived', pod.sandbox);
@@ -195,6 +205,13 @@ export class KubernetesPodDesk implements PodDesk {
       'Replacement starts afresh',
     );
     return spec;
+  }
+
+  /** The kubelet makes another, and runs the init containers in it. */
+  #endSandbox({ pod, oci }: Arrival): void {
+    this.#ports.log.warn({ pod: `${pod.namespace}/${pod.name}` }, 'Sandbox ended, so that init containers run');
+    this.#ports.endSandbox(oci.root, pod.sandbox);
+    unmark(this.#ports.runDir, 'skipped', pod.sandbox);
   }
 
   async #mayStart({ pod, spec }: Arrival) {
@@ -219,7 +236,16 @@ export class KubernetesPodDesk implements PodDesk {
     }
   }
 
-  /** The init container's work is in the memory and the files that arrive: it only has to succeed. */
+  /**
+   * The init container's work is in the memory and the files that arrive: it only has to succeed. Where nothing is to
+   * arrive - the node has booted since, the sandbox was made anew - it is needed once more.
+   */
+  async #initialise(arrival: Arrival): Promise<OciSpec> {
+    if ((await this.#mayStart(arrival)) === 'start') return arrival.spec;
+    mark(this.#ports.runDir, 'skipped', arrival.pod.sandbox);
+    return this.#skipped(arrival.spec);
+  }
+
   #skipped(spec: OciSpec): OciSpec {
     const mount = {
       destination: donePath,

@@ -6,12 +6,13 @@ import { replaceFile } from '#agent/runtime/replace-file.ts';
 /**
  * - restored: the container was restored by its `create`, and needs no `start`.
  * - arrived: the sandbox's pod has arrived; from then on its containers start like any other.
+ * - skipped: init containers did not run in the sandbox, since their work was to arrive by a move.
  * - held: kills of the container wait for the agent; the text says until when (epoch seconds). It stays when that is
  * over: the kill was delivered, and is not held again.
  */
-export type Mark = 'restored' | 'arrived' | 'held';
+export type Mark = 'restored' | 'arrived' | 'skipped' | 'held';
 
-/** @param id of the container, or of the sandbox for `arrived` */
+/** @param id of the container, or of the sandbox for `arrived` and `skipped` */
 export function mark(runDir: string, kind: Mark, id: string, text = ''): void {
   const directory = join(runDir, kind);
   mkdirSync(directory, { recursive: true, mode: 0o700 });

@@ -241,7 +241,8 @@ export class PodSource implements SourcePort {
   remove(): Promise<void> {
     const { registry, config } = this.#host;
     for (const { registration } of this.#members) {
-      if (registration.pod !== undefined) unmark(config.runDir, 'arrived', registration.pod.sandbox);
+      if (registration.pod !== undefined)
+        for (const kind of ['arrived', 'skipped'] as const) unmark(config.runDir, kind, registration.pod.sandbox);
       registry.remove(registration.id);
       unmark(config.runDir, 'restored', registration.id);
     }

@@ -328,7 +328,10 @@ export class PodTarget implements TargetPort {
 
   async finish(): Promise<void> {
     const { config, registry } = this.#host;
-    if (this.#sandbox !== undefined) mark(config.runDir, 'arrived', this.#sandbox);
+    if (this.#sandbox !== undefined) {
+      mark(config.runDir, 'arrived', this.#sandbox);
+      unmark(config.runDir, 'skipped', this.#sandbox);
+    }
     for (const member of this.#members) {
       const { oci, pod } = await member.arrival;
       registry.add({ id: oci.id, root: oci.root, bundle: oci.bundle, createdAt: new Date().toISOString(), pod });

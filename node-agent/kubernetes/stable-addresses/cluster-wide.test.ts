@@ -166,6 +166,14 @@ test('the replacement gets the link of its source: interface, addresses and MAC'
   t.deepEqual([...new Set(items.map(({ spec }) => spec.mac))], [claim?.mac]);
 });
 
+test('the link of a new sandbox of a pod is newer than that of its former one, which the node remembers', async (t) => {
+  const node = nodeOf(await cluster(t), 'a');
+  await node.add(first);
+  t.is((await node.add(first)).exitCode, 0);
+  const [before = 0, after = 0] = node.activated;
+  t.true(after > before, JSON.stringify(node.activated));
+});
+
 test('what a pod asks for is what it gets', async (t) => {
   const { wishes } = await nodeOf(await cluster(t), 'a').add(first, {
     ips: ['198.18.0.77/24'],

@@ -95,8 +95,7 @@ async function add(ports: ClusterWidePorts, request: CniRequest, call: CniCall, 
   const epoch = Math.max(0, remembered, ...addresses.map(epochOf));
   const reply = await next(withClaim(localised, network, request, addresses, epoch));
   if (reply.exitCode !== 0) return reply;
-  if (claim === undefined || !isHeldByOther(pod, addresses))
-    await open(ports, request, pod, epochFor(pod, addresses, epoch), addresses);
+  if (claim === undefined || !isHeldByOther(pod, addresses)) await open(ports, request, pod, epoch + 1, addresses);
   undo.commit();
   return reply;
 }
@@ -119,11 +118,6 @@ async function podOf({ view }: ClusterWidePorts, { args }: CniRequest): Promise<
 /** The source of a replacement still holds them: the link opens when the handover is committed. */
 function isHeldByOther({ metadata }: Pod, addresses: readonly StableIP[]): boolean {
   return addresses.some(({ status }) => status?.holder !== undefined && status.holder.uid !== metadata.uid);
-}
-
-/** The same sandbox again keeps its epoch; any other holder before this one is fenced off by the next. */
-function epochFor({ metadata }: Pod, addresses: readonly StableIP[], epoch: number): number {
-  return addresses.every(({ status }) => status?.holder?.uid === metadata.uid) ? Math.max(epoch, 1) : epoch + 1;
 }
 
 function withClaim(
@@ -153,7 +147,10 @@ function withClaim(
   };
 }
 
-/** Who holds the address is on record before the link speaks. */
+/**
+ * Who holds the address is on record before the link speaks. The epoch is newer than any, also where the pod itself has
+ * held it: by the link of a sandbox that is no more.
+ */
 async function open(
   { holders, links }: ClusterWidePorts,
   { netns, ifName, network }: CniRequest,

@@ -90,6 +90,7 @@ export function deskRig(t: ExecutionContext, parts: Partial<World> = {}) {
     kills,
     execs,
     arrivals,
+    endSandbox: (root, sandbox) => said.push(`ended sandbox ${sandbox} below ${root}`),
     openLinks: (netns, { uid }) => Promise.resolve(void said.push(`opened ${netns} for ${uid}`)),
     onDecision: ({ decision, reason }) => said.push(`${decision} ${reason}`),
   });

@@ -8,6 +8,7 @@ import {
   kubectl,
   migrate,
   namespaceFor,
+  nodeOf,
   podOf,
   portForwardPing,
   stableAddress,
@@ -280,4 +281,28 @@ scenario('300 MiB beside a small container: copied before the freeze, and whole'
       await podOf(namespace);
       t.is(await ask(digest), before);
     });
+});
+
+scenario('init containers run again when the sandbox of a pod that has moved is made anew', ['client'], async (t) => {
+  const namespace = await namespaceFor(t, 'initialised');
+  const spec = {
+    volumes: [{ name: 'scratch', emptyDir: {} }],
+    initContainers: [shell('init', 'echo run >> /scratch/runs', { volumeMounts: scratch })],
+    containers: [redisContainer({ volumeMounts: scratch })],
+  };
+  await apply(owners.StatefulSet(namespace, { spec }));
+  const pod = await podOf(namespace);
+  assertMoved(t, await migrate(namespace, 'there', pod));
+  await podOf(namespace);
+  const runs = async () =>
+    (await kubectl('-n', namespace, 'exec', pod, '-c', 'redis', '--', 'cat', '/scratch/runs')).trim().split('\n')
+      .length;
+  t.is(await runs(), 1);
+  const sandboxes = `ctr -n k8s.io containers ls -q 'labels."io.kubernetes.pod.namespace"==${namespace},labels."io.cri-containerd.kind"==sandbox'`;
+  const node = await nodeOf(namespace, pod);
+  const [sandbox = ''] = (await onNode(node).exec('sh', '-c', sandboxes)).trim().split('\n');
+  await onNode(node).exec('ctr', '-n', 'k8s.io', 'tasks', 'kill', '--signal', 'SIGKILL', sandbox);
+  await eventually('init containers have run again', async () =>
+    (await runs().catch(() => 0)) === 2 ? true : undefined,
+  );
 });
