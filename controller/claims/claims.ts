@@ -81,6 +81,8 @@ export class Claims {
       incoming,
       maxIncoming: this.#limits.perNode,
       rooms: this.#cluster.rooms,
+      pods: this.#cluster.pods.list(),
+      leaving: status?.source?.uid,
     }).names;
   }
 

@@ -179,6 +179,8 @@ export class MigrationReconciler {
         incoming: incomingByNode(underway, claimantOf(migration), this.#limits.perNode),
         maxIncoming: this.#limits.perNode,
         rooms: this.#cluster.rooms,
+        pods: this.#cluster.pods.list(),
+        leaving: pod.metadata.uid,
       });
     const refusals = podRefusals(facts);
     const others = underway.filter(({ metadata }) => metadata.uid !== uid);

@@ -18,6 +18,7 @@ const ask = (target: Node, more: Partial<PlacementRequest> = {}) =>
     incoming: new Map(),
     maxIncoming: 2,
     rooms: rooms(),
+    pods: [],
     ...more,
   });
 

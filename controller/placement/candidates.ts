@@ -1,9 +1,10 @@
 // Which nodes could take a pod over: ready, willing, with an agent, and of a kind on which the memory image runs.
 import { labels, nodeFactsAnnotation } from '#core/api/names.ts';
-import type { Node, Pod } from '#core/api/pod.ts';
+import { controllerOf, isFinished, type Node, type Pod } from '#core/api/pod.ts';
 import { nodeFactsSchema } from '#core/wire/messages.ts';
 import type { z } from 'zod';
 import { affinityWithout, hostnameLabel } from '#controller/placement/claimed-affinity.ts';
+import { neighbourRules, type Neighbourhood } from '#controller/placement/neighbours.ts';
 import { unselected } from '#controller/placement/node-selection.ts';
 import { requestsOf, shortage, type Amounts, type Room } from '#controller/placement/room.ts';
 
@@ -20,6 +21,10 @@ export interface PlacementRequest {
   incoming: ReadonlyMap<string, number>;
   maxIncoming: number;
   rooms: { of(node: Node): Room };
+  /** All pods that the cluster has. */
+  pods: readonly Pod[];
+  /** UID of the pod that moves. */
+  leaving?: string | undefined;
 }
 
 export type Rejection = { node: string; reason: string };
@@ -31,7 +36,12 @@ export const cordonTaint = 'node.kubernetes.io/unschedulable';
 export function candidates(request: PlacementRequest): { names: string[]; rejected: Rejection[] } {
   const rejected: Rejection[] = [];
   const names: string[] = [];
-  const facts = { ...request, wanted: requestsOf(request.pod), mismatch: mismatches(request.source) };
+  const facts = {
+    ...request,
+    wanted: requestsOf(request.pod),
+    mismatch: mismatches(request.source),
+    neighbours: neighbourRules(neighbourhood(request)),
+  };
   for (const node of request.nodes) {
     const reason = rejection(node, facts);
     if (reason === undefined) names.push(node.metadata.name);
@@ -44,7 +54,28 @@ export function candidates(request: PlacementRequest): { names: string[]; reject
 interface PlacementFacts extends PlacementRequest {
   wanted: Amounts;
   mismatch(node: Node): string | undefined;
+  neighbours(node: Node): string | undefined;
 }
+
+/**
+ * Where the replacement has the name of its pod, or is made after it, that one is gone when it is placed; else it is
+ * being deleted, and the scheduler still sees it.
+ */
+function neighbourhood({ pod, pods, leaving, nodes }: PlacementRequest): Neighbourhood {
+  const placed = pods.filter((one) => one.spec.nodeName !== undefined && !isFinished(one));
+  const mover = placed.find(({ metadata }) => metadata.uid === leaving);
+  return {
+    pod,
+    nodes,
+    others: placed.filter((one) => one !== mover && one.metadata.uid !== pod.metadata.uid),
+    leaving: controllerOf(pod)?.kind === 'ReplicaSet' ? mover : undefined,
+    selects: (node) => isSelected(node, pod),
+    tolerates: (node) => untolerated(node, pod) === undefined,
+  };
+}
+
+const isSelected = (node: Node, pod: Pod): boolean =>
+  unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }) === undefined;
 
 type Check = (node: Node, facts: PlacementFacts) => string | undefined;
 
@@ -70,6 +101,7 @@ const checks: readonly Check[] = [
   ({ spec }) => (spec?.unschedulable === true ? 'cordoned' : undefined),
   ...ready,
   (node, { mismatch }) => mismatch(node),
+  (node, { neighbours }) => neighbours(node),
   ({ metadata }, { incoming, maxIncoming }) =>
     (incoming.get(metadata.name) ?? 0) >= maxIncoming ? `${maxIncoming} moves arrive there already` : undefined,
   roomy,
@@ -86,6 +118,8 @@ export function rejectionInPlace(node: Node, request: Pick<PlacementRequest, 'po
     maxIncoming: Infinity,
     wanted: requestsOf(request.pod),
     mismatch: () => undefined,
+    pods: [],
+    neighbours: () => undefined,
   };
   return rejection({ ...node, spec: { ...node.spec, taints } }, facts, [...ready, roomy]);
 }

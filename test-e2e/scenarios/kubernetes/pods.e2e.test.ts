@@ -9,8 +9,10 @@ import {
   migrate,
   namespaceFor,
   nodeOf,
+  outcomeOf,
   podOf,
   portForwardPing,
+  readyPods,
   stableAddress,
   whileCounting,
 } from './cluster.ts';
@@ -305,4 +307,16 @@ scenario('init containers run again when the sandbox of a pod that has moved is 
   await eventually('init containers have run again', async () =>
     (await runs().catch(() => 0)) === 2 ? true : undefined,
   );
+});
+
+scenario('two that keep apart on two nodes: not held, and the rule is named', [], async (t) => {
+  const namespace = await namespaceFor(t, 'apart');
+  const term = { labelSelector: { matchLabels: { app: 'shop' } }, topologyKey: 'kubernetes.io/hostname' };
+  const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+  await apply(owners.StatefulSet(namespace, { replicas: 2, spec: { affinity } }));
+  await eventually('both are ready', async () => ((await readyPods(namespace)).length === 2 ? true : undefined));
+  const migration = { apiVersion: 'godwit.dev/v1alpha1', kind: 'Migration', metadata: { name: 'plan', namespace } };
+  await apply({ ...migration, spec: { podName: 'shop-0', dryRun: true } });
+  const { status } = await outcomeOf(namespace, 'plan');
+  t.regex(JSON.stringify(status), /PREFLIGHT_NO_CANDIDATE.*anti-affinity/);
 });
