@@ -240,6 +240,13 @@ const entries = {
     meaning: 'No handover with this id is known here.',
     remedy: '`godwit get` lists them.',
   },
+  ERR_HELD: {
+    reason: 'Held',
+    retryable: false,
+    meaning:
+      'The pod is held, and its object may be gone already: a move that is cancelled now ends its program, and it starts afresh.',
+    remedy: 'Let the move go on, or repeat the command with `--force`.',
+  },
   ERR_HOST_BUSY: {
     reason: 'HostBusy',
     retryable: false,

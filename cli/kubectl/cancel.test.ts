@@ -2,19 +2,30 @@
 import test from 'ava';
 import { sampleMigration } from '#core/kube/testing/sample-migration.ts';
 import { migrationKinds, plugin } from './testing/plugin.ts';
-import { cancelled, committed, failed, handingOver, moved } from './testing/stories.ts';
+import { cancelled, committed, failed, handingOver, holding, moved } from './testing/stories.ts';
 
 const m = { name: 'm', namespace: 'shop' };
 
 test('a move that is under way is asked to roll back', async (t) => {
   const { server, godwit, migrations } = await plugin(t);
-  server.store.write(migrationKinds, { ...sampleMigration(m), status: handingOver });
+  server.store.write(migrationKinds, { ...sampleMigration(m), status: holding });
   const { code, stdout } = await godwit(['cancel', 'm']);
   t.is(code, 0);
   t.is(stdout, 'm is asked to roll back; follow it with: kubectl godwit watch m -n shop\n');
-  t.like(migrations()[0], { spec: { cancel: true }, status: { phase: 'HandingOver' } });
+  t.like(migrations()[0], { spec: { cancel: true }, status: { phase: 'Holding' } });
   t.like(JSON.parse((await godwit(['cancel', 'm', '-o', 'json'])).stdout), { spec: { cancel: true } });
   t.is((await godwit(['cancel', 'm', '-o', 'name'])).stdout, 'm\n');
+});
+
+test('a pod that is held may end by it: only who insists cancels', async (t) => {
+  const { server, godwit, migrations } = await plugin(t);
+  server.store.write(migrationKinds, { ...sampleMigration(m), status: handingOver });
+  const { code, stderr } = await godwit(['cancel', 'm']);
+  t.is(code, 1);
+  t.regex(stderr, /^ERR_HELD: the pod of m is held.*--force/s);
+  t.like(migrations()[0], { spec: { cancel: false } });
+  t.is((await godwit(['cancel', 'm', '--force'])).code, 0);
+  t.like(migrations()[0], { spec: { cancel: true } });
 });
 
 for (const [what, status, message] of [
@@ -37,7 +48,7 @@ test('a commit that comes while it is being cancelled wins, and is said', async 
   const { server, godwit } = await plugin(t);
   server.store.write(migrationKinds, { ...sampleMigration(m), status: handingOver });
   server.fail('PATCH', /./, { status: 200, body: { ...sampleMigration(m), status: committed } });
-  const { code, stderr } = await godwit(['cancel', 'm']);
+  const { code, stderr } = await godwit(['cancel', 'm', '--force']);
   t.is(code, 1);
   t.regex(stderr, /^ERR_TOO_LATE: m is committed/);
 });

@@ -27,10 +27,17 @@ const stories: [string, Node, Migration, boolean][] = [
   ['a user moves it', open, drained(undefined, { trigger: 'User' }), false],
   ['it leaves another node', open, drained({ source: { name: 'shop-0', nodeName: 'b' } }), false],
   [
+    'it is held, so that its program would be ended',
+    open,
+    drained({ source: { name: 'shop-0', nodeName: 'a' }, conditions: [condition('Held')] }),
+    false,
+  ],
+  [
     'it is committed',
     open,
     drained({
       source: { name: 'shop-0', nodeName: 'a' },
+      conditions: [condition('Held')],
       commit: { handover: 'h1', decision: 'committed', decidedAt: at(1) },
     }),
     false,

@@ -1,5 +1,6 @@
 // A node that is uncordoned keeps the pods that a drain has not moved yet. Found out from how things are, not from the
 // moment of the change: that may pass while no replica leads.
+import { hasCondition } from '#core/api/conditions.ts';
 import { isCancelled, type Migration } from '#core/api/migration.ts';
 import type { ObjectName } from '#core/kube/port.ts';
 import { migrations, nodes } from '#core/kube/resources.ts';
@@ -14,8 +15,8 @@ export class Uncordons {
 
   /** The node to look at when this Migration has changed; undefined: it is none of a drain that could be cancelled. */
   nodeOf({ metadata: { namespace }, spec: { trigger, podName }, status }: Migration): string | undefined {
-    // the last stays anyway
-    if (trigger !== 'Drain' || status?.commit?.decision === 'committed' || status?.inPlace !== undefined)
+    // What is held goes on: cancelled, its program would be ended. What goes on where it is stays anyway.
+    if (trigger !== 'Drain' || hasCondition(status?.conditions, 'Held') || status?.inPlace !== undefined)
       return undefined;
     return status?.source?.nodeName ?? this.#cluster.pods.get({ namespace, name: podName })?.spec.nodeName;
   }

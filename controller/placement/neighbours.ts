@@ -1,5 +1,5 @@
-// Rules between pods that the scheduler keeps: required affinity and anti-affinity, spread over domains, and the ports of
-// a node. What is only preferred keeps no pod away.
+// Rules between pods that the scheduler keeps: required affinity and anti-affinity, spread over domains, and the ports
+// of a node. What is only preferred keeps no pod away.
 import { z } from 'zod';
 import { labelSelectorSchema, selects } from '#core/api/interruption-policy.ts';
 import { labelOf } from '#core/api/label-of.ts';

@@ -1,6 +1,7 @@
 // `kubectl godwit cancel`: asks for the roll-back of a Migration.
 import type { Command } from 'commander';
-import { isUnderway, type Migration } from '#core/api/migration.ts';
+import { hasCondition } from '#core/api/conditions.ts';
+import { isCancelled, isUnderway, type Migration } from '#core/api/migration.ts';
 import { GodwitError } from '#core/errors.ts';
 import { migrations } from '#core/kube/resources.ts';
 import { outputOption } from '../../output-option.ts';
@@ -13,11 +14,12 @@ export function addCancel(program: Command, { terminal, cluster }: PluginContext
     .command('cancel')
     .description('roll a Migration back, unless it is committed already')
     .argument('<migration>', 'name of the Migration')
+    .option('--force', 'also when its pod is held: its program is ended then, and starts afresh')
     .addOption(outputOption(['text', 'json', 'name']))
-    .action(async (name: string, { output }: { output: string }) => {
+    .action(async (name: string, { output, force = false }: { output: string; force?: boolean }) => {
       const session = cluster();
       try {
-        const asked = await cancel(session, name);
+        const asked = await cancel(session, name, force);
         if (output === 'json') return printJson(terminal, asked);
         const said = isUnderway(asked)
           ? `${name} is asked to roll back; follow it with: kubectl godwit watch ${name} -n ${session.namespace}`
@@ -30,10 +32,14 @@ export function addCancel(program: Command, { terminal, cluster }: PluginContext
 }
 
 /**
- * Resolves also when it is cancelled already; rejects with ERR_TOO_LATE when there is nothing to roll back any more.
+ * Resolves also when it is cancelled already; rejects with ERR_TOO_LATE when there is nothing to roll back any more,
+ * and with ERR_HELD when that costs the program and nobody insists.
  */
-async function cancel({ api, namespace }: ClusterSession, name: string): Promise<Migration> {
+async function cancel({ api, namespace }: ClusterSession, name: string, force: boolean): Promise<Migration> {
   const found = await api.get(migrations, { namespace, name });
+  const { conditions } = found.status ?? {};
+  if (isUnderway(found) && !isCommitted(found) && !isCancelled(found) && hasCondition(conditions, 'Held') && !force)
+    throw new GodwitError('ERR_HELD', `the pod of ${name} is held: cancelled now, its program may be ended`);
   const asked =
     isUnderway(found) && !isCommitted(found)
       ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } })
