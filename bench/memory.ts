@@ -61,7 +61,6 @@ async function measure(pair: Pair, strategy: Strategy, one: Case, last: number, 
   const totals = moved.map(({ startedAt, finishedAt = startedAt }) => Date.parse(finishedAt) - Date.parse(startedAt));
   const median = (of: (measures: (typeof moved)[number]['measures']) => number | undefined) =>
     percentiles(moved.map(({ measures }) => of(measures) ?? 0)).p50;
-  const bytes = median(({ imageBytes }) => imageBytes);
   const early = median(({ memoryBytes }) => memoryBytes);
   const copying = medianSteps(records)['source.memory']?.ms ?? 0;
   return {
@@ -72,7 +71,7 @@ async function measure(pair: Pair, strategy: Strategy, one: Case, last: number, 
     totalMs: percentiles(totals).p50,
     wireBytes: median(({ wireBytes }) => wireBytes),
     rounds: median(({ memoryRounds }) => memoryRounds),
-    bytesInFreeze: bytes - early,
+    bytesInFreeze: median(({ imageBytes = 0, memoryBytes = 0 }) => imageBytes - memoryBytes),
     megabytesPerSecond: early === 0 ? 0 : round(early / 1000 / copying),
     peakBytes: median(({ peakImageBytes }) => peakImageBytes),
     criuRestoreMs: median(({ criuRestoreMs }) => criuRestoreMs),
