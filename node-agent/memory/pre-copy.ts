@@ -22,12 +22,16 @@ export interface PreCopyLimits {
 
 /** A round that is not smaller than this share of the one before shows that more rounds gain nothing. */
 const shrinks = 0.8;
+/** All rounds together take so many times the first one at most, since a held pod has not much time. */
+const mostFirsts = 2;
 
 /** Whether another round makes the freeze shorter. */
 export function isWorthARound(done: readonly MemoryRound[], limits: PreCopyLimits): boolean {
   const [last, before] = [done.at(-1), done.at(-2)];
   if (last === undefined) return true;
-  if (done.length >= limits.rounds || freezeMs(last, done[0] ?? last) <= limits.budgetMs) return false;
+  const first = done[0] ?? last;
+  if (done.reduce((sum, { ms }) => sum + ms, 0) >= mostFirsts * first.ms) return false;
+  if (done.length >= limits.rounds || freezeMs(last, first) <= limits.budgetMs) return false;
   return before === undefined || last.bytes < shrinks * before.bytes;
 }
 
