@@ -40,6 +40,16 @@ const apart = (topologyKey: string, more: object = {}) => ({
 const together = (topologyKey: string, more: object = {}) => ({
   affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ ...shop, topologyKey, ...more }] } },
 });
+const both = {
+  affinity: {
+    podAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { ...shop, topologyKey: zone },
+        { labelSelector: { matchLabels: { tier: 'front' } }, topologyKey: zone },
+      ],
+    },
+  },
+};
 const spread = (topologyKey: string, more: object = {}) => ({
   topologySpreadConstraints: [{ ...shop, topologyKey, maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule', ...more }],
 });
@@ -81,7 +91,20 @@ const cases: [string, Pod, Pod[], string[], Partial<Neighbourhood>?][] = [
   ['anti-affinity to nobody', on('a', apart(host, { labelSelector: null })), [on('b')], ['a', 'b', 'c', 'd']],
   ['anti-affinity to itself while it is still there', on('a', apart(zone)), [], ['c', 'd'], { leaving: on('a') }],
   ['affinity', on('a', together(zone)), [on('c')], ['c']],
-  ['affinity, the first of its group', on('a', together(zone)), [], ['a', 'b', 'c', 'd']],
+  ['affinity, the first of its group', on('a', together(zone)), [], ['a', 'b', 'c']],
+  ['affinity to itself while it is still there', on('a', together(zone)), [], ['a', 'b'], { leaving: on('a') }],
+  [
+    'affinity by two terms, to those that both are about',
+    on('a', both, { labels: { app: 'shop', tier: 'front' } }),
+    [on('a'), on('c', {}, { labels: { app: 'shop', tier: 'front' } })],
+    ['c'],
+  ],
+  [
+    'affinity by two terms, of which each is about another',
+    on('a', both, { labels: { app: 'web' } }),
+    [on('a'), on('c', {}, { labels: { app: 'x', tier: 'front' } })],
+    [],
+  ],
   ['affinity to others that are nowhere', on('a', together(zone), { labels: { app: 'web' } }), [], []],
   ['spread by host', on('a', spread(host)), [on('b'), on('c')], ['a', 'd']],
   ['spread by zone', on('a', spread(zone)), [on('b')], ['c']],

@@ -115,20 +115,25 @@ function antiAffinityRules({ pod, others, leaving }: Neighbourhood, domainOf: Do
   return [...own, ...theirs];
 }
 
-/** The first pod of a group that wants to be together may be anywhere. */
-function affinityRules({ pod, others }: Neighbourhood, domainOf: DomainOf): Rule[] {
-  return requiredTerms(pod, 'podAffinity').flatMap((term): Rule[] => {
-    const key = term.topologyKey;
-    const wanted = others.map((other) => ({ other, is: isAbout(term, pod, other) }));
-    if (wanted.some(({ is }) => is === undefined)) return [];
-    const domains = new Set(wanted.filter(({ is }) => is === true).map(({ other }) => domainOf(other, key)));
-    if (domains.size === 0 && isAbout(term, pod, pod) === true) return [];
-    return [
-      (node) => {
-        const value = valueOf(node, key);
-        return value !== undefined && domains.has(value) ? undefined : `its affinity by ${key}`;
-      },
-    ];
+/**
+ * A pod counts when all terms are about it. The first one of a group that wants to be together may be in any domain.
+ */
+function affinityRules({ pod, others, leaving }: Neighbourhood, domainOf: DomainOf): Rule[] {
+  const terms = requiredTerms(pod, 'podAffinity');
+  if (terms.length === 0) return [];
+  const present = leaving === undefined ? others : [...others, leaving];
+  const verdicts = present.map((other) => ({ other, are: terms.map((term) => isAbout(term, pod, other)) }));
+  if (verdicts.some(({ are }) => are.includes(undefined) && !are.includes(false))) return [];
+  const group = verdicts.filter(({ are }) => are.every((is) => is === true)).map(({ other }) => other);
+  const domains = terms.map(({ topologyKey: key }) => ({
+    key,
+    values: new Set(group.map((one) => domainOf(one, key))),
+  }));
+  const isNowhere = domains.every(({ values }) => [...values].every((value) => value === undefined));
+  const isFirst = isNowhere && terms.every((term) => isAbout(term, pod, pod) === true);
+  return domains.map(({ key, values }) => (node) => {
+    const value = valueOf(node, key);
+    return value !== undefined && (isFirst || values.has(value)) ? undefined : `its affinity by ${key}`;
   });
 }
 
