@@ -1,13 +1,11 @@
 // Freeze, bytes and speed by size, and by how fast the program rewrites its memory; it looks at all of its pages after
 // each move. The same once more without the copying before the freeze.
-import path from 'node:path';
 import { GodwitError } from '#core/errors.ts';
-import { mustRun } from '#hosts/command.ts';
-import { checkout } from '#hosts/paths.ts';
 import { productAgent, upPair, type Pair } from '#pair/pair.ts';
 import { startStable } from '#pair/stable-container.ts';
 import { awaitPort } from '#hosts/reachable.ts';
 import { images } from '#workloads/images.ts';
+import { compileMemoryProgram, memoryPrograms } from '#workloads/memory/programs.ts';
 import type { Workload } from '#workloads/workload.ts';
 import { freezeFigures, medianSteps, moveRepeatedly, succeeded } from './moves.ts';
 import { machineFacts, percentiles, round, runsOf } from './statistics.ts';
@@ -52,8 +50,7 @@ async function mustBeRight(pair: Pair, address: string): Promise<void> {
 
 async function measure(pair: Pair, strategy: Strategy, one: Case, last: number, runs: number) {
   const address = pair.hosts.stableIp(last);
-  const programs = { source: '/opt/godwit/build/test', target: '/programs', readOnly: true };
-  const container = await startStable(pair, pair.hosts.a, workloadOf(one), address, { mounts: [programs] });
+  const container = await startStable(pair, pair.hosts.a, workloadOf(one), address, { mounts: [memoryPrograms] });
   await mustBeRight(pair, address);
   const records = await moveRepeatedly(pair, container, runs, () => mustBeRight(pair, address));
   await container.remove(succeeded(records).length % 2 === 0 ? pair.hosts.a : pair.hosts.b);
@@ -81,8 +78,7 @@ async function measure(pair: Pair, strategy: Strategy, one: Case, last: number, 
   };
 }
 
-const source = path.join(checkout, `test-e2e/workloads/memory/${program}.c`);
-await mustRun(['cc', '-O2', '-static', '-o', path.join(checkout, 'build/test', program), source]);
+await compileMemoryProgram(program);
 const runs = runsOf(4);
 const rows = [];
 for (const strategy of ['PreCopy', 'StopAndCopy'] as const) {

@@ -69,13 +69,13 @@ function neighbourhood({ pod, pods, leaving, nodes }: PlacementRequest): Neighbo
     nodes,
     others: placed.filter((one) => one !== mover && one.metadata.uid !== pod.metadata.uid),
     leaving: controllerOf(pod)?.kind === 'ReplicaSet' ? mover : undefined,
-    selects: (node) => isSelected(node, pod),
+    selects: (node) => unselectedFor(node, pod) === undefined,
     tolerates: (node) => untolerated(node, pod) === undefined,
   };
 }
 
-const isSelected = (node: Node, pod: Pod): boolean =>
-  unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }) === undefined;
+const unselectedFor = (node: Node, pod: Pod): string | undefined =>
+  unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) });
 
 type Check = (node: Node, facts: PlacementFacts) => string | undefined;
 
@@ -86,7 +86,7 @@ const ready: readonly Check[] = [
       ? undefined
       : 'not ready',
   (node, { pod }) => untolerated(node, pod),
-  (node, { pod }) => unselected(node, { nodeSelector: pod.spec.nodeSelector, affinity: affinityWithout(pod) }),
+  (node, { pod }) => unselectedFor(node, pod),
   ({ metadata }) => (metadata.labels?.[labels.agentReady] === 'true' ? undefined : 'no node agent is ready there'),
 ];
 const roomy: Check = (node, { rooms, wanted }) => shortage(rooms.of(node), wanted);

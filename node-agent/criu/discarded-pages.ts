@@ -1,42 +1,44 @@
 // A dump whose pages go to nothing: CRIU writes them through links to /dev/null, and its page maps still say how many
 // there are.
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '#core/errno.ts';
-import { entriesOf, fields, numberIn } from '#agent/criu/image-entries.ts';
+import { presentRuns, readPageMap, type PageMap } from '#agent/memory/page-maps.ts';
 
-const pageBytes = 4096;
+const nowhere = '/dev/null';
+/** Images of shared memory come on top of those of processes. */
+const sharedImages = 512;
+
+const imageOf = (images: string, number: number): string => join(images, `pages-${number}.img`);
 
 /**
- * CRIU counts them from 1, one for each process and each shared memory; what is beyond `count` is written to the
- * directory.
+ * CRIU counts them from 1, one for each process and each shared memory; what is beyond what is made room for here is
+ * written to the directory.
  */
-export function discardPages(images: string, count: number): void {
-  for (let number = 1; number <= count; number += 1) {
+export function discardPages(images: string, processes: number): void {
+  for (let number = 1; number <= processes + sharedImages; number += 1) {
     try {
-      symlinkSync('/dev/null', join(images, `pages-${number}.img`));
+      symlinkSync(nowhere, imageOf(images, number));
     } catch (error) {
       if (!hasErrno(error, ['EEXIST'])) throw error;
     }
   }
 }
 
-/** How much memory the dump has gone through. */
-export function discardedBytes(images: string): number {
-  const maps = readdirSync(images).filter((name) => name.startsWith('pagemap-'));
-  return maps.reduce((sum, name) => sum + pageBytes * pagesOf(readFileSync(join(images, name))), 0);
+/** Whether the content of a page map's pages went to nothing. */
+export function isDiscarded(images: string, { pagesId }: PageMap): boolean {
+  try {
+    return readlinkSync(imageOf(images, pagesId)) === nowhere;
+  } catch (error) {
+    if (hasErrno(error, ['EINVAL', 'ENOENT'])) return false;
+    throw error;
+  }
 }
 
-const presentFlag = 4n;
-/** Of a page map's entry; `compatPages` was its number of pages before CRIU counted in 64 bits. */
-const field = { compatPages: 2, flags: 4, pages: 5 };
-
-function pagesOf(image: Buffer): number {
-  return entriesOf(image)
-    .slice(1)
-    .reduce((sum, entry) => {
-      const of = fields(entry);
-      const present = !of.has(field.flags) || (numberIn(of.get(field.flags)) & presentFlag) !== 0n;
-      return present ? sum + Number(numberIn(of.get(field.pages) ?? of.get(field.compatPages))) : sum;
-    }, 0);
+/** How much memory the dump has gone through. */
+export function discardedBytes(images: string): number {
+  return readdirSync(images)
+    .filter((name) => name.startsWith('pagemap-'))
+    .flatMap((name) => presentRuns(readPageMap(readFileSync(join(images, name)))))
+    .reduce((sum, { start, end }) => sum + end - start, 0);
 }

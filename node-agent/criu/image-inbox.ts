@@ -169,7 +169,7 @@ export class ImageInbox {
       const key = keyOfPageMap(name);
       if (key !== undefined) takeFromParent(this.#directory, name, key, this.#memory);
     }
-    this.#memoryFiles = this.#memory.chain([this.#directory]);
+    this.#memoryFiles = this.#memory.chain(this.#directory);
   }
 
   /** The complete images once more, in `directory`, by links: no byte is copied but the inventory's. */

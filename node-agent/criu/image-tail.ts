@@ -64,10 +64,9 @@ export class ImageTail {
   }
 
   async #start(name: string): Promise<Followed> {
-    const fd = openSync(join(this.#directory, name), 'r');
-    const image: Followed = { name, bytes: 0, fd, write: () => Promise.resolve() };
+    const write = await this.#sink.open(name);
+    const image = { name, bytes: 0, write, fd: openSync(join(this.#directory, name), 'r') };
     this.#followed.set(name, image);
-    image.write = await this.#sink.open(name);
     return image;
   }
 

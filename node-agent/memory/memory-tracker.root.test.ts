@@ -8,7 +8,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { build, repositoryRoot, temporaryDirectory, type TestVariant } from '#core/native/program.ts';
-import { mustRun } from '#hosts/command.ts';
+import { compileMemoryProgram } from '#workloads/memory/programs.ts';
 import { sharedMemory } from './container-memory.ts';
 import { MemoryTracker } from './memory-tracker.ts';
 import { pageBytes, type MemoryKey } from './page-records.ts';
@@ -19,19 +19,21 @@ import { readChain } from './testing/read-chain.ts';
 const limitMs = 60_000;
 const script = 'node-agent/native/build-tracker.sh';
 const programs = ['rewriter', 'direct', 'sharer'] as const;
-const pathOf = (program: string): string => join(repositoryRoot, 'build/test', program);
+type Program = (typeof programs)[number];
+const paths = new Map<Program, string>();
 
 test.before(async () => {
   for (const variant of ['test', 'sanitized'] as const) await build(script, variant);
-  for (const program of programs) {
-    const source = join(repositoryRoot, `test-e2e/workloads/memory/${program}.c`);
-    await mustRun(['cc', '-O2', '-static', '-pthread', '-o', pathOf(program), source]);
-  }
+  for (const program of programs) paths.set(program, await compileMemoryProgram(program));
 });
 
 /** The program when it says that it is ready, in a process group of its own. */
-async function launch(t: ExecutionContext, program: string, args: string[] = [], user = 0): Promise<ChildProcess> {
-  const child = spawn(pathOf(program), args, { detached: true, uid: user, stdio: ['ignore', 'pipe', 'inherit'] });
+async function launch(t: ExecutionContext, program: Program, args: string[] = [], user = 0): Promise<ChildProcess> {
+  const child = spawn(paths.get(program) ?? '', args, {
+    detached: true,
+    uid: user,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   t.teardown(() => signal(child, 'SIGKILL'));
   const [first] = await once(child.stdout, 'data');
   t.regex(String(first), /^ready/);
@@ -136,7 +138,7 @@ for (const variant of ['test', 'sanitized'] as const)
       await sleep(100);
       const family = familyOf(child).filter((pid) => !isOver(pid));
       await followed.final(family.map((pid) => ({ key: `${pid}`, pages: runsOf(pid) })));
-      followed.store.chain([followed.images]);
+      followed.store.chain(followed.images);
       for (const pid of family) if (followed.store.has(`${pid}`, 0, 0)) mustBeWhole(t, followed, pid);
       mustBeWhole(t, followed, child.pid ?? 0);
     });
@@ -152,7 +154,7 @@ test.serial('direct I/O writes past the page tables: such a program is compared'
   signal(child, 'SIGSTOP');
   await sleep(100);
   await followed.final([{ key: `${child.pid ?? 0}`, pages: runsOf(child.pid ?? 0) }]);
-  followed.store.chain([followed.images]);
+  followed.store.chain(followed.images);
   mustBeWhole(t, followed, child.pid ?? 0);
 });
 
@@ -166,7 +168,7 @@ test.serial('shared memory is compared', async (t) => {
   signal(child, 'SIGSTOP');
   await sleep(100);
   await followed.final([]);
-  followed.store.chain([followed.images]);
+  followed.store.chain(followed.images);
   const shared = sharedMemory(familyOf(child));
   t.is(shared.size, 3, 'anonymous, memfd and System V');
   for (const [id, path] of shared) {

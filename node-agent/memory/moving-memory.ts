@@ -1,9 +1,8 @@
 // The memory of a container that moves: copied in rounds while it runs, completed in its freeze.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasErrno } from '#core/errno.ts';
 import { GodwitError } from '#core/errors.ts';
-import { discardPages } from '#agent/criu/discarded-pages.ts';
+import { discardPages, isDiscarded } from '#agent/criu/discarded-pages.ts';
 import type { ImageSink, ImageWriter, SentImage } from '#agent/criu/image-tail.ts';
 import { descriptorOf, livingProcesses, sharedMemory, type LivingProcess } from '#agent/memory/container-memory.ts';
 import { MemoryTracker } from '#agent/memory/memory-tracker.ts';
@@ -14,8 +13,6 @@ import { isWorthARound, type MemoryRound, type PreCopyLimits } from '#agent/memo
 /** Processes that have less memory of their own are read in the freeze only. */
 const followedFromBytes = 256 * 1024;
 const maxFollowed = 1024;
-/** Pieces of shared memory whose content is not written; more are, and sent as CRIU wrote them. */
-const sharedImages = 256;
 
 export class MovingMemory {
   readonly #tracker: MemoryTracker;
@@ -23,6 +20,8 @@ export class MovingMemory {
   readonly #pids: () => number[];
   readonly #followed = new Set<string>();
   #bytes = 0;
+  /** Of what was found in the freeze. */
+  #writtenSent: Promise<void> = Promise.resolve();
 
   private constructor(tracker: MemoryTracker, write: ImageWriter, pids: () => number[]) {
     this.#tracker = tracker;
@@ -69,21 +68,18 @@ export class MovingMemory {
     await follow();
   }
 
-  /**
-   * In the freeze, before the dump: what was written lately is sent. Resolves when the container may be dumped, with
-   * the end of the sending.
-   */
-  async beforeDump(images: string, limitMs: number): Promise<{ sent: Promise<void> }> {
-    discardPages(images, livingProcesses(this.#pids()).length + sharedImages);
+  /** In the freeze, before the dump: what was written lately is sent. Resolves when the container may be dumped. */
+  async beforeDump(images: string, limitMs: number): Promise<void> {
+    discardPages(images, livingProcesses(this.#pids()).length);
     const letGo = Promise.withResolvers<void>();
-    const sent = this.#tracker.final((record) => this.#send(record), letGo.resolve, limitMs);
-    sent.catch(letGo.reject);
+    this.#writtenSent = this.#tracker.final((record) => this.#send(record), letGo.resolve, limitMs);
+    this.#writtenSent.catch(letGo.reject);
     await letGo.promise;
-    return { sent };
   }
 
   /** When CRIU has said which pages there are: those that the target does not have yet are sent. */
   async afterDump(images: string, limitMs: number): Promise<SentImage> {
+    await this.#writtenSent;
     const pids = this.#pids();
     const shared = sharedMemory(pids);
     const processes = new Map(livingProcesses(pids).map(({ pid, ownPid }) => [ownPid, pid]));
@@ -91,7 +87,7 @@ export class MovingMemory {
       const key = keyOfPageMap(name);
       if (key === undefined) continue;
       const map = readPageMap(readFileSync(join(images, name)));
-      if (!isDiscarded(join(images, `pages-${map.pagesId}.img`))) continue;
+      if (!isDiscarded(images, map)) continue;
       const id = Number(key.replace('shmem-', ''));
       if (key.startsWith('shmem-')) await this.#followShared(id, shared.get(id), pids, limitMs);
       else await this.#followProcess(id, processes.get(id), limitMs);
@@ -121,15 +117,6 @@ export class MovingMemory {
   async #send(record: Buffer): Promise<void> {
     this.#bytes += record.length;
     await this.#write(record);
-  }
-}
-
-function isDiscarded(path: string): boolean {
-  try {
-    return readlinkSync(path) === '/dev/null';
-  } catch (error) {
-    if (hasErrno(error, ['EINVAL', 'ENOENT'])) return false;
-    throw error;
   }
 }
 

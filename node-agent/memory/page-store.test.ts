@@ -53,7 +53,7 @@ test('the newest content of each page is found', (t) => {
         for (const { page, pages } of runs)
           for (let at = page; at < page + pages; at += 1) newest.set(`${pid} ${base + at * pageBytes}`, value + 1);
       }
-      store.chain([images]);
+      store.chain(images);
       store.close();
       const found = new Map<string, number>();
       for (const pid of [1, 7])
@@ -88,7 +88,7 @@ test('rounds without end are refused', (t) => {
 
 test('nothing is made where no memory comes', (t) => {
   const { images, store } = rig(t);
-  t.is(store.chain([images]).size, 0);
+  t.is(store.chain(images).size, 0);
   t.false(existsSync(join(images, 'parent')));
 });
 

@@ -1,7 +1,7 @@
 // Memory that arrives while its program still runs: the newest content of each page, in as many files as CRIU needs to
 // read it as a chain of dumps of which each is the parent of the next.
 import { closeSync, linkSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { asGodwitError, GodwitError } from '#core/errors.ts';
 import { pageFlags, writePageMap, type PageMapEntry } from '#agent/memory/page-maps.ts';
 import { pageBytes, parseRecord, type MemoryKey, type PageRun } from '#agent/memory/page-records.ts';
@@ -133,11 +133,11 @@ export class PageStore {
   }
 
   /**
-   * Writes the page maps, and links the newest directory of the chain as `parent` into `children`. Resolves nothing of
-   * which pages a dump wants: that stands in its own page map.
+   * Writes the page maps of all that it has, and links the newest directory of the chain as `parent` into `images`, the
+   * directory beside its own. Which of the pages are wanted says the page map there.
    * @returns the files with content, by the name that the maps give them
    */
-  chain(children: readonly string[]): Map<string, string> {
+  chain(images: string): Map<string, string> {
     const levels = Math.max(0, ...[...this.#memories.values()].map(({ layers }) => layers.length));
     const directoryOf = (level: number) => join(this.#directory, String(level));
     const files = new Map<string, string>();
@@ -158,7 +158,7 @@ export class PageStore {
         below = entries.map(({ start, pages }) => ({ start, pages }));
       }
     }
-    if (levels > 0) for (const child of children) symlinkSync(`../memory/${levels}`, join(child, 'parent'));
+    if (levels > 0) symlinkSync(relative(images, directoryOf(levels)), join(images, 'parent'));
     return files;
   }
 

@@ -19,8 +19,6 @@ import { FreezeWatch } from '#agent/watchdog/freeze-watch.ts';
 import { endTcpRepair } from '#cni/native/addon.ts';
 
 const prefix = 'rehearsal-';
-/** Images of shared memory come on top of those of processes. */
-const sharedImages = 512;
 /** How long a CRIU that was told to give up may take before it is ended. */
 const patienceMs = 2_000;
 
@@ -58,7 +56,7 @@ export class DumpRehearsal {
     const directories = openImageDirectories(imageRoot, this.#key);
     const watch = hooks.open(directories.images);
     try {
-      discardPages(directories.images, processesOf(state).length + sharedImages);
+      discardPages(directories.images, processesOf(state).length);
       const request = { runc: config.runc, root, id: this.#id, directories, hooks: watch, leavesRunning: true };
       const dump = await HeldDump.start(request, config.deadlines.prepareMs);
       await this.#watchFreeze(state, limitMs);

@@ -316,13 +316,16 @@ export class PlainSource implements SourcePort {
     const { images } = imageDirectoriesOf(this.#host.imageRoot, this.#handover);
     const state = this.#state();
     writeAttributes(images, readAttributesOf(processesOf(state), state.cpusetCgroup)); // before CRIU's own sockets are in the processes
-    const memory = await this.#memory?.beforeDump(images, limitMs);
+    const memory = this.#memory;
+    await memory?.beforeDump(images, limitMs);
     const dumped = dump.dump(limitMs).finally(() => this.#freezeAgain());
     const others = new ImageTail(images, sink, unsentImages).follow(dumped);
     if (memory === undefined) return [...(await others), ...this.#memoryInVain];
-    const rest = Promise.all([dumped, memory.sent]).then(() => this.#memory?.afterDump(images, limitMs));
-    const [sent, pages] = await settleBoth(others, rest);
-    return pages === undefined ? sent : [...sent, pages];
+    const [sent, pages] = await settleBoth(
+      others,
+      dumped.then(() => memory.afterDump(images, limitMs)),
+    );
+    return [...sent, pages];
   }
 
   /**

@@ -182,7 +182,7 @@ function readShared(
 }
 
 /** Which of the pages from `at` on the process has for itself. */
-function privatePages(pagemap: number, at: number, count: number): (index: number) => boolean {
+export function privatePages(pagemap: number, at: number, count: number): (index: number) => boolean {
   const entries = Buffer.alloc(count * entryBytes);
   readSync(pagemap, entries, 0, entries.length, (at / pageBytes) * entryBytes);
   return (index) => {

@@ -11,14 +11,13 @@ import { build } from '#core/native/program.ts';
 import { pidsWhere } from '#agent/runtime/command-lines.ts';
 import { readPagerState } from '#agent/criu/pager-state.ts';
 import { taskStatus } from '#hosts/containers.ts';
-import { mustRun } from '#hosts/command.ts';
 import { processOf } from '#hosts/daemons.ts';
 import type { Host } from '#hosts/host.ts';
-import { checkout } from '#hosts/paths.ts';
 import { move } from '#pair/move.ts';
 import { upPair, type Pair } from '#pair/pair.ts';
 import { startStable, type StableContainer } from '#pair/stable-container.ts';
 import { images } from '#workloads/images.ts';
+import { compileMemoryProgram, memoryPrograms } from '#workloads/memory/programs.ts';
 
 const pages = 16_384;
 const limitMs = 120_000;
@@ -36,15 +35,7 @@ let lastAddress = 60;
 
 test.before('a pair whose memory comes in slowly', async () => {
   await build('node-agent/native/build-pager.sh', 'test'); // pauses, so that there is time to strike
-  await mustRun([
-    'cc',
-    '-O2',
-    '-static',
-    '-pthread',
-    '-o',
-    path.join(checkout, 'build/test/churn'),
-    path.join(checkout, 'test-e2e/workloads/memory/churn.c'),
-  ]);
+  await compileMemoryProgram('churn');
   pair = await upPair({
     name: `pager-${process.pid}`,
     agent: { lazyFromBytes: 2 ** 20, deadlines: { pagesMs: 100_000 }, pager: '/opt/godwit/build/test/godwit-pager' },
@@ -65,9 +56,8 @@ async function startChurn(): Promise<StableContainer> {
     client: '',
     options: {},
   };
-  const programs = { source: '/opt/godwit/build/test', target: '/programs', readOnly: true };
   const container = await startStable(pair, pair.hosts.a, workload, pair.hosts.stableIp((lastAddress += 1)), {
-    mounts: [programs],
+    mounts: [memoryPrograms],
   });
   await lineOf(pair.hosts.a, container, ({ checked }) => checked > 0);
   return container;

@@ -1,19 +1,15 @@
 // Memory that is copied while its program rewrites it is whole after the move, whatever becomes of the copying.
-import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { mustRun } from '#hosts/command.ts';
-import { checkout } from '#hosts/paths.ts';
 import { move } from '#pair/move.ts';
 import { upPair, type Pair, type PairOptions } from '#pair/pair.ts';
 import { startStable, type StableContainer } from '#pair/stable-container.ts';
 import { images } from '#workloads/images.ts';
+import { compileMemoryProgram, memoryPrograms } from '#workloads/memory/programs.ts';
 
 const mebibyte = 2 ** 20;
-const programs = { source: '/opt/godwit/build/test', target: '/programs', readOnly: true };
 
 test.before('a program that rewrites its memory', async () => {
-  const source = path.join(checkout, 'test-e2e/workloads/memory/rewriter.c');
-  await mustRun(['cc', '-O2', '-static', '-pthread', '-o', path.join(checkout, 'build/test/rewriter'), source]);
+  await compileMemoryProgram('rewriter');
 });
 
 const up = (name: string, agent: PairOptions['agent'] = {}): Promise<Pair> =>
@@ -30,7 +26,7 @@ async function startRewriter(pair: Pair, mebibytes: number, flags: string[] = []
     client: '',
     options: {},
   };
-  return startStable(pair, pair.hosts.a, workload, pair.hosts.stableIp(60), { mounts: [programs], flags });
+  return startStable(pair, pair.hosts.a, workload, pair.hosts.stableIp(60), { mounts: [memoryPrograms], flags });
 }
 
 for (const [how, lazyFromBytes] of [

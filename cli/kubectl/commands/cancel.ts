@@ -37,13 +37,10 @@ export function addCancel(program: Command, { terminal, cluster }: PluginContext
  */
 async function cancel({ api, namespace }: ClusterSession, name: string, force: boolean): Promise<Migration> {
   const found = await api.get(migrations, { namespace, name });
-  const { conditions } = found.status ?? {};
-  if (isUnderway(found) && !isCommitted(found) && !isCancelled(found) && hasCondition(conditions, 'Held') && !force)
+  const canBeCancelled = isUnderway(found) && !isCommitted(found);
+  if (canBeCancelled && !isCancelled(found) && hasCondition(found.status?.conditions, 'Held') && !force)
     throw new GodwitError('ERR_HELD', `the pod of ${name} is held: cancelled now, its program may be ended`);
-  const asked =
-    isUnderway(found) && !isCommitted(found)
-      ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } })
-      : found;
+  const asked = canBeCancelled ? await api.patch(migrations, { namespace, name }, { spec: { cancel: true } }) : found;
   const { phase } = asked.status ?? {};
   if (!isUnderway(asked) && phase !== 'Cancelled') throw new GodwitError('ERR_TOO_LATE', `${name} is over: ${phase}`);
   if (isCommitted(asked)) throw new GodwitError('ERR_TOO_LATE', `${name} is committed: it can only go on`);

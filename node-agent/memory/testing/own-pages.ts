@@ -1,9 +1,8 @@
 // The pages that a process has for itself, read without any of our programs.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { privatePages } from '#oracle/memory-image.ts';
 import { pageBytes } from '#agent/memory/page-records.ts';
 
-const entryBytes = 8;
-const [swapped, present, ofFile] = [62n, 63n, 61n];
 const zeros = Buffer.alloc(pageBytes);
 
 /** By address. Pages of zeros are left out: nobody has to keep them. The process must stand still. */
@@ -15,12 +14,9 @@ export function readOwnPages(pid: number): Map<number, Buffer> {
       const [, start = '', end = ''] = /^([\da-f]+)-([\da-f]+) ...p (?!.*\[v)/.exec(line) ?? [];
       if (end === '') continue;
       const [from, to] = [Number.parseInt(start, 16), Number.parseInt(end, 16)];
-      const entries = Buffer.alloc(((to - from) / pageBytes) * entryBytes);
-      readSync(pagemap, entries, 0, entries.length, (from / pageBytes) * entryBytes);
+      const isOwn = privatePages(pagemap, from, (to - from) / pageBytes);
       for (let at = from; at < to; at += pageBytes) {
-        const entry = entries.readBigUInt64LE(((at - from) / pageBytes) * entryBytes);
-        const has = (bit: bigint): boolean => ((entry >> bit) & 1n) === 1n;
-        if (!(has(present) || has(swapped)) || has(ofFile)) continue;
+        if (!isOwn((at - from) / pageBytes)) continue;
         const content = Buffer.alloc(pageBytes);
         if (readSync(memory, content, 0, pageBytes, at) === pageBytes && !content.equals(zeros)) found.set(at, content);
       }

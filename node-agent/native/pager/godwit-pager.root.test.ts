@@ -9,24 +9,16 @@ import { build, repositoryRoot, start, temporaryDirectory } from '#core/native/p
 import { pagersOf, stopPagers } from '#agent/criu/pager.ts';
 import { pagerFate } from '#agent/criu/late-memory.ts';
 import { readPagerState } from '#agent/criu/pager-state.ts';
-import { mustRun } from '#hosts/command.ts';
+import { compileMemoryProgram } from '#workloads/memory/programs.ts';
 
 const pages = 16_384;
 const variants = ['test', 'sanitized'] as const;
 const script = 'node-agent/native/build-pager.sh';
-const churn = join(repositoryRoot, 'build/test/godwit-churn');
+let churn: string;
 
 test.before(async () => {
   for (const variant of variants) await build(script, variant);
-  await mustRun([
-    'cc',
-    '-O2',
-    '-static',
-    '-pthread',
-    '-o',
-    churn,
-    join(repositoryRoot, 'test-e2e/workloads/memory/churn.c'),
-  ]);
+  churn = await compileMemoryProgram('churn');
 });
 
 interface Play {

@@ -52,33 +52,20 @@ static void follow_process(pid_t pid, uint64_t own_pid) {
   say("{\"type\":\"followed\",\"tracked\":%s}", tracked ? "true" : "false");
 }
 
-static void follow_file(uint64_t id, const char *path) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+static void follow_shared(uint64_t id, int file) {
   if (file >= 0) add_followed((struct followed){.shared = true, .id = id, .file = file, .userfaultfd = -1});
 }
 
-/** A child attaches it, so that the kernel shows its content as a file. */
-static void attach(uint64_t id, pid_t pid) {
-  int ends[2];
+/** In a child, which attaches the segment, so that the kernel shows its content as a file. */
+static int find_segment(pid_t pid, uint64_t id) {
   char path[128];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return;
-  pid_t child = fork();
-  if (child == 0) {
-    int namespace = open_of(pid, "ns/ipc");
-    struct shmid_ds facts;
-    void *content = setns(namespace, CLONE_NEWIPC) == 0 ? shmat((int)id, NULL, SHM_RDONLY) : (void *)-1;
-    if (content == (void *)-1 || shmctl((int)id, IPC_STAT, &facts) != 0) _exit(1);
-    uint64_t start = (uint64_t)(uintptr_t)content, size = ((uint64_t)facts.shm_segsz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-    snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", getpid(), (unsigned long long)start, (unsigned long long)(start + size));
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file >= 0) send_descriptor(ends[1], file);
-    _exit(0);
-  }
-  close(ends[1]);
-  int file = child > 0 ? receive_descriptor(ends[0]) : -1;
-  if (child > 0) waitpid(child, NULL, 0);
-  close(ends[0]);
-  if (file >= 0) add_followed((struct followed){.shared = true, .id = id, .file = file, .userfaultfd = -1});
+  int namespace = open_of(pid, "ns/ipc");
+  struct shmid_ds facts;
+  void *content = setns(namespace, CLONE_NEWIPC) == 0 ? shmat((int)id, NULL, SHM_RDONLY) : (void *)-1;
+  if (content == (void *)-1 || shmctl((int)id, IPC_STAT, &facts) != 0) return -1;
+  uint64_t start = (uint64_t)(uintptr_t)content, size = ((uint64_t)facts.shm_segsz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+  snprintf(path, sizeof path, "/proc/%d/map_files/%llx-%llx", getpid(), (unsigned long long)start, (unsigned long long)(start + size));
+  return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static void send_round(void) {
@@ -125,8 +112,8 @@ static void obey(char *line) {
   if (sscanf(line, "%15s %llu %n", command, &id, &used) >= 2) line += used;
   if (strcmp(command, "process") == 0) follow_process((pid_t)id, strtoull(line, NULL, 10));
   else if (strcmp(command, "frozen") == 0) add_process((pid_t)id, strtoull(line, NULL, 10));
-  else if (strcmp(command, "shared") == 0) follow_file(id, line);
-  else if (strcmp(command, "attach") == 0 && sscanf(line, "%d", &pid) == 1) attach(id, pid);
+  else if (strcmp(command, "shared") == 0) follow_shared(id, open(line, O_RDONLY | O_CLOEXEC));
+  else if (strcmp(command, "attach") == 0 && sscanf(line, "%d", &pid) == 1) follow_shared(id, descriptor_from_child(find_segment, pid, id));
   else if (strcmp(command, "round") == 0) send_round();
   else if (strcmp(command, "final") == 0) send_final();
   else if (strncmp(command, "read", 4) == 0) {

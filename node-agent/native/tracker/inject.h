@@ -182,14 +182,14 @@ static int receive_descriptor(int from) {
   return descriptor;
 }
 
-/** A userfaultfd of the process' memory; -1 when it gives none (it is traced, has no descriptor left, has ended). */
-static int take_userfaultfd(pid_t process) {
+/** What a child of ours has found for a process, as a descriptor of our own; -1 when it has found nothing. */
+static int descriptor_from_child(int (*find)(pid_t process, uint64_t id), pid_t process, uint64_t id) {
   int ends[2], descriptor = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return -1;
   pid_t child = fork();
   if (child == 0) {
-    int copy = take_from_any_thread(process);
-    if (copy >= 0) send_descriptor(ends[1], copy);
+    int found = find(process, id);
+    if (found >= 0) send_descriptor(ends[1], found);
     _exit(0);
   }
   close(ends[1]);
@@ -199,6 +199,16 @@ static int take_userfaultfd(pid_t process) {
   }
   close(ends[0]);
   return descriptor;
+}
+
+static int find_userfaultfd(pid_t process, uint64_t id) {
+  (void)id;
+  return take_from_any_thread(process);
+}
+
+/** A userfaultfd of the process' memory; -1 when it gives none (it is traced, has no descriptor left, has ended). */
+static int take_userfaultfd(pid_t process) {
+  return descriptor_from_child(find_userfaultfd, process, 0);
 }
 
 #endif
